@@ -10,6 +10,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod error;
 pub mod header;
+pub mod path;
 pub mod sdp;
+pub mod store;
+pub mod time;
 pub mod wire;
