@@ -1,10 +1,15 @@
 //! What comes out of `poll`.
 
+use crate::cx::Cx;
 use crate::error::Limit;
 use crate::path::{Addr, FlowId, Path, Transport};
-use crate::store::queries::QueryId;
-use crate::tx::TxHandle;
+use crate::store::queries::{Ask, Query as StoredQuery};
+use crate::store::ring::{EventRecord, Record};
+use crate::tx::{Transactions, TxHandle};
+use crate::ua;
 use crate::wire::message::MessageRef;
+
+pub use crate::store::queries::QueryId;
 
 pub use crate::ua::{CallChange, CallHandle, EndReason, LineChange, LineHandle};
 
@@ -185,4 +190,62 @@ pub enum Event {
     },
     /// A limit was reached and something was refused because of it.
     Limited(Limit),
+}
+
+/// Turns a record into what `poll` returns.
+pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> Option<Output<'e>> {
+    Some(match *record {
+        Record::Transmit { block, path, object, copy } => {
+            let bytes = cx.pool.bytes_of(block);
+            Output::Transmit(Transmit { path, bytes, send: SendId(object), copy })
+        }
+        Record::Close(flow) => Output::Close(flow),
+        Record::Forget(id) => Output::Forget(QueryId::from_raw(id)),
+        Record::Query(id) => {
+            let id = QueryId::from_raw(id);
+            Output::Query(id, question(cx, tx, cx.queries.get(id)?))
+        }
+        Record::Event(event) => {
+            let message = event.block.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
+            Output::Event(event_of(&event)?, message)
+        }
+    })
+}
+
+fn question<'e>(cx: &'e Cx, tx: &Transactions, query: &StoredQuery) -> Query<'e> {
+    let bytes = query.text.map_or(&[][..], |b| cx.pool.bytes_of(b));
+    let text = core::str::from_utf8(bytes).unwrap_or("");
+    match query.ask {
+        Ask::Dns => Query::Dns { name: text, transport: query.transport },
+        Ask::Connect => Query::Connect { to: query.addr, transport: query.transport, name: text },
+        Ask::Route => {
+            let request = TxHandle::from_raw(query.number);
+            let _ = tx;
+            Query::Route { request, uri: text, ours: query.addr.port != 0 }
+        }
+        Ask::Locate => Query::Locate { aor: text },
+        Ask::Store => {
+            let (aor, bindings) = Bindings::open(bytes);
+            Query::Store { aor, version: query.number, bindings }
+        }
+    }
+}
+
+fn event_of(record: &EventRecord) -> Option<Event> {
+    let line = (record.other != 0).then(|| LineHandle::from_raw(record.other));
+    match record.kind >> 8 {
+        1 => Some(Event::Call {
+            call: CallHandle::from_raw(record.object),
+            line,
+            user: record.user,
+            change: ua::call_change(record.kind, record.code)?,
+        }),
+        2 => Some(Event::Line {
+            line: LineHandle::from_raw(record.object),
+            user: record.user,
+            change: ua::line_change(record.kind, record.code, record.other)?,
+        }),
+        3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
+        _ => None,
+    }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Call {
     pub(super) caller: bool,
     /// Ended because it rang too long, not because somebody hung up.
     pub(super) rang_out: bool,
+    /// To be hung up as soon as there is room.
+    pub(super) hang_up: bool,
     pub(super) line: Option<LineHandle>,
     pub(super) user: u64,
     pub(super) tag: Token<16>,
@@ -78,6 +80,7 @@ impl Call {
             state,
             caller,
             rang_out: false,
+            hang_up: false,
             line: None,
             user: 0,
             tag,
@@ -315,6 +318,13 @@ impl Ua {
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
             TIMER_REPEAT => self.repeat_success(low, h),
+            _ if call.hang_up => {
+                call.hang_up = false;
+                match self.hangup(low, h) {
+                    Ok(()) | Err(Error::Late) => Ok(()),
+                    Err(e) => Err(e),
+                }
+            }
             _ if call.state == State::Leaving => self.send_bye(low, h),
             _ => self.reinvite_again(low, h),
         }
@@ -333,17 +343,28 @@ impl Ua {
         }
     }
 
-    /// Ends all calls. Queues output.
-    pub(crate) fn hangup_all(&mut self, low: &mut Low<'_>) -> Result<(), Error> {
-        let mut from = 0;
-        while let Some((h, next)) = self.calls.next(from) {
-            from = next;
-            match self.hangup(low, h) {
-                Ok(()) | Err(Error::Late | Error::Gone) => {}
-                Err(e) => return Err(e),
-            }
+    /// Hangs up as soon as there is room.
+    pub(crate) fn hangup_soon(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        if self.act(h, Happening::Hangup)? == Act::Late {
+            return Err(Error::Late);
         }
-        Ok(())
+        self.calls.live_mut(h)?.hang_up = true;
+        let now = low.cx().now;
+        self.arm(low.cx(), h, TIMER_AGAIN, now)
+    }
+
+    /// Ends one call or one registration that stands. Whether there was one. Queues output.
+    pub(crate) fn end_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
+        let standing = self.calls.iter().find(|(_, c)| {
+            !matches!(c.state, State::Cancelling | State::Parting | State::Leaving)
+        });
+        match standing.map(|(h, _)| h) {
+            Some(h) => match self.hangup(low, h) {
+                Ok(()) | Err(Error::Late | Error::Gone) => Ok(true),
+                Err(e) => Err(e),
+            },
+            None => self.unregister_one(low),
+        }
     }
 
     /// A request in one of our dialogs, other than ACK and CANCEL.

@@ -27,6 +27,8 @@ use crate::wire::write::{WriteError, Writer};
 
 /// The registration is refreshed.
 pub(crate) const TIMER_REFRESH: u8 = kind::LINE;
+/// The shutdown goes on.
+pub(crate) const TIMER_SHUTDOWN: u8 = kind::LINE + 2;
 
 /// Whether a line is registered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -235,16 +237,13 @@ impl Ua {
         Ok(())
     }
 
-    /// Ends all registrations. Queues output.
-    pub(crate) fn unregister_all(&mut self, low: &mut Low<'_>) -> Result<(), Error> {
-        let mut from = 0;
-        while let Some((h, next)) = self.lines.next(from) {
-            from = next;
-            if self.lines.get(h).is_some_and(|l| l.registration == Registration::On) {
-                self.unregister(low, h)?;
-            }
+    /// Ends the next registration that stands. Whether there was one. Queues output.
+    pub(super) fn unregister_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
+        let on = self.lines.iter().find(|(_, l)| l.registration == Registration::On).map(|(h, _)| h);
+        match on {
+            Some(h) => self.unregister(low, h).map(|()| true),
+            None => Ok(false),
         }
-        Ok(())
     }
 
     fn send_register(&mut self, low: &mut Low<'_>, h: LineHandle, expires: u32) -> Result<(), Error> {

@@ -18,6 +18,8 @@ use crate::store::slab::{Slab, handle};
 
 pub(crate) use call::Call;
 pub(crate) use line::Line;
+pub(crate) use line::TIMER_SHUTDOWN;
+pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS};
 
 handle!(

@@ -165,17 +165,33 @@ impl Ua {
                 other => other,
             },
             // RFC 3261 11.2
-            Method::Options => {
-                let fields = [
-                    (Name::Allow, ALLOW.as_bytes()),
-                    (Name::Accept, ACCEPT),
-                    (Name::AcceptEncoding, &b"identity"[..]),
-                ];
-                let reply = Reply { extra: &fields, ..Reply::default() };
-                low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
-            }
+            Method::Options => self.say_abilities(low, m, e, path),
             _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
         }
+    }
+
+    /// OPTIONS for this element itself (RFC 3261 11.2).
+    pub(crate) fn answer_options(
+        &mut self,
+        low: &mut Low<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        match inspect(low.down.cx, m, e, path) {
+            Some(refusal) => refuse(low, m, e, path, &refusal),
+            None => self.say_abilities(low, m, e, path),
+        }
+    }
+
+    fn say_abilities(&self, low: &mut Low<'_>, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<(), Error> {
+        let fields = [
+            (Name::Allow, ALLOW.as_bytes()),
+            (Name::Accept, ACCEPT),
+            (Name::AcceptEncoding, &b"identity"[..]),
+        ];
+        let reply = Reply { extra: &fields, ..Reply::default() };
+        low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
     }
 
     /// Hands a request to the application, which has as long as the client waits.
