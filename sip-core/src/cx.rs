@@ -64,11 +64,26 @@ pub struct Cx {
     pub keyer: Keyer,
     /// Where messages are put together, before a block of the right size takes them.
     pub scratch: Vec<u8>,
+    /// How many calls may still need room for a last message of theirs.
+    pub promised: u32,
     proven: Vec<u64>,
     rng: ChaCha20Rng,
 }
 
+/// Bytes of the last message of a call: a BYE or a CANCEL.
+const LAST_MESSAGE: usize = 1_000;
+
 impl Cx {
+    /// Whether `outputs` records and `blocks` blocks of `len` bytes fit, beside what has been
+    /// promised to calls for their last message.
+    #[must_use]
+    pub fn has_room(&self, outputs: usize, blocks: usize, len: usize) -> bool {
+        let promised = self.promised as usize;
+        let per_block = (len / LAST_MESSAGE).max(1);
+        let blocks = blocks + promised.div_ceil(per_block);
+        self.out.room() >= outputs && self.pool.has_room(blocks, len.max(LAST_MESSAGE))
+    }
+
     pub(crate) fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
         if config.seed == [0; 32] {
             return Err(Error::Misuse(Misuse::ZeroSeed));
@@ -87,6 +102,7 @@ impl Cx {
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
             scratch: filled(limits.wire.message, 0)?,
+            promised: 0,
             proven: filled(limits.sources, 0)?,
             rng,
         })

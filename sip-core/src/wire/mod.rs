@@ -4,6 +4,7 @@
 //! [`MessageRef`] is its bytes and a list of spans. Typed values are in [`crate::header`].
 
 pub mod defect;
+pub mod framer;
 pub mod limits;
 pub mod message;
 pub mod name;
@@ -11,6 +12,7 @@ pub mod scan;
 pub mod start_line;
 
 pub use defect::{Defect, DefectKind, Kinds, Role, Verdict, judge};
+pub use framer::{Frame, Framer};
 pub use limits::WireLimits;
 pub use message::{Field, Framing, Index, MessageRef, NotSip, parse};
 pub use name::Name;
