@@ -25,7 +25,7 @@ impl Display for Printed<'_> {
                     at = next;
                 }
                 Step::Line(_, next) => {
-                    uris(f, bytes.get(at..next).unwrap_or(&[]))?;
+                    no_field(f, bytes.get(at..next).unwrap_or(&[]))?;
                     at = next;
                 }
                 Step::End(body) => {
@@ -94,6 +94,15 @@ fn header(f: &mut Formatter<'_>, m: &MessageRef<'_>, field: &Field, next: usize)
     text(f, after.of(bytes))
 }
 
+/// A line that is no header field, and may have been meant as one with credentials.
+fn no_field(f: &mut Formatter<'_>, line: &[u8]) -> fmt::Result {
+    const WORD: &[u8] = b"authorization";
+    if line.windows(WORD.len()).any(|w| w.eq_ignore_ascii_case(WORD)) {
+        return writeln!(f, "{MASK}");
+    }
+    uris(f, line)
+}
+
 /// Digest credentials keep what is no secret; of other schemes nothing is shown.
 fn credentials(f: &mut Formatter<'_>, value: &[u8]) -> fmt::Result {
     const SHOWN: [&[u8]; 8] =
@@ -148,12 +157,16 @@ fn password(bytes: &[u8]) -> Option<Span> {
             continue;
         }
         let rest = bytes.get(from..)?;
-        let end =
-            rest.iter().position(|c| matches!(c, b'@' | b'<' | b'>' | b'"' | b' ' | b'\r' | b'\n'));
-        let Some(end) = end.filter(|&e| rest.get(e) == Some(&b'@')) else { continue };
-        let Some(cut) = rest.get(..end)?.iter().position(|&c| c == b':') else { continue };
-        let start = from.saturating_add(cut).saturating_add(1);
+        let end = rest
+            .iter()
+            .position(|c| matches!(c, b'@' | b'<' | b'>' | b'"' | b' ' | b'\r' | b'\n'))?;
         let stop = from.saturating_add(end);
+        let cut = rest.get(..end)?.iter().position(|&c| c == b':');
+        let start = from.saturating_add(cut.unwrap_or(end)).saturating_add(1);
+        from = stop;
+        if bytes.get(stop) != Some(&b'@') {
+            continue;
+        }
         if start < stop {
             return Some(Span::new(start, stop));
         }
@@ -179,4 +192,40 @@ fn print_body(f: &mut Formatter<'_>, body: &[u8]) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::{String, ToString};
+
+    fn printed(bytes: &[u8]) -> String {
+        Printed(MessageRef::lazy(bytes).unwrap()).to_string()
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let got = printed(
+            b"REGISTER sip:u:hunter2@h SIP/2.0\r\n\
+            To: \"sip:x\" <sip:a:hunter2@b>, sips:c:hunter2@d\r\n\
+            Authorization: Digest username=\"bob\", realm=\"a,b\",\r\n response=\"hunter2\",\
+            cnonce=\"hunter2\",new=hunter2, uri=\"sip:h\"\r\n\
+            Proxy-Authorization: Bearer hunter2\r\n\
+            Authorization\0: Digest response=hunter2\r\n\
+            \r\n\
+            v=0\r\na=crypto:1 AES inline:hunter2\r\nk=clear:hunter2\r\nm=x\r\n",
+        );
+        assert!(!got.contains("hunter2"), "{got}");
+        for kept in ["username=\"bob\"", "realm=\"a,b\"", "sip:u:***@h", "a:***@b", "m=x\n"] {
+            assert!(got.contains(kept), "{kept} in {got}");
+        }
+    }
+
+    #[test]
+    fn control_bytes_are_escaped() {
+        let got = printed(b"OPTIONS sip:a SIP/2.0\r\nS: a\x1b[2J\xff\\ \xc2\x9b\r\n\r\n\0");
+        let want = "OPTIONS sip:a SIP/2.0\nS: a\\x1b[2J\\xff\\x5c \\xc2\\x9b\n\n(1 bytes)\n";
+        assert_eq!(got, want);
+        assert_eq!(Escaped("Jos\u{e9}".as_bytes()).to_string(), "Jos\u{e9}");
+    }
 }
