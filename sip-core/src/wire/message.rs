@@ -111,7 +111,7 @@ pub enum NotSip {
 }
 
 /// A message in `'a`: its bytes, and its fields either indexed or found anew on each walk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct MessageRef<'a> {
     bytes: &'a [u8],
     fields: &'a [Field],
@@ -744,8 +744,21 @@ impl<'a> MessageRef<'a> {
     }
 }
 
+/// Says what message it is, and nothing of what is in it: that may be secret. To see more there is
+/// [`Printed`](super::Printed).
+impl core::fmt::Debug for MessageRef<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut s = f.debug_struct("MessageRef");
+        match self.start {
+            StartLine::Request { method, .. } => s.field("method", &method),
+            StartLine::Response { status, .. } => s.field("status", &status),
+        };
+        s.field("bytes", &self.bytes.len()).field("defects", &self.kinds).finish()
+    }
+}
+
 /// The fields of a message: first those that are indexed, then those that are not.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fields<'a> {
     indexed: core::slice::Iter<'a, Field>,
     bytes: &'a [u8],
@@ -776,7 +789,7 @@ impl Iterator for Fields<'_> {
 }
 
 /// The values of one name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Values<'a> {
     fields: Fields<'a>,
     name: Name,
