@@ -15,7 +15,7 @@ use crate::store::index::{Key, Keyer};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Ask, Owner, Query, QueryId};
 use crate::store::ring::{EventRecord, Record, Ring};
-use crate::store::slab::{Handle, Slab};
+use crate::store::slab::Slab;
 use crate::store::timers::{TimerKey, Timers, kind};
 use crate::time::Instant;
 use crate::wire::write::{WriteError, Writer};
@@ -96,12 +96,12 @@ impl Cx {
             now: Instant(0),
             config,
             locals: Locals::new(limits.locals)?,
-            pool: Pool::new(limits.pool, limits.wire.message)?,
+            pool: Pool::new(limits.pool, limits.wire.message as usize)?,
             timers: Timers::new(limits.timers())?,
             out: Ring::new(limits.outputs)?,
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
-            scratch: filled(limits.wire.message, 0)?,
+            scratch: filled(limits.wire.message as usize, 0)?,
             promised: 0,
             proven: filled(limits.sources, 0)?,
             rng,
@@ -110,11 +110,11 @@ impl Cx {
 
     pub(crate) const fn bytes(limits: &Limits) -> usize {
         Locals::bytes(limits.locals)
-            + Pool::bytes(limits.pool, limits.wire.message)
+            + Pool::bytes(limits.pool, limits.wire.message as usize)
             + Timers::bytes(limits.timers())
             + Ring::<Record>::bytes(limits.outputs)
             + Slab::<QueryId, Query>::bytes(limits.queries)
-            + limits.wire.message
+            + limits.wire.message as usize
             + limits.sources * size_of::<u64>()
     }
 

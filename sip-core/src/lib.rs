@@ -10,10 +10,14 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod config;
+pub mod cx;
 pub mod error;
 pub mod header;
+pub mod limits;
 pub mod path;
 pub mod sdp;
 pub mod store;
 pub mod time;
+pub mod tx;
 pub mod wire;
