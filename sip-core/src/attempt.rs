@@ -14,7 +14,7 @@ use crate::path::{Addr, FlowId, LocalId, Path, Transport};
 use crate::resolve::{self, Hop, NoWay};
 use crate::store::pool::BlockId;
 use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
-use crate::store::slab::{Handle, Slab, handle};
+use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::tx::{Branch, Failure, Transactions, TxHandle};
 use crate::wire::start_line::Method;
@@ -253,8 +253,9 @@ impl Attempts {
     fn try_next(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<FromAttempt, Error> {
         loop {
             let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+            let why = a.why;
             if a.left == 0 || a.cancelled {
-                return self.fail_soon(down, h, a.why);
+                return self.fail_soon(down, h, why);
             }
             let Some(to) = a.candidates.get(usize::from(a.next)).copied() else {
                 return self.fail_soon(down, h, Failure::Transport);

@@ -4,12 +4,14 @@
 use alloc::vec::Vec;
 
 use crate::cx::Cx;
+use crate::engine::input::FlowInfo;
 use crate::error::{Error, Limit, Misuse};
 use crate::path::{Addr, FlowId, LocalId, Path, Transport};
 use crate::store::index::{Index, Key};
 use crate::store::reserve;
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::wire::framer::Framer;
+use crate::wire::limits::WireLimits;
 
 /// Half a message waits for its rest.
 pub(crate) const TIMER_PARTIAL: u8 = kind::FLOW;
@@ -108,7 +110,8 @@ impl Flows {
         &mut self,
         cx: &Cx,
         id: FlowId,
-        info: &crate::engine::input::FlowInfo<'_>,
+        info: &FlowInfo<'_>,
+        wire: &WireLimits,
     ) -> Result<(), Error> {
         if id.0 == 0 || self.place(cx, id).is_some() {
             return Err(Error::Misuse(Misuse::Flow));
@@ -128,7 +131,7 @@ impl Flows {
             transport: info.transport,
             accepted: info.accepted,
             names,
-            framer: Framer::new(),
+            framer: Framer::new(wire),
             partial: None,
             closing: false,
         };

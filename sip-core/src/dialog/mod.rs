@@ -13,7 +13,7 @@ use crate::path::{FlowId, LocalId, Path};
 use crate::store::index::{Index, Key};
 use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
-use crate::store::slab::{Handle, Slab, handle};
+use crate::store::slab::{Slab, handle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;

@@ -2,7 +2,7 @@
 //! all others come from here, so that none of them is routed by a rule of its own.
 
 use super::{Dialog, DialogHandle, Dialogs, contact_value, is_loose, route_uri};
-use crate::cx::{Cx, write_error};
+use crate::cx::{Cx, joined, write_error};
 use crate::error::Error;
 use crate::resolve::{Hop, NoWay, next_hop};
 use crate::store::pool::BlockId;
@@ -107,9 +107,8 @@ impl Dialogs {
         let at = address(d.text.target.of(bytes), d.text.routes.of(bytes));
         let own = Own { cseq, contact, product: config.product.as_bytes() };
         let kept = what.kept.map(|k| pool.bytes_of(k.block));
-        let mut w = Writer::new(scratch);
-        write_request(&mut w, (d, bytes), &at, what, &own, kept).map_err(write_error)?;
-        let len = w.len();
+        let w = Writer::new(scratch);
+        let len = write_request(w, (d, bytes), &at, what, &own, kept).map_err(write_error)?;
         let hop = next_hop(cx, {
             let bytes = cx.pool.bytes_of(d.block);
             address(d.text.target.of(bytes), d.text.routes.of(bytes)).hop
@@ -130,20 +129,20 @@ struct Own<'a> {
 }
 
 fn write_request(
-    w: &mut Writer<'_>,
+    mut w: Writer<'_>,
     (d, bytes): (&Dialog, &[u8]),
     at: &Addressing<'_>,
     what: &InDialog<'_>,
     own: &Own<'_>,
     kept: Option<&[u8]>,
-) -> Result<(), WriteError> {
+) -> Result<usize, WriteError> {
     w.request_line(what.method.as_str().as_bytes(), at.uri)?;
     w.header(Name::MaxForwards, b"70")?;
     if !at.routes.is_empty() {
         w.header(Name::Route, at.routes)?;
     }
     if let Some(target) = at.target_last {
-        w.header_parts(Name::Route, &[b"<", target, b">"])?;
+        joined(&mut w, Name::Route, &[b"<", target, b">"])?;
     }
     w.header(Name::From, d.text.local.of(bytes))?;
     w.header(Name::To, d.text.remote.of(bytes))?;
@@ -159,7 +158,7 @@ fn write_request(
         w.header(Name::UserAgent, own.product)?;
     }
     if let Some(rest) = kept {
-        return w.raw(rest);
+        return w.rest(rest);
     }
     for (name, value) in what.extra {
         w.named(name.as_bytes(), value.as_bytes())?;

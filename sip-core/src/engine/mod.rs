@@ -22,13 +22,12 @@ use crate::registrar::Registrar;
 use crate::store::pool::BlockId;
 use crate::store::queries::QueryId;
 use crate::store::ring::Record;
-use crate::store::slab::Handle;
 use crate::time::Instant;
 use crate::tx::{Transactions, TxHandle};
 use crate::ua::{Low, Ua};
 use crate::wire::framer::Frame;
 use crate::wire::limits::WireLimits;
-use crate::wire::message::{Framing, Index, MessageRef, parse};
+use crate::wire::{Framing, Index, MessageRef, parse};
 
 use input::{Done, FlowEnd, FlowInfo, Input, SendEnd};
 use output::{Answer, Output};
@@ -201,13 +200,9 @@ impl Engine {
                     match self.take_message(&path, message, Framing::Stream) {
                         // Back-pressure: the message is presented again, and scanned again.
                         Err(Error::Full(limit)) if taken > 0 || limit == Limit::Outputs => {
-                            self.unread(id);
                             return Ok(taken);
                         }
-                        Err(Error::Full(limit)) => {
-                            self.unread(id);
-                            return Err(Error::Full(limit));
-                        }
+                        Err(Error::Full(limit)) => return Err(Error::Full(limit)),
                         Ok(_) | Err(_) => {}
                     }
                     taken += n.max(1);
@@ -221,12 +216,6 @@ impl Engine {
                     return Ok(bytes.len());
                 }
             }
-        }
-    }
-
-    fn unread(&mut self, id: FlowId) {
-        if let Some(flow) = self.core.flows.get_mut(&self.core.cx, id) {
-            flow.framer.restart();
         }
     }
 

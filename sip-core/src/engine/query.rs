@@ -6,7 +6,6 @@ use crate::attempt::{AttemptHandle, Down};
 use crate::error::{Error, Misuse};
 use crate::path::FlowId;
 use crate::store::queries::{Ask, OwnerKind, Query, QueryId};
-use crate::store::slab::Handle;
 
 impl Core {
     pub(super) fn take_answer(&mut self, id: QueryId, answer: &Answer<'_>) -> Result<(), Error> {

@@ -7,7 +7,6 @@ use crate::header::essentials::Essentials;
 use crate::path::{FlowId, Path};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::Record;
-use crate::store::slab::Handle;
 use crate::tx::{Failure, FromRequest, FromResponse, FromTimer, Reply, TxHandle};
 use crate::ua::CallHandle;
 use crate::wire::defect::{Role, Verdict, judge};
@@ -137,11 +136,10 @@ impl Core {
 
     /// A transaction has failed.
     pub(super) fn from_timer(&mut self, from: FromTimer) -> Result<(), Error> {
-        let FromTimer::Failed { owner, why, server, .. } = from else { return Ok(()) };
-        if !server {
-            return self.client_failed(owner, why);
-        }
+        let FromTimer::Failed { owner, why, .. } = from else { return Ok(()) };
+        // Client transactions belong to attempts; all others are a server's.
         match owner.kind {
+            OwnerKind::Attempt => self.client_failed(owner, why),
             OwnerKind::Call => {
                 let (ua, mut low) = self.low();
                 ua.on_server_failure(&mut low, owner, why)
@@ -213,6 +211,7 @@ impl Core {
                 self.on_ack(None, destination, (m, e, path))
             }
             FromRequest::Merged | FromRequest::New => self.on_new(destination, (m, e, path)),
+            FromRequest::Unanswerable => Ok(Seen::Ignored(Ignored::NowhereToGo)),
         }
     }
 

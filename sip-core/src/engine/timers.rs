@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::flow;
 use crate::path::FlowId;
 use crate::store::queries::QueryId;
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerKey, kind};
 use crate::tx::FromTimer;
 use crate::ua;

@@ -11,7 +11,6 @@ use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::time::Instant;
 use crate::tx::{Failure, Reply, TxHandle};

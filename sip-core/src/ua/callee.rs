@@ -11,7 +11,6 @@ use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
-use crate::store::slab::Handle;
 use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;

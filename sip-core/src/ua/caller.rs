@@ -1,10 +1,12 @@
 //! The caller's side: INVITE out, early dialogs, ACK, CANCEL, forked 2xx, and re-INVITE.
 
 use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
+use super::line::Line;
+use super::outside::write_extras;
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
 use crate::attempt::Start;
-use crate::cx::write_error;
+use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value, is_sips};
 use crate::engine::input::Extras;
 use crate::error::{Error, Misuse};
@@ -12,12 +14,13 @@ use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
 use crate::path::Path;
 use crate::resolve::{Hop, next_hop};
+use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::Owner;
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
-use crate::wire::write::Writer;
+use crate::wire::write::{WriteError, Writer};
 
 impl Ua {
     /// Calls `target`. Queues output.
@@ -70,26 +73,15 @@ impl Ua {
         let len = near.map_or(0, |id| contact_value(cx, id, config.user_part(&cx.pool), secure, &mut contact));
         let contact = contact.get(..len).unwrap_or(&[]);
         let crate::cx::Cx { pool, scratch, config: settings, .. } = cx;
-        let mut w = Writer::new(scratch);
-        let written = (|| {
-            w.request_line(Method::Invite.as_str().as_bytes(), target)?;
-            w.header(Name::MaxForwards, b"70")?;
-            config.write_route(&mut w, pool)?;
-            config.write_from(&mut w, pool, tag.as_bytes())?;
-            w.header_parts(Name::To, &[b"<", target, b">"])?;
-            w.header(Name::CallId, call_id.as_bytes())?;
-            w.cseq(1, Method::Invite.as_str().as_bytes())?;
-            if !contact.is_empty() {
-                w.header(Name::Contact, contact)?;
-            }
-            w.header(Name::Allow, ALLOW.as_bytes())?;
-            if !settings.product.is_empty() {
-                w.header(Name::UserAgent, settings.product.as_bytes())?;
-            }
-            super::outside::write_extras(&mut w, extras)
-        })();
-        written.map_err(write_error)?;
-        let len = w.len();
+        let invite = Invite {
+            line: config,
+            target,
+            tag: tag.as_bytes(),
+            call_id: call_id.as_bytes(),
+            contact,
+            product: settings.product.as_bytes(),
+        };
+        let len = invite.write(Writer::new(scratch), pool, extras).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let start = Start { owner: owner(h, part::INVITE), request, method: Method::Invite, hop, near, flow: None };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
@@ -340,11 +332,11 @@ impl Ua {
         if call.reinvite.is_some() || call.invite.is_some() || call.again.is_some() || call.repeating.is_some() {
             return Err(Error::Misuse(Misuse::State));
         }
-        let kept = low.cx().build(|w| super::outside::write_extras(w, extras))?;
+        let kept = low.cx().build(|w| write_extras(w, extras))?;
         self.send_reinvite(low, h, kept)
     }
 
-    fn send_reinvite(&mut self, low: &mut Low<'_>, h: CallHandle, kept: crate::store::pool::BlockId) -> Result<(), Error> {
+    fn send_reinvite(&mut self, low: &mut Low<'_>, h: CallHandle, kept: BlockId) -> Result<(), Error> {
         let call = self.calls.live_mut(h)?;
         call.again = Some(kept);
         let (Some(dialog), line) = (call.dialog, call.line) else { return Err(Error::Gone) };
@@ -452,7 +444,37 @@ impl Ua {
     }
 }
 
-/// The identity for a hop.
+/// An INVITE that opens a call (RFC 3261 8.1.1, 13.2.1).
+struct Invite<'a> {
+    line: &'a Line,
+    target: &'a [u8],
+    tag: &'a [u8],
+    call_id: &'a [u8],
+    contact: &'a [u8],
+    product: &'a [u8],
+}
+
+impl Invite<'_> {
+    fn write(&self, mut w: Writer<'_>, pool: &Pool, extras: &Extras<'_>) -> Result<usize, WriteError> {
+        w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
+        w.header(Name::MaxForwards, b"70")?;
+        self.line.write_route(&mut w, pool)?;
+        self.line.write_from(&mut w, pool, self.tag)?;
+        joined(&mut w, Name::To, &[b"<", self.target, b">"])?;
+        w.header(Name::CallId, self.call_id)?;
+        w.cseq(1, Method::Invite.as_str().as_bytes())?;
+        if !self.contact.is_empty() {
+            w.header(Name::Contact, self.contact)?;
+        }
+        w.header(Name::Allow, ALLOW.as_bytes())?;
+        if !self.product.is_empty() {
+            w.header(Name::UserAgent, self.product)?;
+        }
+        write_extras(w, extras)
+    }
+}
+
+/// The transport that a hop means.
 pub(super) fn hop_transport(hop: Option<&Hop>) -> Option<crate::path::Transport> {
     match hop {
         Some(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => Some(*transport),

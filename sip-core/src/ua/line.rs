@@ -3,7 +3,7 @@
 use super::caller::hop_transport;
 use super::{LineHandle, Low, Ua, event};
 use crate::attempt::{AttemptHandle, Start};
-use crate::cx::{Cx, Token, write_error};
+use crate::cx::{Cx, Token, joined, write_error};
 use crate::dialog::{contact_value, is_sips};
 use crate::engine::input::LineConfig;
 use crate::error::{Error, Limit, Misuse};
@@ -16,7 +16,6 @@ use crate::resolve::{Hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
@@ -93,9 +92,9 @@ impl Line {
         let aor = self.aor.of(bytes);
         let display = self.display.of(bytes);
         if display.is_empty() {
-            return w.header_parts(Name::From, &[b"<", aor, b">;tag=", tag]);
+            return joined(w, Name::From, &[b"<", aor, b">;tag=", tag]);
         }
-        w.header_parts(Name::From, &[display, b" <", aor, b">;tag=", tag])
+        joined(w, Name::From, &[display, b" <", aor, b">;tag=", tag])
     }
 
     /// The outbound proxy as a preloaded route (RFC 3261 8.1.2).
@@ -106,7 +105,7 @@ impl Line {
         }
         let loose = Uri::parse(proxy).is_ok_and(|u| u.lr);
         let end: &[u8] = if loose { b">" } else { b";lr>" };
-        w.header_parts(Name::Route, &[b"<", proxy, end])
+        joined(w, Name::Route, &[b"<", proxy, end])
     }
 }
 
@@ -212,7 +211,7 @@ impl Ua {
         let ours = cx.locals.is_ours(host, uri.port, None);
         let fits = |l: &Line| {
             let bytes = cx.pool.bytes_of(l.text);
-            let same_user = crate::header::escape::same(l.user.of(bytes), user);
+            let same_user = crate::header::escape::same_escaped(l.user.of(bytes), user, false);
             same_user && (ours || Host::same(l.host.of(bytes), host))
         };
         self.lines.iter().find(|(_, l)| fits(l)).map(|(h, _)| h)
@@ -269,24 +268,9 @@ impl Ua {
             .map_or(0, |id| contact_value(cx, id, line.user_part(&cx.pool), secure, &mut contact));
         let contact = contact.get(..len).unwrap_or(&[]);
         let Cx { pool, scratch, config, .. } = cx;
-        let mut w = Writer::new(scratch);
-        let written = (|| {
-            w.request_line(b"REGISTER", uri)?;
-            w.header(Name::MaxForwards, b"70")?;
-            line.write_route(&mut w, pool)?;
-            line.write_from(&mut w, pool, line.tag.as_bytes())?;
-            w.header_parts(Name::To, &[b"<", line.aor(pool), b">"])?;
-            w.header(Name::CallId, line.call_id.as_bytes())?;
-            w.cseq(line.cseq, b"REGISTER")?;
-            w.header(Name::Contact, contact)?;
-            w.uint(Name::Expires, expires)?;
-            if !config.product.is_empty() {
-                w.header(Name::UserAgent, config.product.as_bytes())?;
-            }
-            w.end()
-        })();
-        written.map_err(write_error)?;
-        let len = w.len();
+        let product = config.product.as_bytes();
+        let w = Writer::new(scratch);
+        let len = write_register(w, line, pool, (uri, contact, expires), product).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let owner = Owner::new(OwnerKind::Line, h.raw());
         let start = Start { owner, request, method: Method::Register, hop, near, flow: None };
@@ -361,6 +345,29 @@ impl Ua {
             other => other,
         }
     }
+}
+
+// RFC 3261 10.2
+fn write_register(
+    mut w: Writer<'_>,
+    line: &Line,
+    pool: &Pool,
+    (uri, contact, expires): (&[u8], &[u8], u32),
+    product: &[u8],
+) -> Result<usize, WriteError> {
+    w.request_line(b"REGISTER", uri)?;
+    w.header(Name::MaxForwards, b"70")?;
+    line.write_route(&mut w, pool)?;
+    line.write_from(&mut w, pool, line.tag.as_bytes())?;
+    joined(&mut w, Name::To, &[b"<", line.aor(pool), b">"])?;
+    w.header(Name::CallId, line.call_id.as_bytes())?;
+    w.cseq(line.cseq, b"REGISTER")?;
+    w.header(Name::Contact, contact)?;
+    w.uint(Name::Expires, expires)?;
+    if !product.is_empty() {
+        w.header(Name::UserAgent, product)?;
+    }
+    w.end()
 }
 
 /// `sip:host` of the address of record (RFC 3261 10.2: no user part).

@@ -8,7 +8,6 @@ use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerKey, kind};
 use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
@@ -38,7 +37,7 @@ pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
 }
 
 /// Writes the application's header fields and body, and so the end of a message.
-pub(super) fn write_extras(w: &mut Writer<'_>, extras: &Extras<'_>) -> Result<(), WriteError> {
+pub(super) fn write_extras(mut w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
     for (name, value) in extras.headers {
         w.named(name.as_bytes(), value.as_bytes())?;
     }
