@@ -4,7 +4,6 @@
 use alloc::vec::Vec;
 
 use crate::cx::Cx;
-use crate::engine::input::FlowInfo;
 use crate::error::{Error, Limit, Misuse};
 use crate::path::{Addr, FlowId, LocalId, Path, Transport};
 use crate::store::index::{Index, Key};
@@ -17,6 +16,33 @@ use crate::wire::limits::WireLimits;
 pub(crate) const TIMER_PARTIAL: u8 = kind::FLOW;
 /// The transactions of a lost flow are worked off.
 pub(crate) const TIMER_LOST: u8 = kind::FLOW + 1;
+
+/// What is known of a connection that has opened.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowInfo<'a> {
+    /// The identity at our end.
+    pub local: LocalId,
+    /// The peer's address.
+    pub remote: Addr,
+    /// The transport.
+    pub transport: Transport,
+    /// Whether the peer opened it.
+    pub accepted: bool,
+    /// The names that TLS verified; empty without TLS.
+    pub names: &'a [&'a str],
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum FlowEnd {
+    /// The peer closed it.
+    Closed = 1,
+    /// It was reset, or writing failed.
+    Reset = 2,
+    /// We closed it, asked by `Output::Close`.
+    Asked = 3,
+}
 
 /// A connection.
 #[derive(Debug)]

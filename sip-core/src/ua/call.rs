@@ -5,7 +5,7 @@ use super::{CallHandle, EndReason, LineHandle, Low, Ua, event};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
 use crate::dialog::{DialogHandle, InDialog, contact_value};
-use crate::engine::input::Extras;
+use super::Extras;
 use crate::error::Error;
 use crate::header::essentials::Essentials;
 use crate::path::Path;

@@ -6,7 +6,7 @@ use super::outside::named;
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
 use crate::dialog::DialogHandle;
-use crate::engine::input::Extras;
+use super::Extras;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
@@ -58,7 +58,8 @@ impl Ua {
         call.dialog = Some(dialog);
         let tx = low.down.tx.open_server(cx, owner(h, 0), m, e, path)?;
         call.invite = Some(tx);
-        let at = cx.now.after(cx.config.ring);
+        // The caller's own bound comes first.
+        let at = cx.now.after(cx.config.ring.saturating_add(cx.config.t1.saturating_mul(64)));
         self.arm(cx, h, TIMER_RING, at)?;
         let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {

@@ -8,7 +8,7 @@ use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
 use crate::attempt::Start;
 use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value, is_sips};
-use crate::engine::input::Extras;
+use super::Extras;
 use crate::error::{Error, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;

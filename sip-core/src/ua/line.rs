@@ -5,7 +5,7 @@ use super::{LineHandle, Low, Ua, event};
 use crate::attempt::{AttemptHandle, Start};
 use crate::cx::{Cx, Token, joined, write_error};
 use crate::dialog::{contact_value, is_sips};
-use crate::engine::input::LineConfig;
+use super::LineConfig;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::host::Host;

@@ -12,6 +12,7 @@ use crate::cx::Cx;
 use crate::dialog::Dialogs;
 use crate::error::{Error, Limit};
 use crate::limits::Limits;
+use crate::path::LocalId;
 use crate::store::pool::BlockId;
 use crate::store::ring::EventRecord;
 use crate::store::slab::{Slab, handle};
@@ -30,6 +31,37 @@ handle!(
     /// A line.
     LineHandle
 );
+
+/// What a verb may add to the message that it sends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// Header fields, as name and value. A value with CR, LF or another control byte is `Misuse`.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body's Content-Type; needed with a body.
+    pub content_type: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// A line: an address of record that the user agent serves.
+#[derive(Clone, Copy, Debug)]
+pub struct LineConfig<'a> {
+    /// The address of record: a `sip:` or `sips:` URI.
+    pub aor: &'a str,
+    /// The display name; empty for none.
+    pub display: &'a str,
+    /// Where its requests outside dialogs go: a URI; empty sends them by their Request-URI.
+    pub proxy: &'a str,
+    /// The identity that it uses; `None` picks one by transport.
+    pub local: Option<LocalId>,
+    /// How long a registration shall last, in seconds; 0 takes 3,600.
+    pub expires: u32,
+    /// Whether it takes requests whose Request-URI no line has: a phone that answers whatever
+    /// reaches it. Else those get 404 (RFC 3261 8.2.2.1).
+    pub any: bool,
+    /// The caller's own number, given back in its events.
+    pub user: u64,
+}
 
 /// Why a call ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! Requests outside a dialog (RFC 3261 8.2), and what several verbs share.
 
 use super::{Low, Ua};
-use crate::engine::input::Extras;
+use super::Extras;
 use crate::error::{Error, Limit};
 use crate::header::uri::Scheme;
 use crate::header::essentials::Essentials;
