@@ -471,6 +471,9 @@ pub(super) fn read_params<'a>(
         }
         end = value.end();
     }
+    if !c.done() {
+        return Err(ValueErrorKind::Trailing);
+    }
     Ok(Span::new(start, end))
 }
 
@@ -496,6 +499,11 @@ pub(super) fn write_param_value(
 ) -> Result<(), ValueWriteError> {
     match value {
         [b'"', inner @ .., b'"'] => w.requoted(inner),
+        [b'<', inner @ .., b'>'] => {
+            w.put(b"<")?;
+            w.of_class(inner, uri_class())?;
+            w.put(b">")
+        }
         value if value.iter().all(|&b| is(b, Class::LOOSE | Class::UTF8)) => w.put(value),
         _ => Err(ValueWriteError::Delimiter),
     }

@@ -60,6 +60,8 @@ pub enum Part {
     Number(u64),
     /// Something that is there or not.
     Flag(bool),
+    /// One of a few words.
+    Word(&'static str),
 }
 
 /// Takes the parts of a value one by one: the part's name and what it is.
