@@ -25,6 +25,14 @@ parameterised! {
     }
 }
 
+impl ContentType {
+    /// Whether it is a multipart of any kind, with or without a boundary.
+    #[must_use]
+    pub fn is_multipart(&self, bytes: &[u8]) -> bool {
+        self.media.kind.of(bytes).eq_ignore_ascii_case(b"multipart")
+    }
+}
+
 impl ContentDisposition {
     /// Whether a request must be refused when the body is not understood: unless it says
     /// `handling=optional` (RFC 3261 20.11).

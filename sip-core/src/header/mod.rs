@@ -18,6 +18,7 @@ pub mod history_info;
 pub mod host;
 pub mod identity;
 pub mod info;
+pub mod multipart;
 pub mod name_addr;
 pub mod number;
 pub mod param;
