@@ -15,7 +15,7 @@ use super::start_line::{Method, StartLine};
 pub struct Field {
     /// Its name, if the engine knows it.
     pub name: Name,
-    /// [`Field::FOLDED`].
+    /// [`Field::FOLDED`] and [`Field::BARE_LF`].
     pub flags: u8,
     /// Length of the name as it is written.
     pub name_len: u8,
@@ -28,6 +28,8 @@ pub struct Field {
 impl Field {
     /// The value goes on over more than one line.
     pub const FOLDED: u8 = 1;
+    /// One of its lines ends in LF alone.
+    pub const BARE_LF: u8 = 2;
 
     /// Whether the value goes on over more than one line.
     #[must_use]
@@ -109,7 +111,7 @@ pub enum NotSip {
 }
 
 /// A message in `'a`: its bytes, and its fields either indexed or found anew on each walk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct MessageRef<'a> {
     bytes: &'a [u8],
     fields: &'a [Field],
@@ -147,6 +149,12 @@ fn line_end(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((end, lf.wrapping_add(1)))
 }
 
+/// [`Field::BARE_LF`] when one byte ends the line, not two.
+#[inline(always)]
+fn bare_lf(end: usize, next: usize) -> u8 {
+    if next.wrapping_sub(end) == 1 { Field::BARE_LF } else { 0 }
+}
+
 /// Reads the header field that begins at `at`. The one scanner of header fields.
 #[inline(always)]
 pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
@@ -154,34 +162,49 @@ pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
     if end == at {
         return Step::End(next);
     }
-    let mut flags = 0;
+    let mut flags = bare_lf(end, next);
     while matches!(bytes.get(next), Some(b' ' | b'\t')) {
         let Some(folded) = line_end(bytes, next) else { return Step::Cut };
         (end, next) = folded;
-        flags = Field::FOLDED;
+        flags |= Field::FOLDED | bare_lf(end, next);
     }
-    let line = bytes.get(..end).unwrap_or(bytes);
-    let mut c = Cursor::new(line, Span::new(at, end));
+    let (name, name_len, colon) = match Name::at_start(bytes.get(at..).unwrap_or(&[])) {
+        Some((name, len)) => (name, len, at.wrapping_add(len)),
+        None => match other_name(bytes, at, end) {
+            Some(found) => found,
+            None => return Step::Line(Span::new(at, end), next),
+        },
+    };
+    let mut value_at = colon.wrapping_add(1);
+    while value_at < end && bytes.get(value_at).is_some_and(|&b| scan::is(b, Class::WS)) {
+        value_at = value_at.wrapping_add(1);
+    }
+    while end > value_at && bytes.get(end.wrapping_sub(1)).is_some_and(|&b| scan::is(b, Class::WS))
+    {
+        end = end.wrapping_sub(1);
+    }
+    let field = Field {
+        name,
+        flags,
+        name_len: name_len as u8,
+        name_at: at as u16,
+        value: Span { at: value_at as u16, len: end.saturating_sub(value_at) as u16 },
+    };
+    Step::Field(field, next)
+}
+
+/// Reads a name that is unknown, long, or has white space before its colon: the name, its length,
+/// and where the colon is.
+fn other_name(bytes: &[u8], at: usize, end: usize) -> Option<(Name, usize, usize)> {
+    let mut c = Cursor::new(bytes, Span::new(at, end));
     let name = c.run(Class::TOKEN);
     while matches!(c.peek(), b' ' | b'\t') {
         c.at = c.at.wrapping_add(1);
     }
-    if name.is_empty() || name.len > 255 || !c.eat(b':') {
-        return Step::Line(Span::new(at, end), next);
+    if name.is_empty() || name.len > 255 || c.peek() != b':' {
+        return None;
     }
-    c.ws();
-    let value_at = c.at;
-    while end > value_at && line.get(end.wrapping_sub(1)).is_some_and(|&b| scan::is(b, Class::WS)) {
-        end = end.wrapping_sub(1);
-    }
-    let field = Field {
-        name: Name::of(c.text(name)),
-        flags,
-        name_len: name.len as u8,
-        name_at: at as u16,
-        value: Span { at: value_at as u16, len: end.wrapping_sub(value_at) as u16 },
-    };
-    Step::Field(field, next)
+    Some((Name::of(c.text(name)), usize::from(name.len), c.at))
 }
 
 /// Indexes a message.
@@ -267,11 +290,19 @@ struct Section {
 
 /// Walks the header section and fills the index.
 fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) -> Section {
-    let mut section = Section { body: bytes.len(), rest: 0, length: None, odd: true };
+    let mut section = Section { body: bytes.len(), rest: 0, length: None, odd: false };
+    let mut flags = 0;
     let mut at = headers;
+    // Lines of the section, the start line and the empty line among them.
+    let mut lines = 2usize;
     loop {
         match next_field(bytes, at) {
             Step::Field(field, next) => {
+                lines = lines.wrapping_add(1);
+                flags |= field.flags;
+                if field.is_folded() {
+                    lines = lines.wrapping_add(folds(bytes, field.value));
+                }
                 if index.fields.len() < index.fields.capacity() {
                     index.fields.push(field);
                 } else if section.rest == 0 {
@@ -287,22 +318,36 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
                 at = next;
             }
             Step::Line(span, next) => {
+                section.odd = true;
                 index.report(DefectKind::HeaderLine, Name::Other, span);
                 at = next;
             }
             Step::End(body) => {
                 section.body = body;
+                flags |= bare_lf(at, body);
                 break;
             }
             Step::Cut => {
+                section.odd = true;
                 index.report(DefectKind::NoHeaderEnd, Name::Other, Span::new(at, bytes.len()));
                 break;
             }
         }
     }
     let survey = Survey::of(bytes.get(..section.body).unwrap_or(bytes));
-    section.odd = survey.is_odd(index.fields.len(), limits);
+    let start_ok = bytes.get(headers.wrapping_sub(2)) == Some(&b'\r');
+    section.odd |= flags & Field::BARE_LF != 0
+        || !start_ok
+        || survey.controls != lines.wrapping_mul(2)
+        || survey.commas.wrapping_add(index.fields.len()) > usize::from(limits.list)
+        || survey.semicolons > usize::from(limits.params);
     section
+}
+
+/// How many folds a value has.
+#[cold]
+fn folds(bytes: &[u8], value: Span) -> usize {
+    memchr::memchr_iter(b'\n', value.of(bytes)).count()
 }
 
 /// The first Content-Length counts; another that says otherwise is a defect (RFC 3261 20.14).
@@ -371,10 +416,15 @@ fn start_defects(start: &StartLine, limits: &WireLimits, index: &mut Index) {
     }
 }
 
+/// Bytes surveyed at a time: few enough that no count overflows a byte.
+const BLOCK: usize = 128;
+
 /// Counts over the start line and header section, made in one pass that the compiler vectorises.
+///
+/// Tabs are counted among the control bytes; the closer look then finds nothing.
 #[derive(Default)]
 struct Survey {
-    /// Control bytes without HTAB, less two for each CRLF.
+    /// Control bytes: two for each line when all is well.
     controls: usize,
     commas: usize,
     semicolons: usize,
@@ -382,36 +432,30 @@ struct Survey {
 
 impl Survey {
     fn of(section: &[u8]) -> Survey {
-        const CHUNK: usize = 128;
-        let (mut controls, mut pairs, mut commas, mut semicolons) =
-            (0usize, 0usize, 0usize, 0usize);
-        let following = section.get(1..).unwrap_or(&[]);
-        for (a, b) in section.chunks(CHUNK).zip(following.chunks(CHUNK)) {
-            let mut n = [0u8; 4];
-            let [control, pair, comma, semicolon] = &mut n;
-            for (&x, &y) in a.iter().zip(b) {
-                *control = control.wrapping_add(u8::from((x < 32 && x != b'\t') || x == 127));
-                *pair = pair.wrapping_add(u8::from(x == b'\r' && y == b'\n'));
-                *comma = comma.wrapping_add(u8::from(x == b','));
-                *semicolon = semicolon.wrapping_add(u8::from(x == b';'));
-            }
-            let [control, pair, comma, semicolon] = n;
-            controls = controls.wrapping_add(usize::from(control));
-            pairs = pairs.wrapping_add(usize::from(pair));
-            commas = commas.wrapping_add(usize::from(comma));
-            semicolons = semicolons.wrapping_add(usize::from(semicolon));
+        let mut survey = Survey::default();
+        let (blocks, rest) = section.as_chunks();
+        for block in blocks {
+            survey.add(block);
         }
-        // The last byte, an LF when all is well, has no following one.
-        let last = section.last().is_some_and(|&c| c < 32 && c != b'\t');
-        controls = controls.wrapping_add(usize::from(last));
-        Survey { controls: controls.saturating_sub(pairs.saturating_mul(2)), commas, semicolons }
+        let mut last = [b' '; BLOCK];
+        if let Some(to) = last.get_mut(..rest.len()) {
+            to.copy_from_slice(rest);
+        }
+        survey.add(&last);
+        survey
     }
 
-    /// Whether there may be a control byte, too many values or too many parameters.
-    fn is_odd(&self, fields: usize, limits: &WireLimits) -> bool {
-        self.controls != 0
-            || self.commas.saturating_add(fields) > usize::from(limits.list)
-            || self.semicolons > usize::from(limits.params)
+    #[inline(always)]
+    fn add(&mut self, block: &[u8; BLOCK]) {
+        let (mut controls, mut commas, mut semicolons) = (0u8, 0u8, 0u8);
+        for &c in block {
+            controls = controls.wrapping_add(u8::from(c < 32));
+            commas = commas.wrapping_add(u8::from(c == b','));
+            semicolons = semicolons.wrapping_add(u8::from(c == b';'));
+        }
+        self.controls = self.controls.wrapping_add(usize::from(controls));
+        self.commas = self.commas.wrapping_add(usize::from(commas));
+        self.semicolons = self.semicolons.wrapping_add(usize::from(semicolons));
     }
 }
 
@@ -700,8 +744,21 @@ impl<'a> MessageRef<'a> {
     }
 }
 
+/// Says what message it is, and nothing of what is in it: that may be secret. To see more there is
+/// [`Printed`](super::Printed).
+impl core::fmt::Debug for MessageRef<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut s = f.debug_struct("MessageRef");
+        match self.start {
+            StartLine::Request { method, .. } => s.field("method", &method),
+            StartLine::Response { status, .. } => s.field("status", &status),
+        };
+        s.field("bytes", &self.bytes.len()).field("defects", &self.kinds).finish()
+    }
+}
+
 /// The fields of a message: first those that are indexed, then those that are not.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fields<'a> {
     indexed: core::slice::Iter<'a, Field>,
     bytes: &'a [u8],
@@ -732,7 +789,7 @@ impl Iterator for Fields<'_> {
 }
 
 /// The values of one name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Values<'a> {
     fields: Fields<'a>,
     name: Name,
