@@ -4,14 +4,14 @@
 mod header_table;
 
 use proptest::prelude::*;
-use sansip::header::{self, ValueWriter, typed::RewriteError};
-use sansip::wire::{Name, Span};
+use sansip::header::{self, typed::RewriteError};
+use sansip::wire::{Name, Span, Writer};
 
 fn rewritten(name: Name, value: &[u8]) -> Result<Vec<u8>, RewriteError> {
     let mut buffer = vec![0; value.len() * 2 + 64];
-    let mut out = ValueWriter::new(&mut buffer);
-    header::rewrite(name, value, Span::new(0, value.len()), &mut out)?;
-    Ok(out.finish().to_vec())
+    let mut out = Writer::new(&mut buffer);
+    header::rewrite(name, value, Span::new(0, value.len()), &mut out.value(name))?;
+    Ok(out.written().to_vec())
 }
 
 /// What one value shows, spans as their bytes.

@@ -4,8 +4,8 @@
 mod header_table;
 
 use header_table::GOOD;
-use sansip::header::{self, Part, ValueError, ValueErrorKind as K, ValueWriter};
-use sansip::wire::{Name, Span};
+use sansip::header::{self, Part, ValueError, ValueErrorKind as K};
+use sansip::wire::{Name, Span, Writer};
 use std::fmt::Write;
 
 /// The parts of `value` on one line, the whole value and the whole parameters left out.
@@ -31,9 +31,10 @@ fn parts(name: Name, value: &str) -> Result<String, ValueError> {
 
 fn rewritten(name: Name, value: &str) -> String {
     let mut buffer = vec![0; value.len() + 16];
-    let mut out = ValueWriter::new(&mut buffer);
-    header::rewrite(name, value.as_bytes(), Span::new(0, value.len()), &mut out).unwrap();
-    String::from_utf8(out.finish().to_vec()).unwrap()
+    let mut out = Writer::new(&mut buffer);
+    header::rewrite(name, value.as_bytes(), Span::new(0, value.len()), &mut out.value(name))
+        .unwrap();
+    String::from_utf8(out.written().to_vec()).unwrap()
 }
 
 #[test]

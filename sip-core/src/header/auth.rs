@@ -8,8 +8,8 @@
 use super::param::Param;
 use super::parts::{Slot, unquoted, write_param_value};
 use super::value::{Part, See, Value, ValueErrorKind, lws, token};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Class, Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// Digest algorithms (RFC 8760 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,10 +167,10 @@ fn read_opaque(c: &mut Cursor<'_>) -> Result<Span, ValueErrorKind> {
 }
 
 fn write_auth_params(
-    w: &mut ValueWriter<'_>,
+    w: &mut ValueWriter<'_, '_>,
     bytes: &[u8],
     params: Span,
-) -> Result<(), ValueWriteError> {
+) -> Result<(), WriteError> {
     for (index, p) in AuthParams::new(bytes, params).enumerate() {
         if index > 0 {
             w.put(b", ")?;
@@ -229,14 +229,14 @@ macro_rules! schemes {
                 Ok(Self { scheme, $($param,)* params })
             }
 
-            fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+            fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
                 out.whole(|w| {
                     w.token(self.scheme.of(bytes))?;
                     w.put(b" ")?;
                     if self.is_digest(bytes) {
                         write_auth_params(w, bytes, self.params)
                     } else {
-                        w.text(self.params.of(bytes))
+                        w.received(self.params.of(bytes))
                     }
                 })
             }
@@ -335,7 +335,7 @@ impl Value for AuthInfo {
         Ok(Self { params, ..info })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| write_auth_params(w, bytes, self.params))
     }
 
@@ -370,8 +370,8 @@ impl NewChallenge<'_> {
     /// Writes the value of WWW-Authenticate or Proxy-Authenticate.
     ///
     /// # Errors
-    /// `Control` for a control byte in a text, `NoRoom`.
-    pub fn write(&self, out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    /// [`WriteError::Forbidden`] for a control byte in a text, [`WriteError::Full`].
+    pub fn write(&self, out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.put(b"Digest realm=")?;
             w.quoted(self.realm)?;
@@ -424,8 +424,8 @@ impl NewCredentials<'_> {
     /// Writes the value of Authorization or Proxy-Authorization.
     ///
     /// # Errors
-    /// `Control` for a control byte in a text, `NotAToken` for such a qop, `NoRoom`.
-    pub fn write(&self, out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    /// [`WriteError::Forbidden`] for a control byte or a qop that is no token, [`WriteError::Full`].
+    pub fn write(&self, out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.put(b"Digest ")?;
             quoted(w, b"username=", Some(self.username))?;
@@ -449,10 +449,10 @@ impl NewCredentials<'_> {
 }
 
 fn quoted(
-    w: &mut ValueWriter<'_>,
+    w: &mut ValueWriter<'_, '_>,
     name: &[u8],
     value: Option<&[u8]>,
-) -> Result<(), ValueWriteError> {
+) -> Result<(), WriteError> {
     match value {
         Some(value) => {
             w.put(name)?;

@@ -38,6 +38,7 @@ pub mod via;
 pub mod warning;
 mod write;
 
+pub use crate::wire::write::{Value as ValueWriter, WriteError};
 pub use cseq::CSeq;
 pub use essentials::Essentials;
 pub use host::Host;
@@ -48,4 +49,3 @@ pub use uri::{Scheme, Uri, UriHeaders, UriParams};
 pub use uri_equal::equal;
 pub use value::{Part, See, Value, ValueError, ValueErrorKind};
 pub use via::Via;
-pub use write::{ValueWriteError, ValueWriter};

@@ -6,10 +6,10 @@
 
 use super::content::ContentType;
 use super::value::Value;
-use super::write::ValueWriteError;
 use crate::wire::message::{Field, MessageRef, Step, next_field};
 use crate::wire::name::Name;
-use crate::wire::scan::{Class, Span, is};
+use crate::wire::scan::Span;
+use crate::wire::write::{WriteError, Writer};
 
 /// The most levels of multipart bodies inside one another that can be asked for.
 pub const MAX_DEPTH: usize = 8;
@@ -331,16 +331,15 @@ pub enum MultipartWriteError {
     /// The content has a line that would be taken for a delimiter.
     #[error("the boundary occurs in the content")]
     Collision,
-    /// A header field name is no token or a value holds a control byte.
+    /// No room, a header field name that is no token, or a control byte in a value.
     #[error(transparent)]
-    Field(#[from] ValueWriteError),
+    Write(#[from] WriteError),
 }
 
 /// Writes a multipart body into a caller's buffer. A part that fails leaves nothing behind.
 #[derive(Debug)]
 pub struct MultipartWriter<'b, 'n> {
-    buffer: &'b mut [u8],
-    len: usize,
+    writer: Writer<'b>,
     boundary: &'n [u8],
 }
 
@@ -353,13 +352,13 @@ impl<'b, 'n> MultipartWriter<'b, 'n> {
         if !is_boundary(boundary) {
             return Err(MultipartWriteError::Boundary);
         }
-        Ok(Self { buffer, len: 0, boundary })
+        Ok(Self { writer: Writer::new(buffer), boundary })
     }
 
     /// Writes one part: its header fields, names and values, and its content.
     ///
     /// # Errors
-    /// `Collision`, `Field`; [`ValueWriteError::NoRoom`] as `Field` too.
+    /// `Collision`, `Write`.
     pub fn part(
         &mut self,
         fields: &[(&[u8], &[u8])],
@@ -371,58 +370,38 @@ impl<'b, 'n> MultipartWriter<'b, 'n> {
         if collides {
             return Err(MultipartWriteError::Collision);
         }
-        let start = self.len;
+        let start = self.writer.len();
         let done = self.put_part(fields, content);
         if done.is_err() {
-            self.len = start;
+            self.writer.truncate(start);
         }
         Ok(done?)
     }
 
-    fn put_part(
-        &mut self,
-        fields: &[(&[u8], &[u8])],
-        content: &[u8],
-    ) -> Result<(), ValueWriteError> {
+    fn put_part(&mut self, fields: &[(&[u8], &[u8])], content: &[u8]) -> Result<(), WriteError> {
         self.delimiter(b"\r\n")?;
         for (name, value) in fields {
-            if name.is_empty() || !name.iter().all(|&b| is(b, Class::TOKEN)) {
-                return Err(ValueWriteError::NotAToken);
-            }
-            if value.iter().any(|&b| (b < b' ' && b != b'\t') || b == 0x7f) {
-                return Err(ValueWriteError::Control);
-            }
-            for piece in [name, &b": "[..], value, b"\r\n"] {
-                self.put(piece)?;
-            }
+            self.writer.named(name, value)?;
         }
-        self.put(b"\r\n")?;
-        self.put(content)
+        self.writer.push(b"\r\n")?;
+        self.writer.push(content)
     }
 
-    fn delimiter(&mut self, end: &[u8]) -> Result<(), ValueWriteError> {
-        if self.len > 0 {
-            self.put(b"\r\n")?;
+    fn delimiter(&mut self, end: &[u8]) -> Result<(), WriteError> {
+        if !self.writer.is_empty() {
+            self.writer.push(b"\r\n")?;
         }
-        self.put(b"--")?;
-        self.put(self.boundary)?;
-        self.put(end)
+        self.writer.push(b"--")?;
+        self.writer.push(self.boundary)?;
+        self.writer.push(end)
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), ValueWriteError> {
-        let end = self.len.checked_add(bytes.len()).ok_or(ValueWriteError::NoRoom)?;
-        let room = self.buffer.get_mut(self.len..end).ok_or(ValueWriteError::NoRoom)?;
-        room.copy_from_slice(bytes);
-        self.len = end;
-        Ok(())
-    }
-
-    /// Writes the closing delimiter and gives the body.
+    /// Writes the closing delimiter; the length of the body.
     ///
     /// # Errors
-    /// [`ValueWriteError::NoRoom`] as `Field`.
-    pub fn finish(mut self) -> Result<&'b [u8], MultipartWriteError> {
+    /// `Write`.
+    pub fn finish(mut self) -> Result<usize, MultipartWriteError> {
         self.delimiter(b"--\r\n")?;
-        Ok(self.buffer.get(..self.len).unwrap_or_default())
+        Ok(self.writer.len())
     }
 }

@@ -1,7 +1,7 @@
 //! What all typed header values share: reading from a span, parts to look at, errors.
 
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// Why a header value has no typed form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -85,7 +85,7 @@ pub trait Value: Copy {
     ///
     /// # Errors
     /// When there is no room; a value that was read otherwise always can be written.
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError>;
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError>;
 
     /// Shows the parts of the value.
     fn parts(&self, see: &mut See<'_>);
