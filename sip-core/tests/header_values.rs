@@ -14,12 +14,13 @@ fn parts(name: Name, value: &str) -> Result<String, ValueError> {
     let mut line = String::new();
     header::describe(name, bytes, Span::new(0, bytes.len()), &mut |part, is| {
         let text = |s: Span| String::from_utf8_lossy(s.of(bytes)).into_owned();
-        if part == "value" && matches!(is, Part::Text(_)) {
+        if part == "value" && matches!(is, Part::Text(_) | Part::Secret(_)) {
             let between = if line.is_empty() { "" } else { "| " };
             line += between;
         } else if part != "params" {
             let _ = match is {
                 Part::Text(span) => write!(line, "{part}={} ", text(span)),
+                Part::Secret(span) => write!(line, "{part}=*{}* ", text(span)),
                 Part::Number(number) => write!(line, "{part}={number} "),
                 Part::Flag(flag) => write!(line, "{part}={flag} "),
                 Part::Word(word) => write!(line, "{part}={word} "),

@@ -182,10 +182,22 @@ fn write_auth_params(
     Ok(())
 }
 
+const fn openly(_: &str, part: Part) -> Part {
+    part
+}
+
+/// The parts of credentials that are no secret stay; the rest is marked.
+fn masked(name: &str, part: Part) -> Part {
+    match part {
+        Part::Text(text) if matches!(name, "response" | "cnonce" | "params") => Part::Secret(text),
+        part => part,
+    }
+}
+
 macro_rules! schemes {
     ($(
         $(#[$doc:meta])*
-        $name:ident, $clause:literal {
+        $name:ident, $clause:literal, $shown:path {
             $($(#[$param_doc:meta])* $param:ident: $slot:ty = $text:literal $($must:ident)?;)*
         }
     )*) => {$(
@@ -242,6 +254,7 @@ macro_rules! schemes {
             }
 
             fn parts(&self, see: &mut See<'_>) {
+                let see: &mut See<'_> = &mut |name, part| see(name, $shown(name, part));
                 see("scheme", Part::Text(self.scheme));
                 $(self.$param.see($text, see);)*
                 see("params", Part::Text(self.params));
@@ -252,7 +265,7 @@ macro_rules! schemes {
 
 schemes! {
     /// WWW-Authenticate and Proxy-Authenticate: what a server asks for.
-    Challenge, "RFC 3261 20.44" {
+    Challenge, "RFC 3261 20.44", openly {
         /// Whose users are asked for.
         realm: Option<Span> = "realm" is_set;
         /// The server's nonce.
@@ -274,7 +287,7 @@ schemes! {
     }
 
     /// Authorization and Proxy-Authorization: what a client answers.
-    Credentials, "RFC 3261 20.7" {
+    Credentials, "RFC 3261 20.7", masked {
         /// User name, or its hash.
         username: Option<Span> = "username";
         /// User name in RFC 5987 form.

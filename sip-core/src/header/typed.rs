@@ -256,8 +256,10 @@ impl WithType for Describe<'_, '_> {
 /// As [`check_at`]; the parts before the value that is wrong have been shown.
 pub fn describe(name: Name, bytes: &[u8], span: Span, see: &mut See<'_>) -> Result<(), ValueError> {
     let clause = name.clause();
+    let secret = matches!(name, Name::Authorization | Name::ProxyAuthorization);
     values(name, bytes, span, |item| {
-        see("value", Part::Text(item.trimmed(bytes)));
+        let text = item.trimmed(bytes);
+        see("value", if secret { Part::Secret(text) } else { Part::Text(text) });
         with_type(name, Describe { bytes, item, see }).map_err(|e| ValueError { clause, ..e })
     })
 }

@@ -56,6 +56,8 @@ pub struct ValueError {
 pub enum Part {
     /// Bytes of the message.
     Text(Span),
+    /// Bytes of the message that prove who somebody is: for a program, not for a log.
+    Secret(Span),
     /// A number.
     Number(u64),
     /// Something that is there or not.

@@ -55,7 +55,7 @@ pub const GOOD: &[(Name, &str, &str)] = &[
         Name::Authorization,
         "Digest username=\"b\\\"b\", realm=\"r\", nonce=\"n\", uri=\"sip:a\", response=\"00\", \
          algorithm=SHA-256, qop=auth, cnonce=\"c\", nc=0000001F, userhash=true",
-        "scheme=Digest username=b\\\"b realm=r nonce=n uri=sip:a response=00 algorithm=SHA-256 cnonce=c \
+        "scheme=Digest username=b\\\"b realm=r nonce=n uri=sip:a response=*00* algorithm=SHA-256 cnonce=*c* \
          qop=auth nc=31 userhash=true",
     ),
     (Name::ProxyAuthorization, "Bearer abc.def==", "scheme=Bearer"),
