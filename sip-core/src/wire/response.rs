@@ -24,6 +24,8 @@ pub struct ResponseParts<'a> {
     pub contact: Option<&'a [u8]>,
     /// Other fields.
     pub extra: &'a [(Name, &'a [u8])],
+    /// Other fields, by name.
+    pub named: &'a [(&'a str, &'a str)],
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
 }
@@ -63,6 +65,9 @@ pub fn response(
     }
     for (name, value) in parts.extra {
         w.header(*name, value)?;
+    }
+    for (name, value) in parts.named {
+        w.named(name.as_bytes(), value.as_bytes())?;
     }
     match parts.body {
         Some((content_type, body)) => w.body(content_type, body),

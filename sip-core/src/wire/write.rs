@@ -371,6 +371,12 @@ impl<'a> Writer<'a> {
         Ok(self.len)
     }
 
+    /// The rest of a message as another writer wrote it: fields, the empty line and the body.
+    pub(crate) fn rest(mut self, written: &[u8]) -> Result<usize, WriteError> {
+        self.push(written)?;
+        Ok(self.len)
+    }
+
     /// Content-Type, Content-Length, the empty line and the body; the length of the message. A body
     /// without type, which must be empty, is [`end`](Writer::end).
     ///

@@ -1,0 +1,191 @@
+//! How an engine behaves.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use crate::path::Addr;
+
+/// Which roles the engine plays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Roles {
+    /// User agent: lines and calls.
+    pub ua: bool,
+    /// Proxy.
+    pub proxy: bool,
+    /// Registrar for [`Config::domains`].
+    pub registrar: bool,
+}
+
+/// How much an engine sends to a UDP source that has not proven its address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Retransmit {
+    /// At most 3 times the bytes that the source sent for the transaction, repetitions included.
+    #[default]
+    Paid,
+    /// As the timers of RFC 3261 17 say, without that bound. For closed networks and for tests of
+    /// timers.
+    Rfc,
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Network {
+    /// Any address of the range.
+    pub ip: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether the range holds `ip`.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let (a, b, width) = match (self.ip, ip) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                (u128::from(a.to_bits()), u128::from(b.to_bits()), 32u32)
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128),
+            _ => return false,
+        };
+        let shift = width.saturating_sub(u32::from(self.prefix));
+        a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)
+    }
+}
+
+/// How an engine behaves. Times are milliseconds.
+///
+/// The strings and lists are the caller's; the engine never grows them.
+#[derive(Clone)]
+pub struct Config {
+    /// 32 random bytes, new at each start and for each engine. Feeds tags, branches and Call-IDs.
+    /// All zeros is refused.
+    pub seed: [u8; 32],
+    /// A secret that the engines of one service share: it keys nonces and flow tokens.
+    pub cluster_key: [u8; 32],
+    /// The Unix time, in milliseconds, of `Instant(0)`; 0 if it is not known (then no Date).
+    pub unix_at_zero: u64,
+    /// Distinguishes the handles of the engines of one process.
+    pub tag: u8,
+    /// The shard that this engine is, carried in its branches.
+    pub shard: u8,
+    /// The roles.
+    pub roles: Roles,
+    /// RFC 3261 17.1.1.1: the round-trip estimate. Default 500.
+    pub t1: u64,
+    /// RFC 3261 17.1.2.2: the longest interval between repetitions. Default 4,000.
+    pub t2: u64,
+    /// RFC 3261 17.1.2.2: how long a message stays in the network. Default 5,000.
+    pub t4: u64,
+    /// How much is sent to an unproven UDP source.
+    pub retransmit: Retransmit,
+    /// Networks whose UDP sources need no proof.
+    pub trusted: Vec<Network>,
+    /// The User-Agent or Server header field; empty leaves it out.
+    pub product: String,
+    /// The domains that the proxy and the registrar are responsible for.
+    pub domains: Vec<String>,
+    /// How long a call may ring that we placed, before we cancel it. Default 180,000.
+    pub ring: u64,
+    /// How long a question waits for its answer before it counts as failed. Default 30,000.
+    pub query: u64,
+    /// Timer C of the proxy (RFC 3261 16.6 step 11): more than three minutes. Default 181,000.
+    pub timer_c: u64,
+    /// How long a response context lives at most, whatever provisional responses restart timer C.
+    /// Default 3,600,000.
+    pub timer_c_total: u64,
+    /// Whether the proxy stays in the path of the dialogs that it forwards. Default true.
+    pub record_route: bool,
+    /// Whether the platform answers questions for addresses of names. Default true.
+    pub dns: bool,
+    /// Where the user agent sends every request outside a dialog, if anywhere.
+    pub outbound: Option<Addr>,
+    /// The shortest registration that the registrar accepts, in seconds. Default 60.
+    pub min_expires: u32,
+    /// The registration that it gives where none is asked for, in seconds. Default 3,600.
+    pub default_expires: u32,
+    /// The longest registration that it gives, in seconds. Default 7,200.
+    pub max_expires: u32,
+    /// The most bindings of one address of record. Default 10.
+    pub max_bindings: usize,
+}
+
+impl Config {
+    /// The defaults with this seed and all roles.
+    #[must_use]
+    pub const fn new(seed: [u8; 32]) -> Self {
+        Self {
+            seed,
+            cluster_key: [0; 32],
+            unix_at_zero: 0,
+            tag: 0,
+            shard: 0,
+            roles: Roles { ua: true, proxy: true, registrar: true },
+            t1: 500,
+            t2: 4_000,
+            t4: 5_000,
+            retransmit: Retransmit::Paid,
+            trusted: Vec::new(),
+            product: String::new(),
+            domains: Vec::new(),
+            ring: 180_000,
+            query: 30_000,
+            timer_c: 181_000,
+            timer_c_total: 3_600_000,
+            record_route: true,
+            dns: true,
+            outbound: None,
+            min_expires: 60,
+            default_expires: 3_600,
+            max_expires: 7_200,
+            max_bindings: 10,
+        }
+    }
+
+    /// Whether `host` is one of the domains that we are responsible for.
+    #[must_use]
+    pub fn is_domain(&self, host: &[u8]) -> bool {
+        self.domains.iter().any(|d| d.as_bytes().eq_ignore_ascii_case(host))
+    }
+
+    /// Whether a UDP source at `ip` needs no proof.
+    #[must_use]
+    pub fn is_trusted(&self, ip: IpAddr) -> bool {
+        self.outbound.is_some_and(|a| a.ip == ip) || self.trusted.iter().any(|n| n.contains(ip))
+    }
+}
+
+impl core::fmt::Debug for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Config")
+            .field("roles", &self.roles)
+            .field("domains", &self.domains)
+            .field("retransmit", &self.retransmit)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    #[test]
+    fn a_network_counts_its_leading_bits() {
+        let net = |s: &str, prefix| Network { ip: s.parse().unwrap(), prefix };
+        assert!(net("10.1.0.0", 16).contains("10.1.255.1".parse().unwrap()));
+        assert!(!net("10.1.0.0", 16).contains("10.2.0.1".parse().unwrap()));
+        assert!(net("0.0.0.0", 0).contains("9.9.9.9".parse().unwrap()));
+        assert!(!net("0.0.0.0", 0).contains("::1".parse().unwrap()));
+        assert!(net("::1", 128).contains("::1".parse().unwrap()));
+        assert!(!net("::1", 128).contains("::2".parse().unwrap()));
+    }
+
+    #[test]
+    fn debug_prints_no_secret() {
+        let mut config = Config::new([0xA7; 32]);
+        config.cluster_key = [0xA7; 32];
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("167") && !shown.to_lowercase().contains("a7"));
+    }
+}

@@ -1,0 +1,367 @@
+//! Blocks of bytes from one reserved arena: a buddy allocator with counted holders.
+//!
+//! A block is a power-of-two number of units; its first bytes hold its length and holder count,
+//! and the links of free blocks lie in the free blocks themselves. Taking, releasing and asking
+//! for room are O(log n); freeing merges buddies, so the arena comes back whole.
+
+use alloc::vec::Vec;
+
+use super::filled;
+use crate::error::{Error, Limit};
+
+/// Names a block while somebody holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct BlockId(u32);
+
+const UNIT: usize = 64;
+/// Length and holder count, in front of the bytes.
+const HEAD: usize = 4;
+const NONE: u32 = u32::MAX;
+const ORDERS: usize = 12;
+const FREE: u8 = 0x40;
+const USED: u8 = 0x80;
+
+/// The arena.
+#[derive(Debug)]
+pub struct Pool {
+    arena: Vec<u8>,
+    /// One byte a unit: `USED` or `FREE` with the order at a block's first unit, else 0.
+    state: Vec<u8>,
+    heads: [u32; ORDERS],
+    counts: [u32; ORDERS],
+    top: u8,
+    live: u32,
+}
+
+const fn order_for(len: usize) -> Option<u8> {
+    let mut order = 0;
+    while order < ORDERS as u8 {
+        if (UNIT << order) >= len + HEAD {
+            return Some(order);
+        }
+        order += 1;
+    }
+    None
+}
+
+impl Pool {
+    /// An arena of at least `bytes`, made of whole blocks that each hold a message of `largest`.
+    pub fn new(bytes: usize, largest: usize) -> Result<Self, Error> {
+        let (top, blocks) = Self::shape(bytes, largest);
+        let units = blocks << top;
+        let mut pool = Self {
+            arena: filled(units * UNIT, 0)?,
+            state: filled(units, 0)?,
+            heads: [NONE; ORDERS],
+            counts: [0; ORDERS],
+            top,
+            live: 0,
+        };
+        for i in (0..blocks).rev() {
+            pool.link(u32::try_from(i << top).unwrap_or(NONE), top);
+        }
+        Ok(pool)
+    }
+
+    const fn shape(bytes: usize, largest: usize) -> (u8, usize) {
+        let top = match order_for(largest) {
+            Some(order) => order,
+            None => ORDERS as u8 - 1,
+        };
+        let blocks = bytes.div_ceil(UNIT << top);
+        (top, if blocks == 0 { 1 } else { blocks })
+    }
+
+    /// The bytes that such an arena takes.
+    pub const fn bytes(bytes: usize, largest: usize) -> usize {
+        let (top, blocks) = Self::shape(bytes, largest);
+        (blocks << top) * (UNIT + 1)
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        let four = self.arena.get(at..at + 4).and_then(|s| s.try_into().ok());
+        four.map_or(NONE, u32::from_le_bytes)
+    }
+
+    fn set_word(&mut self, at: usize, value: u32) {
+        if let Some(s) = self.arena.get_mut(at..at + 4) {
+            s.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    fn mark(&mut self, unit: u32, state: u8) {
+        if let Some(s) = self.state.get_mut(unit as usize) {
+            *s = state;
+        }
+    }
+
+    fn link(&mut self, unit: u32, order: u8) {
+        let o = usize::from(order);
+        let head = self.heads.get(o).copied().unwrap_or(NONE);
+        self.set_word(unit as usize * UNIT, head);
+        self.set_word(unit as usize * UNIT + 4, NONE);
+        if head != NONE {
+            self.set_word(head as usize * UNIT + 4, unit);
+        }
+        if let (Some(h), Some(c)) = (self.heads.get_mut(o), self.counts.get_mut(o)) {
+            *h = unit;
+            *c += 1;
+        }
+        self.mark(unit, FREE | order);
+    }
+
+    fn unlink(&mut self, unit: u32, order: u8) {
+        let o = usize::from(order);
+        let next = self.word(unit as usize * UNIT);
+        let prev = self.word(unit as usize * UNIT + 4);
+        if prev == NONE {
+            if let Some(h) = self.heads.get_mut(o) {
+                *h = next;
+            }
+        } else {
+            self.set_word(prev as usize * UNIT, next);
+        }
+        if next != NONE {
+            self.set_word(next as usize * UNIT + 4, prev);
+        }
+        if let Some(c) = self.counts.get_mut(o) {
+            *c -= 1;
+        }
+        self.mark(unit, 0);
+    }
+
+    /// Takes a block of `len` bytes, held once. Its bytes are what they were.
+    pub fn take(&mut self, len: usize) -> Result<BlockId, Error> {
+        let full = Error::Full(Limit::Blocks);
+        let wanted =
+            order_for(len).filter(|o| *o <= self.top).ok_or(Error::Full(Limit::MessageBytes))?;
+        let found = (wanted..=self.top)
+            .find(|o| self.counts.get(usize::from(*o)).is_some_and(|c| *c > 0))
+            .ok_or(full)?;
+        let unit = self.heads.get(usize::from(found)).copied().ok_or(full)?;
+        self.unlink(unit, found);
+        let mut order = found;
+        while order > wanted {
+            order -= 1;
+            self.link(unit + (1 << order), order);
+        }
+        self.mark(unit, USED | wanted);
+        self.live += 1;
+        let id = BlockId(unit);
+        self.write_head(id, len, 1);
+        Ok(id)
+    }
+
+    /// Takes a block and copies `bytes` into it.
+    pub fn copy_in(&mut self, bytes: &[u8]) -> Result<BlockId, Error> {
+        let id = self.take(bytes.len())?;
+        self.bytes_mut(id).copy_from_slice(bytes);
+        Ok(id)
+    }
+
+    /// Whether `n` blocks of `len` bytes each can be taken now.
+    #[must_use]
+    pub fn has_room(&self, n: usize, len: usize) -> bool {
+        let Some(wanted) = order_for(len) else { return false };
+        let mut found = 0usize;
+        for order in wanted..=self.top {
+            let count = self.counts.get(usize::from(order)).copied().unwrap_or(0) as usize;
+            found += count << (order - wanted);
+            if found >= n {
+                return true;
+            }
+        }
+        n == 0
+    }
+
+    fn write_head(&mut self, id: BlockId, len: usize, holders: u16) {
+        let len = u16::try_from(len).unwrap_or(u16::MAX);
+        self.set_word(id.0 as usize * UNIT, (u32::from(holders) << 16) | u32::from(len));
+    }
+
+    fn head(&self, id: BlockId) -> (usize, u16) {
+        let word = self.word(id.0 as usize * UNIT);
+        ((word & 0xffff) as usize, (word >> 16) as u16)
+    }
+
+    fn range(&self, id: BlockId) -> core::ops::Range<usize> {
+        let at = id.0 as usize * UNIT + HEAD;
+        at..at + self.head(id).0
+    }
+
+    /// The block's bytes.
+    #[must_use]
+    pub fn bytes_of(&self, id: BlockId) -> &[u8] {
+        self.arena.get(self.range(id)).unwrap_or(&[])
+    }
+
+    /// The block's bytes, to write.
+    pub fn bytes_mut(&mut self, id: BlockId) -> &mut [u8] {
+        let range = self.range(id);
+        self.arena.get_mut(range).unwrap_or(&mut [])
+    }
+
+    /// One more holder.
+    pub fn hold(&mut self, id: BlockId) {
+        let (len, holders) = self.head(id);
+        self.write_head(id, len, holders.saturating_add(1));
+    }
+
+    /// One holder less; the last one gives the block back.
+    pub fn release(&mut self, id: BlockId) {
+        let (len, holders) = self.head(id);
+        if holders > 1 {
+            self.write_head(id, len, holders - 1);
+            return;
+        }
+        let Some(order) = self.used_order(id) else { return };
+        self.live -= 1;
+        self.give_back(id.0, order);
+    }
+
+    fn used_order(&self, id: BlockId) -> Option<u8> {
+        let state = *self.state.get(id.0 as usize)?;
+        (state & USED != 0).then_some(state & 0x3f)
+    }
+
+    fn give_back(&mut self, mut unit: u32, mut order: u8) {
+        self.mark(unit, 0);
+        while order < self.top {
+            let buddy = unit ^ (1 << order);
+            if self.state.get(buddy as usize) != Some(&(FREE | order)) {
+                break;
+            }
+            self.unlink(buddy, order);
+            unit &= !(1 << order);
+            order += 1;
+        }
+        self.link(unit, order);
+    }
+
+    /// Cuts the block to `len` bytes (not more than it has) and gives back what it then spans in
+    /// vain.
+    pub fn shrink(&mut self, id: BlockId, len: usize) {
+        let (old, holders) = self.head(id);
+        let len = len.min(old);
+        self.write_head(id, len, holders);
+        let (Some(mut order), Some(wanted)) = (self.used_order(id), order_for(len)) else { return };
+        while order > wanted {
+            order -= 1;
+            self.link(id.0 + (1 << order), order);
+        }
+        self.mark(id.0, USED | order);
+    }
+
+    /// Reads block `from` while writing block `to`; nothing happens if they are the same.
+    pub fn read_write<R>(
+        &mut self,
+        from: BlockId,
+        to: BlockId,
+        f: impl FnOnce(&[u8], &mut [u8]) -> R,
+    ) -> Option<R> {
+        let (a, b) = (self.range(from), self.range(to));
+        if from.0 < to.0 {
+            let (low, high) = self.arena.split_at_mut_checked(b.start)?;
+            Some(f(low.get(a)?, high.get_mut(..b.len())?))
+        } else if to.0 < from.0 {
+            let (low, high) = self.arena.split_at_mut_checked(a.start)?;
+            Some(f(high.get(..a.len())?, low.get_mut(b)?))
+        } else {
+            None
+        }
+    }
+
+    /// How many blocks are held.
+    #[must_use]
+    pub const fn live(&self) -> usize {
+        self.live as usize
+    }
+
+    /// How many bytes of the arena are held, whole units counted.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let free: usize =
+            self.counts.iter().enumerate().map(|(o, c)| (*c as usize) * (UNIT << o)).sum();
+        self.arena.len() - free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn the_arena_comes_back_whole_after_any_mixture() {
+        let mut pool = Pool::new(64 * 1024, 4096).unwrap();
+        let whole = pool.counts;
+        let mut held: Vec<(BlockId, u8, usize)> = Vec::new();
+        let mut x = 5u64;
+        for step in 0..40_000u32 {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11);
+            let len = (x >> 50) as usize % 4097;
+            match (x >> 33) % 4 {
+                0 | 1 => {
+                    if let Ok(id) = pool.take(len) {
+                        let mark = step as u8;
+                        pool.bytes_mut(id).fill(mark);
+                        held.push((id, mark, len));
+                    } else {
+                        assert!(!pool.has_room(1, len));
+                    }
+                }
+                2 if !held.is_empty() => {
+                    let (id, ..) = held.swap_remove((x >> 40) as usize % held.len());
+                    pool.hold(id);
+                    pool.release(id);
+                    pool.release(id);
+                }
+                _ if !held.is_empty() => {
+                    let i = (x >> 40) as usize % held.len();
+                    held[i].2 = held[i].2.min(len);
+                    pool.shrink(held[i].0, len);
+                }
+                _ => {}
+            }
+            assert_eq!(pool.live(), held.len());
+        }
+        for (id, mark, len) in &held {
+            assert_eq!(pool.bytes_of(*id).len(), *len);
+            assert!(pool.bytes_of(*id).iter().all(|b| b == mark), "blocks never overlap");
+        }
+        for (id, ..) in held {
+            pool.release(id);
+        }
+        assert_eq!(pool.counts, whole);
+        assert_eq!(pool.held_bytes(), 0);
+    }
+
+    #[test]
+    fn has_room_is_exact() {
+        let mut pool = Pool::new(8192, 2000).unwrap();
+        for len in [60, 61, 124, 125, 1000, 2000] {
+            let mut taken = Vec::new();
+            while pool.has_room(1, len) {
+                let left = (1..).take_while(|n| pool.has_room(*n, len)).last().unwrap();
+                taken.push(pool.take(len).unwrap());
+                assert_eq!(pool.has_room(left - 1, len), true);
+                assert_eq!(pool.has_room(left, len), false);
+            }
+            assert_eq!(pool.take(len), Err(Error::Full(Limit::Blocks)));
+            taken.into_iter().for_each(|id| pool.release(id));
+        }
+        assert_eq!(pool.take(4000), Err(Error::Full(Limit::MessageBytes)));
+    }
+
+    #[test]
+    fn one_block_is_read_while_another_is_written() {
+        let mut pool = Pool::new(4096, 1000).unwrap();
+        let a = pool.copy_in(b"from").unwrap();
+        let b = pool.take(4).unwrap();
+        for (from, to) in [(a, b), (b, a)] {
+            pool.read_write(from, to, |f, t| t.copy_from_slice(f)).unwrap();
+        }
+        assert_eq!(pool.bytes_of(b), b"from");
+        assert!(pool.read_write(a, a, |_, _| ()).is_none());
+    }
+}
