@@ -111,6 +111,8 @@ fn malformed_values_say_what_and_where_and_by_which_clause() {
         (Name::HistoryInfo, "<sip:a>", K::Missing, 7),
         (Name::ReferSub, "maybe", K::Syntax, 5),
         (Name::SessionExpires, "90;refresher=me", K::Param, 13),
+        (Name::SessionExpires, "90;refresher=uac;refresher=uas", K::Repeated, 27),
+        (Name::AcceptContact, "*;require;require", K::Repeated, 10),
         (Name::RSeq, "0", K::Range, 0),
         (Name::RAck, "0 1 INVITE", K::Range, 0),
         (Name::RAck, "1 INVITE", K::Number, 2),

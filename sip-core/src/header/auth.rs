@@ -1,6 +1,6 @@
 //! Challenges and credentials: WWW-Authenticate, Proxy-Authenticate, Authorization,
-//! Proxy-Authorization, Authentication-Info, Proxy-Authentication-Info (RFC 3261 20.7, 22; RFC 7616;
-//! RFC 8760).
+//! Proxy-Authorization, Authentication-Info, Proxy-Authentication-Info (RFC 3261 20.7 and 22,
+//! RFC 7616, RFC 8760).
 //!
 //! Spans of quoted strings are without their quotes and with their escapes, which is what a digest
 //! is computed over (RFC 7616 section 3.4, `unq`).
@@ -437,7 +437,7 @@ impl NewCredentials<'_> {
     /// Writes the value of Authorization or Proxy-Authorization.
     ///
     /// # Errors
-    /// [`WriteError::Forbidden`] for a control byte or a qop that is no token, [`WriteError::Full`].
+    /// [`WriteError::Forbidden`] for a control byte or a qop that is no token; [`WriteError::Full`].
     pub fn write(&self, out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.put(b"Digest ")?;

@@ -201,7 +201,7 @@ impl<'a> Level<'a> {
                 let close = tail.starts_with(b"--");
                 let padding = if close { tail.get(2..)? } else { tail };
                 if padding.iter().all(|b| matches!(b, b' ' | b'\t')) {
-                    let before = line.saturating_sub(2).max(self.at);
+                    let before = line.saturating_sub(2);
                     return Some(Delimiter { before, after: next, close });
                 }
             }

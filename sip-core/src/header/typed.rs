@@ -174,7 +174,7 @@ const MAYBE_EMPTY: &[Name] = &[
     Name::PEarlyMedia,
 ];
 
-/// Does `each` with every value in the field value at `span`: the items of a list, or the one value.
+/// Does `each` with every value in the field at `span`: the items of a list, or the one value.
 fn values<E: From<ValueError>>(
     name: Name,
     bytes: &[u8],
