@@ -275,7 +275,14 @@ impl Core {
         received: Received<'_, '_>,
     ) -> Result<Seen, Error> {
         let Some((_, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
-        let seen = self.answer_stateless(received, 200, &[])?;
+        let (m, e, path) = received;
+        let tag = (owner.kind == OwnerKind::Call)
+            .then(|| self.ua.tag(CallHandle::from_raw(owner.object)))
+            .flatten();
+        // The To tag is the one of the INVITE's responses.
+        let reply = Reply { to_tag: tag.as_ref().map(|t| t.as_bytes()), ..Reply::default() };
+        let sent = self.tx.reply_stateless(&mut self.cx, m, e, path, 200, &reply)?;
+        let seen = if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) };
         match owner.kind {
             OwnerKind::Call => {
                 let (ua, mut low) = self.low();
