@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod hand;
 pub mod ladder;
 pub mod network;
+pub mod party;
 pub mod pcap;
+pub mod script;
 pub mod seed;
 mod stream;
 pub mod text;
 pub mod trace;
+pub mod world;

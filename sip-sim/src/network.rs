@@ -453,6 +453,12 @@ impl Network {
         out
     }
 
+    /// The address at the other end of a stream.
+    #[must_use]
+    pub fn peer(&self, stream: StreamId, node: NodeId) -> Option<Addr> {
+        self.streams.get(&stream).map(|s| s.ends(s.is_client(node)).1.addr)
+    }
+
     /// Ends a stream at this end: in order after what was written, or at once by a reset.
     pub fn end(&mut self, now: u64, node: NodeId, stream: StreamId, reset: bool) {
         let Some(found) = self.streams.get_mut(&stream) else { return };

@@ -5,6 +5,9 @@
 //! nothing, and writes what it is told, right or wrong.
 
 use std::fmt;
+use std::net::SocketAddr;
+
+use sansip::path::Addr;
 
 /// A message as a list of header fields.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,7 +43,7 @@ fn long_name(name: &str) -> &str {
     COMPACT.iter().find(|(short, _)| short.eq_ignore_ascii_case(name)).map_or(name, |(_, n)| n)
 }
 
-fn same_name(a: &str, b: &str) -> bool {
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
     long_name(a).eq_ignore_ascii_case(long_name(b))
 }
 
@@ -304,6 +307,19 @@ pub fn param<'a>(value: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
+/// The numeric address that a URI or a Via's sent-by names; port 5060 where it has none.
+#[must_use]
+pub fn address(value: &str) -> Option<Addr> {
+    let bare = value.split_once(':').filter(|(s, _)| s.starts_with("sip")).map_or(value, |s| s.1);
+    let host = bare.rsplit_once('@').map_or(bare, |(_, host)| host);
+    let host = host.split([';', '?', '>', ' ']).next().unwrap_or(host);
+    if let Ok(addr) = host.parse::<SocketAddr>() {
+        return Some(addr.into());
+    }
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    Some(Addr::new(ip, 5060))
+}
+
 /// What a ladder calls these bytes.
 #[must_use]
 pub fn label(bytes: &[u8]) -> String {
@@ -377,6 +393,18 @@ mod tests {
         assert_eq!(of("200 OK", "BYE"), "200 OK (BYE)");
         assert_eq!(label(b"\r\n\r\n"), "keep-alive");
         assert_eq!(label(b"hello"), "5 bytes");
+    }
+
+    #[test]
+    fn an_address_is_read_off_a_uri() {
+        let is = |uri: &str, addr: Option<&str>| {
+            assert_eq!(address(uri).map(|a| a.to_string()).as_deref(), addr, "{uri}");
+        };
+        is("sip:bob@10.0.0.1:5070;lr", Some("10.0.0.1:5070"));
+        is("sip:10.0.0.1;lr", Some("10.0.0.1:5060"));
+        is("sips:b@[fd00::1]:5061", Some("[fd00::1]:5061"));
+        is("sip:b@[fd00::1];x", Some("[fd00::1]:5060"));
+        is("sip:bob@example.com", None);
     }
 
     #[test]
