@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod flow;
 pub mod hand;
+pub mod judge;
+mod judge_message;
 pub mod ladder;
 pub mod network;
 pub mod party;
