@@ -59,7 +59,7 @@ fn hop(data: &[u8]) {
     let limits = WireLimits::DEFAULT;
     let mut index = Index::new(&limits).unwrap();
     let Ok(m) = parse(data, &limits, Framing::Datagram, &mut index) else { return };
-    if m.kinds().has(DefectKind::Unterminated) {
+    if m.kinds().has(DefectKind::NoHeaderEnd) {
         return;
     }
     let mut out = vec![0; 65_535];

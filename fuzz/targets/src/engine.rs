@@ -1,12 +1,12 @@
 //! A program of inputs into a whole engine. It never panics and never yields outputs without end;
 //! what it sends are SIP messages; and when the program is over and time goes by, nothing is left.
 
+use sansip::wire::MessageRef;
 use sansip::{
     Addr, Answer, Binding, CallHandle, Config, Engine, Event, Extras, FlowEnd, FlowId, FlowInfo,
     Input, Instant, Limits, LineConfig, LineHandle, Local, LocalId, Output, Path, Query, QueryId,
     RequestHandle, SendEnd, SendId, Target, Transport,
 };
-use sansip::wire::MessageRef;
 
 use crate::program::{Heard, Program, answer, request};
 
@@ -77,7 +77,8 @@ impl<'a> World<'a> {
         let limits = Limits { locals: 2, ..limits(choice) };
         let mut engine = Engine::new(config, &limits).ok()?;
         let bound = Addr::v4(10, 0, 0, 1, 5060);
-        let entry = Local { transport: Transport::Udp, bound, host: "10.0.0.1", port: 5060, network: 0 };
+        let entry =
+            Local { transport: Transport::Udp, bound, host: "10.0.0.1", port: 5060, network: 0 };
         engine.set_local(Instant(0), UDP, entry).ok()?;
         engine.set_local(Instant(0), TCP, Local { transport: Transport::Tcp, ..entry }).ok()?;
         let mut world = World {
@@ -225,7 +226,8 @@ impl<'a> World<'a> {
         let addresses = [Addr::v4(10, 0, 0, 2, 0).ip, Addr::v4(10, 0, 0, 3, 0).ip];
         let uri = self.program.pick(URIS);
         let target = |q| Target { uri, next_hop: "", q };
-        let targets = [target(1_000), target(500), Target { next_hop: "sip:10.0.0.4;lr", ..target(500) }];
+        let targets =
+            [target(1_000), target(500), Target { next_hop: "sip:10.0.0.4;lr", ..target(500) }];
         let binding = Binding { uri, params: "", q: 1_000, expires: 60, call_id: "c1", cseq: 1 };
         let bindings = [binding, Binding { uri: "sip:bob@10.0.0.3", q: 0, ..binding }];
         let count = self.program.small() % 3;
@@ -252,8 +254,13 @@ impl<'a> World<'a> {
                 let transport = asked.map_or(Transport::Tcp, |(_, _, transport)| transport);
                 let flow = FlowId(self.next_flow);
                 self.next_flow += 1;
-                let info =
-                    FlowInfo { local: TCP, remote, transport, accepted: asked.is_none(), names: &[] };
+                let info = FlowInfo {
+                    local: TCP,
+                    remote,
+                    transport,
+                    accepted: asked.is_none(),
+                    names: &[],
+                };
                 if self.engine.flow_opened(self.now, flow, info).is_ok() {
                     self.flows.push(flow);
                     if let Some((query, ..)) = asked {
@@ -279,7 +286,9 @@ impl<'a> World<'a> {
         }
         let mut from = 0;
         for _ in 0..4 {
-            let Ok(taken) = self.engine.receive_stream(self.now, flow, &bytes[from..]) else { return };
+            let Ok(taken) = self.engine.receive_stream(self.now, flow, &bytes[from..]) else {
+                return;
+            };
             from += taken;
             assert!(from <= bytes.len());
             self.drain();

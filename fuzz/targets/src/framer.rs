@@ -2,7 +2,8 @@
 
 use sansip::wire::{Frame, Framer, Framing, Index, WireLimits, parse};
 
-const LIMITS: WireLimits = WireLimits { message: 4_000, header_section: 2_000, ..WireLimits::DEFAULT };
+const LIMITS: WireLimits =
+    WireLimits { message: 4_000, header_section: 2_000, ..WireLimits::DEFAULT };
 
 /// The first 8 bytes are the lengths of the pieces, in turn; the rest is the stream.
 pub fn run(data: &[u8]) {

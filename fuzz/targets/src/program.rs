@@ -53,8 +53,21 @@ impl<'a> Program<'a> {
 }
 
 const METHODS: &[&str] = &[
-    "INVITE", "INVITE", "INVITE", "ACK", "ACK", "BYE", "BYE", "CANCEL", "CANCEL", "OPTIONS",
-    "REGISTER", "MESSAGE", "SUBSCRIBE", "PRACK", "NEWMETHOD",
+    "INVITE",
+    "INVITE",
+    "INVITE",
+    "ACK",
+    "ACK",
+    "BYE",
+    "BYE",
+    "CANCEL",
+    "CANCEL",
+    "OPTIONS",
+    "REGISTER",
+    "MESSAGE",
+    "SUBSCRIBE",
+    "PRACK",
+    "NEWMETHOD",
 ];
 const USERS: &[&str] = &["alice", "alice", "bob", "nobody"];
 const STATUSES: &[u16] =
@@ -116,7 +129,8 @@ pub fn request(program: &mut Program<'_>, heard: &Heard, transport: &str) -> Vec
     let tag = match choices & 3 {
         0 | 1 => String::new(),
         2 => heard.tags.last().map(|t| format!(";tag={t}")).unwrap_or_default(),
-        _ => program.pick_any(&heard.tags.iter().collect::<Vec<_>>())
+        _ => program
+            .pick_any(&heard.tags.iter().collect::<Vec<_>>())
             .map_or(";tag=unknown".to_string(), |t| format!(";tag={t}")),
     };
     let body = if choices >> 2 & 1 == 0 { "" } else { "v=0\r\n" };
