@@ -1,8 +1,9 @@
 //! Forwarding with edits: what no edit names stays byte for byte.
 
+use sansip::header::Essentials;
 use sansip::wire::edit::{apply, at_end, before_first, delete, pop, sort};
 use sansip::wire::{
-    DefectKind, Edit, Field, Framing, Index, MessageRef, Name, Span, WireLimits, parse,
+    Edit, Field, Framing, Index, MessageRef, Name, Role, Span, Verdict, WireLimits, judge, parse,
 };
 
 use crate::program::Program;
@@ -54,17 +55,17 @@ fn plainly(source: &[u8], edits: &[Edit<'_>]) -> Option<Vec<u8>> {
     (out.len() <= 65_535).then_some(out)
 }
 
-/// What a hop does to a message: a Via on top, the top one off, a field at the end.
+/// What a hop does to a message that it accepts: a Via on top, the top one off, a field at the end.
 fn hop(data: &[u8]) {
     let limits = WireLimits::DEFAULT;
     let mut index = Index::new(&limits).unwrap();
     let Ok(m) = parse(data, &limits, Framing::Datagram, &mut index) else { return };
-    if m.kinds().has(DefectKind::NoHeaderEnd) {
-        return;
-    }
     let mut out = vec![0; 65_535];
     let len = apply(m.bytes(), &[], &mut out).expect("fits");
     assert_eq!(&out[..len], m.bytes());
+    if judge(Role::Proxy, &m, &Essentials::of(&m)) != Verdict::Accept {
+        return;
+    }
 
     let ours: &[u8] = b"SIP/2.0/UDP fuzz;branch=z9hG4bKfuzz";
     let line = [b"Via: ", ours, b"\r\n"].concat();
@@ -77,7 +78,7 @@ fn hop(data: &[u8]) {
     let pushed = out[..len].to_vec();
     let pushed = MessageRef::lazy(&pushed).expect("still a message");
     assert_eq!(pushed.header(Name::Via), Some(ours));
-    assert_eq!(pushed.header_named(b"X-Fuzz").is_some(), true);
+    assert!(pushed.header_named(b"X-Fuzz").is_some());
     let added = |f: &Field, m: &MessageRef<'_>| {
         let name = m.text(f.name_span());
         name == b"X-Fuzz" || m.text(f.value) == ours
