@@ -1,5 +1,6 @@
 //! A program of inputs into a whole engine. It never panics and never yields outputs without end;
 //! what it sends are SIP messages; and when the program is over and time goes by, nothing is left.
+//! With `FUZZ_TRACE` set it tells what goes in and out.
 
 use sansip::wire::MessageRef;
 use sansip::{
@@ -44,6 +45,7 @@ struct World<'a> {
     flows: Vec<FlowId>,
     next_flow: u64,
     raw: bool,
+    trace: bool,
 }
 
 /// The first byte chooses the limits, the rest are inputs.
@@ -95,6 +97,7 @@ impl<'a> World<'a> {
             flows: Vec::new(),
             next_flow: 1,
             raw: false,
+            trace: std::env::var_os("FUZZ_TRACE").is_some(),
         };
         if choice & 128 == 0 {
             world.add_line();
@@ -133,7 +136,14 @@ impl<'a> World<'a> {
 
     fn apply(&mut self, input: &Input<'_>) {
         // Full, Gone, Late and Misuse are all good answers to a random program.
-        let _ = self.engine.apply(self.now, input);
+        let done = self.engine.apply(self.now, input);
+        if self.trace {
+            let text = match input {
+                Input::Receive { message, .. } => String::from_utf8_lossy(message).into_owned(),
+                other => format!("{other:?}"),
+            };
+            eprintln!("{:?} <- {text}\n{done:?} {:?}", self.now, self.engine.stats());
+        }
     }
 
     fn receive_request(&mut self) {
@@ -339,6 +349,9 @@ impl<'a> World<'a> {
                     let message = MessageRef::lazy(t.bytes);
                     let ping = t.bytes.iter().all(|b| matches!(b, b'\r' | b'\n'));
                     assert!(self.raw || ping || message.is_some(), "{}", t.bytes.escape_ascii());
+                    if self.trace {
+                        eprintln!("{:?} -> {}", self.now, String::from_utf8_lossy(t.bytes));
+                    }
                     self.sends.push(t.send);
                     self.heard.note(t.bytes);
                 }
