@@ -85,10 +85,6 @@ impl Core {
         let down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
         (&mut self.forks, ForkLow { attempts: &mut self.attempts, down })
     }
-
-    pub(crate) fn down(&mut self) -> Down<'_> {
-        Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx }
-    }
 }
 
 impl Engine {
