@@ -68,6 +68,9 @@ impl NameAddr {
         let params = c.at;
         while c.eat(b';') {
             let p = param::next(c, &mut v.fault);
+            if p.name.is_empty() {
+                break;
+            }
             end = p.value.unwrap_or(p.name).end().max(end);
             v.keep(c, p);
         }

@@ -5,7 +5,7 @@ use crate::wire::scan::{Class, Cursor, Fault, Span};
 /// One parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Param {
-    /// Its name; empty in a malformed `;;`.
+    /// Its name.
     pub name: Span,
     /// Its value with the quotes of a quoted string; `None` when there is no `=`.
     pub value: Option<Span>,
@@ -82,7 +82,7 @@ impl Iterator for Params<'_> {
         if !self.cursor.eat(b';') {
             return None;
         }
-        Some(next(&mut self.cursor, &mut self.fault))
+        Some(next(&mut self.cursor, &mut self.fault)).filter(|p| !p.name.is_empty())
     }
 }
 

@@ -82,6 +82,9 @@ impl Via {
         let params = c.at;
         while c.eat(b';') {
             let p = param::next(c, &mut via.fault);
+            if p.name.is_empty() {
+                break;
+            }
             end = p.value.unwrap_or(p.name).end().max(end);
             via.keep(c, p);
         }

@@ -99,9 +99,6 @@ pub fn parse<'a>(
         index.report(DefectKind::LeadingCrlf, Name::Other, Span::EMPTY);
     }
     let section = fields(bytes, headers, limits, index);
-    if section.odd {
-        inspect(bytes, headers, section.body, limits, index);
-    }
     start_defects(&start, limits, index);
     let available = bytes.len().saturating_sub(section.body);
     let length = body_length(bytes, &section, available, framing, index);
@@ -111,6 +108,10 @@ pub fn parse<'a>(
     }
     if section.body > usize::from(limits.header_section) {
         index.report(DefectKind::HeadersTooLong, Name::Other, Span::new(0, section.body));
+    }
+    // What is too long is refused as it stands.
+    if section.odd && index.kinds.and(OVER).is_empty() {
+        inspect(bytes, headers, section.body, limits, index);
     }
     Ok(MessageRef {
         bytes: bytes.get(..end).unwrap_or(bytes),
@@ -124,6 +125,14 @@ pub fn parse<'a>(
         skipped: skipped as u16,
     })
 }
+
+/// The limits that say enough of a message.
+const OVER: Kinds = Kinds::of(&[
+    DefectKind::TooLong,
+    DefectKind::HeadersTooLong,
+    DefectKind::TooManyFields,
+    DefectKind::ValueTooLong,
+]);
 
 /// How many bytes of line ends come first (RFC 3261 7.5).
 fn leading_crlf(bytes: &[u8]) -> usize {
