@@ -5,8 +5,6 @@ use std::fmt;
 
 use sansip::{Answer, Engine, Event, Instant, Query, QueryId, RequestHandle};
 
-use crate::text::Message;
-
 /// What an application can reach while it acts.
 #[derive(Debug)]
 pub struct Io<'a> {
@@ -96,8 +94,8 @@ pub trait App: Any + fmt::Debug {
     /// The engine is new.
     fn on_start(&mut self, _io: &mut Io<'_>) {}
 
-    /// Something happened; the message that caused it, if there is one.
-    fn on_event(&mut self, _io: &mut Io<'_>, _event: Event, _message: Option<&Message>) {}
+    /// Something happened; the bytes of the message that caused it, if there is one.
+    fn on_event(&mut self, _io: &mut Io<'_>, _event: Event, _message: Option<&[u8]>) {}
 
     /// A question. Unanswered, it fails at its deadline.
     fn on_query(&mut self, io: &mut Io<'_>, id: QueryId, _query: &Asked) {
