@@ -16,7 +16,7 @@ pub struct Field {
     /// [`Field::FOLDED`] and [`Field::BARE_LF`].
     pub flags: u8,
     /// Length of the name as it is written.
-    pub name_len: u8,
+    pub name_len: u16,
     /// Offset of the name, which is where its line begins.
     pub name_at: u16,
     /// Its value, without white space at either end; it may contain folds.
@@ -38,7 +38,7 @@ impl Field {
     /// The name as it is written.
     #[must_use]
     pub const fn name_span(&self) -> Span {
-        Span { at: self.name_at, len: self.name_len as u16 }
+        Span { at: self.name_at, len: self.name_len }
     }
 }
 
@@ -107,18 +107,21 @@ pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
             None => return Step::Line(Span::new(at, end), next),
         },
     };
+    let line = bytes.get(..end).unwrap_or(bytes);
+    let white = |at: usize| line.get(at).is_some_and(|&b| scan::is(b, Class::WS));
     let mut value_at = colon.wrapping_add(1);
-    while value_at < end && bytes.get(value_at).is_some_and(|&b| scan::is(b, Class::WS)) {
+    // One space as a rule.
+    value_at = value_at.wrapping_add(usize::from(line.get(value_at) == Some(&b' ')));
+    while white(value_at) {
         value_at = value_at.wrapping_add(1);
     }
-    while end > value_at && bytes.get(end.wrapping_sub(1)).is_some_and(|&b| scan::is(b, Class::WS))
-    {
+    while end > value_at && white(end.wrapping_sub(1)) {
         end = end.wrapping_sub(1);
     }
     let field = Field {
         name,
         flags,
-        name_len: name_len as u8,
+        name_len: name_len as u16,
         name_at: at as u16,
         value: Span { at: value_at as u16, len: end.saturating_sub(value_at) as u16 },
     };
@@ -133,7 +136,7 @@ fn other_name(bytes: &[u8], at: usize, end: usize) -> Option<(Name, usize, usize
     while matches!(c.peek(), b' ' | b'\t') {
         c.at = c.at.wrapping_add(1);
     }
-    if name.is_empty() || name.len > 255 || c.peek() != b':' {
+    if name.is_empty() || c.peek() != b':' {
         return None;
     }
     Some((Name::of(c.text(name)), usize::from(name.len), c.at))
@@ -253,6 +256,12 @@ impl<'a> MessageRef<'a> {
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
         Fields { indexed: self.fields.iter(), bytes: self.bytes, rest: self.rest }
+    }
+
+    /// The fields that are indexed, and the others.
+    #[inline]
+    pub(crate) fn indexed(&self) -> (&'a [Field], Fields<'a>) {
+        (self.fields, Fields { indexed: [].iter(), bytes: self.bytes, rest: self.rest })
     }
 
     /// The first field of this name.
