@@ -85,8 +85,16 @@ impl Asked {
 }
 
 fn own(bindings: sansip::Bindings<'_>, now: u64) -> Vec<StoredBinding> {
-    let _ = (bindings, now);
-    Vec::new()
+    bindings
+        .map(|b| StoredBinding {
+            uri: b.uri.to_string(),
+            params: b.params.to_string(),
+            q: b.q,
+            until: now + u64::from(b.expires) * 1_000,
+            call_id: b.call_id.to_string(),
+            cseq: b.cseq,
+        })
+        .collect()
 }
 
 /// What an application does. All of it may do nothing.
