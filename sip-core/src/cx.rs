@@ -15,9 +15,10 @@ use crate::store::index::{Key, Keyer};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Ask, Owner, Query, QueryId};
 use crate::store::ring::{EventRecord, Record, Ring};
-use crate::store::slab::{Handle, Slab};
+use crate::store::slab::Slab;
 use crate::store::timers::{TimerKey, Timers, kind};
 use crate::time::Instant;
+use crate::wire::name::Name;
 use crate::wire::write::{WriteError, Writer};
 
 /// A token of our own making: a tag, a Call-ID's left part, a branch's random part.
@@ -64,11 +65,26 @@ pub struct Cx {
     pub keyer: Keyer,
     /// Where messages are put together, before a block of the right size takes them.
     pub scratch: Vec<u8>,
+    /// How many calls may still need room for a last message of theirs.
+    pub promised: u32,
     proven: Vec<u64>,
     rng: ChaCha20Rng,
 }
 
+/// Bytes of the last message of a call: a BYE or a CANCEL.
+const LAST_MESSAGE: usize = 1_000;
+
 impl Cx {
+    /// Whether `outputs` records and `blocks` blocks of `len` bytes fit, beside what has been
+    /// promised to calls for their last message.
+    #[must_use]
+    pub fn has_room(&self, outputs: usize, blocks: usize, len: usize) -> bool {
+        let promised = self.promised as usize;
+        let per_block = (len / LAST_MESSAGE).max(1);
+        let blocks = blocks + promised.div_ceil(per_block);
+        self.out.room() >= outputs && self.pool.has_room(blocks, len.max(LAST_MESSAGE))
+    }
+
     pub(crate) fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
         if config.seed == [0; 32] {
             return Err(Error::Misuse(Misuse::ZeroSeed));
@@ -81,12 +97,13 @@ impl Cx {
             now: Instant(0),
             config,
             locals: Locals::new(limits.locals)?,
-            pool: Pool::new(limits.pool, limits.wire.message)?,
+            pool: Pool::new(limits.pool, usize::from(limits.wire.message))?,
             timers: Timers::new(limits.timers())?,
             out: Ring::new(limits.outputs)?,
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
-            scratch: filled(limits.wire.message, 0)?,
+            scratch: filled(usize::from(limits.wire.message), 0)?,
+            promised: 0,
             proven: filled(limits.sources, 0)?,
             rng,
         })
@@ -94,11 +111,11 @@ impl Cx {
 
     pub(crate) const fn bytes(limits: &Limits) -> usize {
         Locals::bytes(limits.locals)
-            + Pool::bytes(limits.pool, limits.wire.message)
+            + Pool::bytes(limits.pool, limits.wire.message as usize)
             + Timers::bytes(limits.timers())
             + Ring::<Record>::bytes(limits.outputs)
             + Slab::<QueryId, Query>::bytes(limits.queries)
-            + limits.wire.message
+            + limits.wire.message as usize
             + limits.sources * size_of::<u64>()
     }
 
@@ -148,11 +165,9 @@ impl Cx {
     /// Writes a message into the scratch space and gives it a block of its size, held once.
     pub fn build(
         &mut self,
-        write: impl FnOnce(&mut Writer<'_>) -> Result<(), WriteError>,
+        write: impl FnOnce(Writer<'_>) -> Result<usize, WriteError>,
     ) -> Result<BlockId, Error> {
-        let mut writer = Writer::new(&mut self.scratch);
-        write(&mut writer).map_err(write_error)?;
-        let len = writer.len();
+        let len = write(Writer::new(&mut self.scratch)).map_err(write_error)?;
         let bytes = self.scratch.get(..len).unwrap_or(&[]);
         self.pool.copy_in(bytes)
     }
@@ -251,6 +266,11 @@ impl Cx {
     pub fn stateless_tag(&self, key: Key) -> Token<16> {
         base32((u128::from(key.short()) << 16) | 0x5A)
     }
+}
+
+/// A header field whose value is put together from parts that are known to be well formed.
+pub(crate) fn joined(w: &mut Writer<'_>, name: Name, parts: &[&[u8]]) -> Result<(), WriteError> {
+    w.field(name, |v| parts.iter().try_for_each(|part| v.text(part)))
 }
 
 /// What a failure to write means to the caller of a verb.

@@ -145,7 +145,6 @@ impl Limits {
             && self.branches > 0
             && self.branches <= 255
             && self.locals > 0
-            && self.wire.message <= 65_535
             && self.wire.message >= 500
     }
 }

@@ -56,10 +56,10 @@ impl<'a> Side<'a> {
     }
 }
 
-fn pairs<'a>(
-    text: &'a [u8],
+fn pairs(
+    text: &[u8],
     params: impl Iterator<Item = Param> + Clone,
-) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
     params.map(move |p| (p.name.of(text), p.value.unwrap_or_default().of(text)))
 }
 
@@ -106,7 +106,7 @@ fn same_headers(a: Side<'_>, b: Side<'_>) -> bool {
 }
 
 /// The characters of a telephone number without its visual separators.
-fn digits<'a>(s: Side<'a>) -> impl Iterator<Item = u8> + use<'a> {
+fn digits(s: Side<'_>) -> impl Iterator<Item = u8> {
     super::escape::unescape(s.uri.user.of(s.text))
         .filter(|c| !matches!(c, b'-' | b'.' | b'(' | b')'))
         .map(|c| c.to_ascii_lowercase())

@@ -10,6 +10,20 @@ use crate::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimerId(u32);
 
+impl TimerId {
+    /// The number, to keep it in a plain record.
+    #[must_use]
+    pub const fn raw(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// From the number that [`Self::raw`] gave.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw as u32)
+    }
+}
+
 /// Whose timer it is: the layer's own kind, and the object's handle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimerKey {

@@ -85,104 +85,106 @@ kinds! {
     Version = 1, 505, "RFC 3261 21.5.6", "SIP version is not 2.0", [R R R R];
     /// The status is no number from 100 to 699.
     Status = 2, 400, "RFC 3261 7.2", "status code is not 100 to 699", [R R R R];
+    /// The first line is no start line of SIP. Only a stream has it: parsing refuses such bytes.
+    NoStartLine = 3, 400, "RFC 3261 7", "no SIP start line", [R R R R];
     /// More or other white space in the start line than the grammar has.
-    StartLineSpace = 3, 400, "RFC 3261 7.1", "stray white space in the start line", [R R R A];
+    StartLineSpace = 4, 400, "RFC 3261 7.1", "stray white space in the start line", [R R R A];
     /// More bytes than [`WireLimits::message`](super::WireLimits::message).
-    TooLong = 4, 513, "RFC 3261 21.5.7", "message is too long", [R R R R];
+    TooLong = 5, 513, "RFC 3261 21.5.7", "message is too long", [R R R R];
     /// A longer header section than [`WireLimits::header_section`](super::WireLimits::header_section).
-    HeadersTooLong = 5, 513, "RFC 3261 21.5.7", "header section is too long", [R R R R];
+    HeadersTooLong = 6, 513, "RFC 3261 21.5.7", "header section is too long", [R R R R];
     /// The empty line that ends the header section is missing.
-    NoHeaderEnd = 6, 400, "RFC 3261 7", "header section does not end", [R R R R];
+    NoHeaderEnd = 7, 400, "RFC 3261 7", "header section does not end", [R R R R];
     /// Two fields with different Content-Length.
-    LengthConflict = 7, 400, "RFC 3261 20.14", "two different Content-Length", [R R R R];
+    LengthConflict = 8, 400, "RFC 3261 20.14", "two different Content-Length", [R R R R];
     /// Content-Length is no number, or not one that a message can have.
-    LengthBad = 8, 400, "RFC 3261 20.14", "Content-Length is not a length", [R R R R];
+    LengthBad = 9, 400, "RFC 3261 20.14", "Content-Length is not a length", [R R R R];
     /// A stream needs Content-Length.
-    LengthMissing = 9, 400, "RFC 3261 20.14", "no Content-Length on a stream", [R R R R];
+    LengthMissing = 10, 400, "RFC 3261 20.14", "no Content-Length on a stream", [R R R R];
     /// Fewer bytes than Content-Length says.
-    BodyShort = 10, 400, "RFC 3261 18.3", "body is shorter than Content-Length", [R R R R];
+    BodyShort = 11, 400, "RFC 3261 18.3", "body is shorter than Content-Length", [R R R R];
     /// More fields than [`WireLimits::fields`](super::WireLimits::fields).
-    TooManyFields = 11, 400, "RFC 3261 21.4.1", "too many header fields", [R R R R];
+    TooManyFields = 12, 400, "RFC 3261 21.4.1", "too many header fields", [R R R R];
     /// A longer value than [`WireLimits::value`](super::WireLimits::value).
-    ValueTooLong = 12, 400, "RFC 3261 21.4.1", "header value is too long", [R R R R];
+    ValueTooLong = 13, 400, "RFC 3261 21.4.1", "header value is too long", [R R R R];
     /// More items than [`WireLimits::list`](super::WireLimits::list).
-    TooManyValues = 13, 400, "RFC 3261 21.4.1", "too many values in a list", [R R R R];
+    TooManyValues = 14, 400, "RFC 3261 21.4.1", "too many values in a list", [R R R R];
     /// More parameters than [`WireLimits::params`](super::WireLimits::params).
-    TooManyParams = 14, 400, "RFC 3261 21.4.1", "too many parameters", [R R R R];
+    TooManyParams = 15, 400, "RFC 3261 21.4.1", "too many parameters", [R R R R];
     /// A longer request URI than [`WireLimits::uri`](super::WireLimits::uri).
-    UriTooLong = 15, 414, "RFC 3261 21.4.12", "request URI is too long", [R R R R];
+    UriTooLong = 16, 414, "RFC 3261 21.4.12", "request URI is too long", [R R R R];
     /// A line that is no `name: value`.
-    HeaderLine = 16, 400, "RFC 3261 7.3.1", "line is no header field", [R R R R];
+    HeaderLine = 17, 400, "RFC 3261 7.3.1", "line is no header field", [R R R R];
     /// A control byte that no quoted pair excuses.
-    Control = 17, 400, "RFC 3261 25.1", "control byte in a value", [R R R R];
+    Control = 18, 400, "RFC 3261 25.1", "control byte in a value", [R R R R];
     /// A line ends in LF alone.
-    BareLf = 18, 400, "RFC 3261 7", "line ends without CR", [R R R R];
+    BareLf = 19, 400, "RFC 3261 7", "line ends without CR", [R R R R];
     /// No Via.
-    NoVia = 19, 400, "RFC 3261 8.1.1", "no Via", [R R R R];
+    NoVia = 20, 400, "RFC 3261 8.1.1", "no Via", [R R R R];
     /// The top Via cannot be read.
-    BadVia = 20, 400, "RFC 3261 20.42", "malformed Via", [R R R R];
+    BadVia = 21, 400, "RFC 3261 20.42", "malformed Via", [R R R R];
     /// The branch is the magic cookie and nothing else.
-    BadBranch = 21, 400, "RFC 3261 8.1.1.7", "branch is only the magic cookie", [R R R R];
+    BadBranch = 22, 400, "RFC 3261 8.1.1.7", "branch is only the magic cookie", [R R R R];
     /// Two of a field that names the transaction or the dialog.
-    DuplicateKey = 22, 400, "RFC 3261 7.3.1", "field may appear once only", [R R R R];
+    DuplicateKey = 23, 400, "RFC 3261 7.3.1", "field may appear once only", [R R R R];
     /// No From.
-    NoFrom = 23, 400, "RFC 3261 8.1.1", "no From", [R R R R];
+    NoFrom = 24, 400, "RFC 3261 8.1.1", "no From", [R R R R];
     /// No To.
-    NoTo = 24, 400, "RFC 3261 8.1.1", "no To", [R R R R];
+    NoTo = 25, 400, "RFC 3261 8.1.1", "no To", [R R R R];
     /// No Call-ID, or an empty one.
-    NoCallId = 25, 400, "RFC 3261 8.1.1", "no Call-ID", [R R R R];
+    NoCallId = 26, 400, "RFC 3261 8.1.1", "no Call-ID", [R R R R];
     /// No CSeq.
-    NoCSeq = 26, 400, "RFC 3261 8.1.1", "no CSeq", [R R R R];
+    NoCSeq = 27, 400, "RFC 3261 8.1.1", "no CSeq", [R R R R];
     /// CSeq is no 32-bit number and method.
-    BadCSeq = 27, 400, "RFC 3261 20.16", "malformed CSeq", [R R R R];
+    BadCSeq = 28, 400, "RFC 3261 20.16", "malformed CSeq", [R R R R];
     /// The method is unknown and CSeq names another.
-    CSeqUnknown = 28, 501, "RFC 4475 3.1.2.18", "unknown method that CSeq does not name", [R R R R];
+    CSeqUnknown = 29, 501, "RFC 4475 3.1.2.18", "unknown method that CSeq does not name", [R R R R];
     /// CSeq names another method.
-    CSeqMethod = 29, 400, "RFC 3261 8.1.1.5", "CSeq names another method", [R R R R];
+    CSeqMethod = 30, 400, "RFC 3261 8.1.1.5", "CSeq names another method", [R R R R];
     /// From cannot be read.
-    BadFrom = 30, 400, "RFC 3261 20.20", "malformed From", [R R R R];
+    BadFrom = 31, 400, "RFC 3261 20.20", "malformed From", [R R R R];
     /// To cannot be read.
-    BadTo = 31, 400, "RFC 3261 20.39", "malformed To", [R R R R];
+    BadTo = 32, 400, "RFC 3261 20.39", "malformed To", [R R R R];
     /// The request URI is malformed.
-    BadUri = 32, 400, "RFC 3261 19.1.1", "malformed request URI", [R R R A];
+    BadUri = 33, 400, "RFC 3261 19.1.1", "malformed request URI", [R R R A];
     /// The request URI carries header fields.
-    UriHeaders = 33, 400, "RFC 3261 19.1.1", "header fields in the request URI", [R R R A];
+    UriHeaders = 34, 400, "RFC 3261 19.1.1", "header fields in the request URI", [R R R A];
     /// The request URI is neither sip, sips nor tel.
-    UriScheme = 34, 416, "RFC 3261 8.2.2.1", "unknown scheme in the request URI", [R R R A];
+    UriScheme = 35, 416, "RFC 3261 8.2.2.1", "unknown scheme in the request URI", [R R R A];
     /// The top Route is malformed.
-    BadRoute = 35, 400, "RFC 3261 20.34", "malformed Route", [R R R A];
+    BadRoute = 36, 400, "RFC 3261 20.34", "malformed Route", [R R R A];
     /// Max-Forwards is no number.
-    BadMaxForwards = 36, 400, "RFC 3261 20.22", "malformed Max-Forwards", [R R R A];
+    BadMaxForwards = 37, 400, "RFC 3261 20.22", "malformed Max-Forwards", [R R R A];
     /// A Contact is malformed.
-    BadContact = 37, 400, "RFC 3261 20.10", "malformed Contact", [R A R A];
+    BadContact = 38, 400, "RFC 3261 20.10", "malformed Contact", [R A R A];
     /// A request that makes a dialog has no Contact.
-    NoContact = 38, 400, "RFC 3261 8.1.1.8", "no Contact", [R A A A];
+    NoContact = 39, 400, "RFC 3261 8.1.1.8", "no Contact", [R A A A];
     /// Two of a field that may appear once.
-    Duplicate = 39, 400, "RFC 3261 7.3.1", "field may appear once only", [R A R A];
+    Duplicate = 40, 400, "RFC 3261 7.3.1", "field may appear once only", [R A R A];
     /// A body of too many parts or lines for the limits.
-    BodyTooComplex = 40, 413, "RFC 3261 21.4.11", "body has too many parts", [R A A A];
+    BodyTooComplex = 41, 413, "RFC 3261 21.4.11", "body has too many parts", [R A A A];
     /// The To of a REGISTER is neither sip nor sips.
-    ToScheme = 41, 400, "RFC 3261 10.3", "address of record is not a SIP URI", [A A R A];
+    ToScheme = 42, 400, "RFC 3261 10.3", "address of record is not a SIP URI", [A A R A];
     /// Max-Forwards is over 255.
-    MaxForwardsRange = 42, 400, "RFC 3261 20.22", "Max-Forwards is over 255", [A A A A];
+    MaxForwardsRange = 43, 400, "RFC 3261 20.22", "Max-Forwards is over 255", [A A A A];
     /// No Max-Forwards.
-    NoMaxForwards = 43, 400, "RFC 3261 8.1.1.6", "no Max-Forwards", [A A A A];
+    NoMaxForwards = 44, 400, "RFC 3261 8.1.1.6", "no Max-Forwards", [A A A A];
     /// The top Via has no branch, or one without the magic cookie: RFC 2543.
-    OldBranch = 44, 400, "RFC 3261 8.1.1.7", "branch of RFC 2543", [A A A A];
+    OldBranch = 45, 400, "RFC 3261 8.1.1.7", "branch of RFC 2543", [A A A A];
     /// From has no tag: RFC 2543.
-    NoFromTag = 45, 400, "RFC 3261 8.1.1.3", "no tag in From", [A A A A];
+    NoFromTag = 46, 400, "RFC 3261 8.1.1.3", "no tag in From", [A A A A];
     /// A response over 100 has no tag in To: RFC 2543.
-    NoToTag = 46, 400, "RFC 3261 8.2.6.2", "no tag in To", [A A A A];
+    NoToTag = 47, 400, "RFC 3261 8.2.6.2", "no tag in To", [A A A A];
     /// Call-ID is not `word` or `word@word`.
-    OddCallId = 47, 400, "RFC 3261 20.8", "Call-ID outside its grammar", [A A A A];
+    OddCallId = 48, 400, "RFC 3261 20.8", "Call-ID outside its grammar", [A A A A];
     /// A value departs from its grammar in a way that harms nobody.
-    Odd = 48, 400, "RFC 3261 25.1", "value outside its grammar", [A A A A];
+    Odd = 49, 400, "RFC 3261 25.1", "value outside its grammar", [A A A A];
     /// Two of a field that only informs.
-    DuplicateNote = 49, 400, "RFC 3261 7.3.1", "field may appear once only", [A A A A];
+    DuplicateNote = 50, 400, "RFC 3261 7.3.1", "field may appear once only", [A A A A];
     /// Bytes follow the body in a datagram.
-    Excess = 50, 400, "RFC 3261 18.3", "bytes after the body", [A A A A];
+    Excess = 51, 400, "RFC 3261 18.3", "bytes after the body", [A A A A];
     /// Empty lines before the start line.
-    LeadingCrlf = 51, 400, "RFC 3261 7.5", "empty line before the start line", [A A A A];
+    LeadingCrlf = 52, 400, "RFC 3261 7.5", "empty line before the start line", [A A A A];
 }
 
 /// A set of defect kinds.

@@ -36,21 +36,26 @@ pub struct WireLimits {
     pub defects: u16,
 }
 
+impl WireLimits {
+    /// The defaults: messages of any size, 256 fields, 64 items, values of 8 KiB.
+    pub const DEFAULT: Self = Self {
+        message: 65_535,
+        header_section: 32_768,
+        fields: 256,
+        value: 8_192,
+        list: 64,
+        params: 64,
+        uri: 2_048,
+        parts: 32,
+        part_depth: 4,
+        sdp_media: 64,
+        sdp_lines: 512,
+        defects: 16,
+    };
+}
+
 impl Default for WireLimits {
     fn default() -> Self {
-        WireLimits {
-            message: 65_535,
-            header_section: 32_768,
-            fields: 256,
-            value: 8_192,
-            list: 64,
-            params: 64,
-            uri: 2_048,
-            parts: 32,
-            part_depth: 4,
-            sdp_media: 64,
-            sdp_lines: 512,
-            defects: 16,
-        }
+        Self::DEFAULT
     }
 }

@@ -1,12 +1,10 @@
 //! A message: its bytes and the spans of its fields.
 
-use alloc::collections::TryReserveError;
-use alloc::vec::Vec;
 use memchr::memchr;
 
-use super::defect::{Defect, DefectKind, Kinds};
-use super::limits::WireLimits;
+use super::defect::{Defect, Kinds};
 use super::name::Name;
+use super::parse::NotSip;
 use super::scan::{self, Class, Cursor, MAX_LEN, Span};
 use super::start_line::{Method, StartLine};
 
@@ -15,7 +13,7 @@ use super::start_line::{Method, StartLine};
 pub struct Field {
     /// Its name, if the engine knows it.
     pub name: Name,
-    /// [`Field::FOLDED`].
+    /// [`Field::FOLDED`] and [`Field::BARE_LF`].
     pub flags: u8,
     /// Length of the name as it is written.
     pub name_len: u8,
@@ -28,6 +26,8 @@ pub struct Field {
 impl Field {
     /// The value goes on over more than one line.
     pub const FOLDED: u8 = 1;
+    /// One of its lines ends in LF alone.
+    pub const BARE_LF: u8 = 2;
 
     /// Whether the value goes on over more than one line.
     #[must_use]
@@ -42,88 +42,22 @@ impl Field {
     }
 }
 
-/// Room for the index of one message, reserved once and used again.
-#[derive(Debug)]
-pub struct Index {
-    fields: Vec<Field>,
-    defects: Vec<Defect>,
-    kinds: Kinds,
-}
-
-impl Index {
-    /// Reserves [`Index::bytes`] bytes.
-    ///
-    /// # Errors
-    /// The allocator's, when it has not that much.
-    pub fn new(limits: &WireLimits) -> Result<Index, TryReserveError> {
-        let mut index = Index { fields: Vec::new(), defects: Vec::new(), kinds: Kinds::NONE };
-        index.fields.try_reserve_exact(usize::from(limits.fields))?;
-        index.defects.try_reserve_exact(usize::from(limits.defects))?;
-        Ok(index)
-    }
-
-    /// The bytes that [`Index::new`] reserves.
-    #[must_use]
-    pub const fn bytes(limits: &WireLimits) -> usize {
-        (limits.fields as usize)
-            .saturating_mul(size_of::<Field>())
-            .saturating_add((limits.defects as usize).saturating_mul(size_of::<Defect>()))
-    }
-
-    fn clear(&mut self) {
-        self.fields.clear();
-        self.defects.clear();
-        self.kinds = Kinds::NONE;
-    }
-
-    #[cold]
-    fn report(&mut self, kind: DefectKind, name: Name, at: Span) {
-        self.kinds.add(kind);
-        if self.defects.len() < self.defects.capacity() {
-            self.defects.push(Defect { kind, name, at });
-        }
-    }
-}
-
-/// How the message came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Framing {
-    /// One datagram, or one frame of a WebSocket: the body ends where the datagram does.
-    Datagram,
-    /// A stream, on which only Content-Length tells where the body ends.
-    Stream,
-}
-
-/// The bytes are no SIP message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, thiserror::Error)]
-pub enum NotSip {
-    /// Nothing, or only line ends: a keep-alive (RFC 5626 4.4.1).
-    #[error("no message, only line ends")]
-    Empty,
-    /// More than 65,535 bytes.
-    #[error("longer than 65,535 bytes")]
-    TooLong,
-    /// The first line is neither a request line nor a status line.
-    #[error("no SIP start line")]
-    StartLine,
-}
-
 /// A message in `'a`: its bytes, and its fields either indexed or found anew on each walk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct MessageRef<'a> {
-    bytes: &'a [u8],
-    fields: &'a [Field],
-    defects: &'a [Defect],
-    kinds: Kinds,
-    start: StartLine,
+    pub(super) bytes: &'a [u8],
+    pub(super) fields: &'a [Field],
+    pub(super) defects: &'a [Defect],
+    pub(super) kinds: Kinds,
+    pub(super) start: StartLine,
     /// Where the fields begin that are not indexed; past the last field when all are.
-    rest: u16,
+    pub(super) rest: u16,
     /// Where the header fields begin.
-    headers: u16,
+    pub(super) headers: u16,
     /// Where the body begins.
-    body: u16,
+    pub(super) body: u16,
     /// Bytes before the start line.
-    skipped: u16,
+    pub(super) skipped: u16,
 }
 
 /// One step through the header section.
@@ -147,6 +81,12 @@ fn line_end(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((end, lf.wrapping_add(1)))
 }
 
+/// [`Field::BARE_LF`] when one byte ends the line, not two.
+#[inline(always)]
+pub(super) fn bare_lf(end: usize, next: usize) -> u8 {
+    if next.wrapping_sub(end) == 1 { Field::BARE_LF } else { 0 }
+}
+
 /// Reads the header field that begins at `at`. The one scanner of header fields.
 #[inline(always)]
 pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
@@ -154,94 +94,54 @@ pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
     if end == at {
         return Step::End(next);
     }
-    let mut flags = 0;
+    let mut flags = bare_lf(end, next);
     while matches!(bytes.get(next), Some(b' ' | b'\t')) {
         let Some(folded) = line_end(bytes, next) else { return Step::Cut };
         (end, next) = folded;
-        flags = Field::FOLDED;
+        flags |= Field::FOLDED | bare_lf(end, next);
     }
-    let line = bytes.get(..end).unwrap_or(bytes);
-    let mut c = Cursor::new(line, Span::new(at, end));
-    let name = c.run(Class::TOKEN);
-    while matches!(c.peek(), b' ' | b'\t') {
-        c.at = c.at.wrapping_add(1);
+    let (name, name_len, colon) = match Name::at_start(bytes.get(at..).unwrap_or(&[])) {
+        Some((name, len)) => (name, len, at.wrapping_add(len)),
+        None => match other_name(bytes, at, end) {
+            Some(found) => found,
+            None => return Step::Line(Span::new(at, end), next),
+        },
+    };
+    let mut value_at = colon.wrapping_add(1);
+    while value_at < end && bytes.get(value_at).is_some_and(|&b| scan::is(b, Class::WS)) {
+        value_at = value_at.wrapping_add(1);
     }
-    if name.is_empty() || name.len > 255 || !c.eat(b':') {
-        return Step::Line(Span::new(at, end), next);
-    }
-    c.ws();
-    let value_at = c.at;
-    while end > value_at && line.get(end.wrapping_sub(1)).is_some_and(|&b| scan::is(b, Class::WS)) {
+    while end > value_at && bytes.get(end.wrapping_sub(1)).is_some_and(|&b| scan::is(b, Class::WS))
+    {
         end = end.wrapping_sub(1);
     }
     let field = Field {
-        name: Name::of(c.text(name)),
+        name,
         flags,
-        name_len: name.len as u8,
+        name_len: name_len as u8,
         name_at: at as u16,
-        value: Span { at: value_at as u16, len: end.wrapping_sub(value_at) as u16 },
+        value: Span { at: value_at as u16, len: end.saturating_sub(value_at) as u16 },
     };
     Step::Field(field, next)
 }
 
-/// Indexes a message.
-///
-/// Nothing is copied. What departs from the RFCs is listed as a defect; only what is no SIP message
-/// at all is refused. In a datagram the body ends by Content-Length or with the datagram, and bytes
-/// after it do not belong to the message; on a stream [`MessageRef::consumed`] says where the next
-/// message begins.
-///
-/// # Errors
-/// [`NotSip`].
-pub fn parse<'a>(
-    bytes: &'a [u8],
-    limits: &WireLimits,
-    framing: Framing,
-    index: &'a mut Index,
-) -> Result<MessageRef<'a>, NotSip> {
-    index.clear();
-    let skipped = leading_crlf(bytes);
-    let bytes = bytes.get(skipped..).unwrap_or(&[]);
-    let (start, headers) = start_line(bytes)?;
-    if skipped > 0 {
-        index.report(DefectKind::LeadingCrlf, Name::Other, Span::EMPTY);
+/// Reads a name that is unknown, long, or has white space before its colon: the name, its length,
+/// and where the colon is.
+fn other_name(bytes: &[u8], at: usize, end: usize) -> Option<(Name, usize, usize)> {
+    let mut c = Cursor::new(bytes, Span::new(at, end));
+    let name = c.run(Class::TOKEN);
+    while matches!(c.peek(), b' ' | b'\t') {
+        c.at = c.at.wrapping_add(1);
     }
-    let section = fields(bytes, headers, limits, index);
-    if section.odd {
-        inspect(bytes, headers, section.body, limits, index);
+    if name.is_empty() || name.len > 255 || c.peek() != b':' {
+        return None;
     }
-    start_defects(&start, limits, index);
-    let available = bytes.len().saturating_sub(section.body);
-    let length = body_length(bytes, &section, available, framing, index);
-    let end = section.body.saturating_add(length);
-    if end > usize::from(limits.message) {
-        index.report(DefectKind::TooLong, Name::Other, Span::new(0, end));
-    }
-    if section.body > usize::from(limits.header_section) {
-        index.report(DefectKind::HeadersTooLong, Name::Other, Span::new(0, section.body));
-    }
-    Ok(MessageRef {
-        bytes: bytes.get(..end).unwrap_or(bytes),
-        fields: &index.fields,
-        defects: &index.defects,
-        kinds: index.kinds,
-        start,
-        rest: section.rest as u16,
-        headers: headers as u16,
-        body: section.body as u16,
-        skipped: skipped as u16,
-    })
-}
-
-/// How many bytes of line ends come first (RFC 3261 7.5).
-fn leading_crlf(bytes: &[u8]) -> usize {
-    let n = bytes.iter().take_while(|c| matches!(c, b'\r' | b'\n')).count();
-    n.min(MAX_LEN)
+    Some((Name::of(c.text(name)), usize::from(name.len), c.at))
 }
 
 /// The start line and where the header fields begin.
 #[inline(always)]
-fn start_line(bytes: &[u8]) -> Result<(StartLine, usize), NotSip> {
+pub(super) fn start_line(bytes: &[u8]) -> Result<(StartLine, usize), NotSip> {
     if bytes.len() > MAX_LEN {
         return Err(NotSip::TooLong);
     }
@@ -251,244 +151,6 @@ fn start_line(bytes: &[u8]) -> Result<(StartLine, usize), NotSip> {
     let (end, next) = line_end(bytes, 0).unwrap_or((bytes.len(), bytes.len()));
     let start = StartLine::parse(bytes, Span::new(0, end)).ok_or(NotSip::StartLine)?;
     Ok((start, next))
-}
-
-/// What the walk through the header section found.
-struct Section {
-    /// Where the body begins.
-    body: usize,
-    /// Where the fields begin that did not fit the index.
-    rest: usize,
-    /// The first Content-Length.
-    length: Option<Field>,
-    /// Something wants a closer look.
-    odd: bool,
-}
-
-/// Walks the header section and fills the index.
-fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) -> Section {
-    let mut section = Section { body: bytes.len(), rest: 0, length: None, odd: true };
-    let mut at = headers;
-    loop {
-        match next_field(bytes, at) {
-            Step::Field(field, next) => {
-                if index.fields.len() < index.fields.capacity() {
-                    index.fields.push(field);
-                } else if section.rest == 0 {
-                    section.rest = at;
-                    index.report(DefectKind::TooManyFields, field.name, field.name_span());
-                }
-                if field.name == Name::ContentLength {
-                    content_length(bytes, field, &mut section, index);
-                }
-                if field.value.len > limits.value {
-                    index.report(DefectKind::ValueTooLong, field.name, field.value);
-                }
-                at = next;
-            }
-            Step::Line(span, next) => {
-                index.report(DefectKind::HeaderLine, Name::Other, span);
-                at = next;
-            }
-            Step::End(body) => {
-                section.body = body;
-                break;
-            }
-            Step::Cut => {
-                index.report(DefectKind::NoHeaderEnd, Name::Other, Span::new(at, bytes.len()));
-                break;
-            }
-        }
-    }
-    let survey = Survey::of(bytes.get(..section.body).unwrap_or(bytes));
-    section.odd = survey.is_odd(index.fields.len(), limits);
-    section
-}
-
-/// The first Content-Length counts; another that says otherwise is a defect (RFC 3261 20.14).
-fn content_length(bytes: &[u8], field: Field, section: &mut Section, index: &mut Index) {
-    let Some(first) = section.length else {
-        section.length = Some(field);
-        return;
-    };
-    let (a, b) = (first.value.of(bytes), field.value.of(bytes));
-    if a != b && (scan::decimal(a) != scan::decimal(b) || scan::decimal(a).is_none()) {
-        index.report(DefectKind::LengthConflict, field.name, field.value);
-    }
-}
-
-/// The length of the body among the `available` bytes (RFC 3261 18.3).
-fn body_length(
-    bytes: &[u8],
-    section: &Section,
-    available: usize,
-    framing: Framing,
-    index: &mut Index,
-) -> usize {
-    let otherwise = if framing == Framing::Datagram { available } else { 0 };
-    let Some(field) = section.length else {
-        if framing == Framing::Stream {
-            index.report(DefectKind::LengthMissing, Name::ContentLength, Span::EMPTY);
-        }
-        return otherwise;
-    };
-    let length = match scan::decimal(field.value.of(bytes)).map(usize::try_from) {
-        Some(Ok(n)) if n <= MAX_LEN => n,
-        _ => {
-            index.report(DefectKind::LengthBad, field.name, field.value);
-            return otherwise;
-        }
-    };
-    if length > available {
-        index.report(DefectKind::BodyShort, field.name, field.value);
-    } else if length < available && framing == Framing::Datagram {
-        let end = section.body.saturating_add(length);
-        index.report(DefectKind::Excess, Name::Other, Span::new(end, bytes.len()));
-    }
-    length.min(available)
-}
-
-fn start_defects(start: &StartLine, limits: &WireLimits, index: &mut Index) {
-    let (version, spaces) = match *start {
-        StartLine::Request { uri, version_ok, spaces_ok, .. } => {
-            if uri.len > limits.uri {
-                index.report(DefectKind::UriTooLong, Name::Other, uri);
-            }
-            (version_ok, spaces_ok)
-        }
-        StartLine::Response { status, reason, version_ok, spaces_ok } => {
-            if status == 0 {
-                index.report(DefectKind::Status, Name::Other, Span::new(0, reason.start()));
-            }
-            (version_ok, spaces_ok)
-        }
-    };
-    if !version {
-        index.report(DefectKind::Version, Name::Other, Span::EMPTY);
-    }
-    if !spaces {
-        index.report(DefectKind::StartLineSpace, Name::Other, Span::EMPTY);
-    }
-}
-
-/// Counts over the start line and header section, made in one pass that the compiler vectorises.
-#[derive(Default)]
-struct Survey {
-    /// Control bytes without HTAB, less two for each CRLF.
-    controls: usize,
-    commas: usize,
-    semicolons: usize,
-}
-
-impl Survey {
-    fn of(section: &[u8]) -> Survey {
-        const CHUNK: usize = 128;
-        let (mut controls, mut pairs, mut commas, mut semicolons) =
-            (0usize, 0usize, 0usize, 0usize);
-        let following = section.get(1..).unwrap_or(&[]);
-        for (a, b) in section.chunks(CHUNK).zip(following.chunks(CHUNK)) {
-            let mut n = [0u8; 4];
-            let [control, pair, comma, semicolon] = &mut n;
-            for (&x, &y) in a.iter().zip(b) {
-                *control = control.wrapping_add(u8::from((x < 32 && x != b'\t') || x == 127));
-                *pair = pair.wrapping_add(u8::from(x == b'\r' && y == b'\n'));
-                *comma = comma.wrapping_add(u8::from(x == b','));
-                *semicolon = semicolon.wrapping_add(u8::from(x == b';'));
-            }
-            let [control, pair, comma, semicolon] = n;
-            controls = controls.wrapping_add(usize::from(control));
-            pairs = pairs.wrapping_add(usize::from(pair));
-            commas = commas.wrapping_add(usize::from(comma));
-            semicolons = semicolons.wrapping_add(usize::from(semicolon));
-        }
-        // The last byte, an LF when all is well, has no following one.
-        let last = section.last().is_some_and(|&c| c < 32 && c != b'\t');
-        controls = controls.wrapping_add(usize::from(last));
-        Survey { controls: controls.saturating_sub(pairs.saturating_mul(2)), commas, semicolons }
-    }
-
-    /// Whether there may be a control byte, too many values or too many parameters.
-    fn is_odd(&self, fields: usize, limits: &WireLimits) -> bool {
-        self.controls != 0
-            || self.commas.saturating_add(fields) > usize::from(limits.list)
-            || self.semicolons > usize::from(limits.params)
-    }
-}
-
-/// The closer look at a message that the survey found odd.
-#[cold]
-fn inspect(bytes: &[u8], headers: usize, body: usize, limits: &WireLimits, index: &mut Index) {
-    controls(bytes.get(..headers).unwrap_or(&[]), 0, Name::Other, index);
-    let mut counts = [0u16; Name::ALL.len() + 1];
-    let mut at = headers;
-    while at < body {
-        match next_field(bytes, at) {
-            Step::Field(field, next) => {
-                controls(bytes.get(at..next).unwrap_or(&[]), at, field.name, index);
-                let (items, params) = measure(field.value.of(bytes));
-                if !field.name.informs() && params > usize::from(limits.params) {
-                    index.report(DefectKind::TooManyParams, field.name, field.value);
-                }
-                if let (true, Some(count)) =
-                    (field.name.is_list(), counts.get_mut(field.name as usize))
-                {
-                    let before = *count;
-                    *count = count.saturating_add(u16::try_from(items).unwrap_or(u16::MAX));
-                    if before <= limits.list && *count > limits.list {
-                        index.report(DefectKind::TooManyValues, field.name, field.value);
-                    }
-                }
-                at = next;
-            }
-            Step::Line(_, next) => {
-                controls(bytes.get(at..next).unwrap_or(&[]), at, Name::Other, index);
-                at = next;
-            }
-            Step::End(next) => {
-                controls(bytes.get(at..next).unwrap_or(&[]), at, Name::Other, index);
-                break;
-            }
-            Step::Cut => break,
-        }
-    }
-}
-
-/// Reports the control bytes and bare LFs of some lines. A control byte after a backslash in a
-/// quoted string is a quoted pair (RFC 3261 25.1).
-fn controls(lines: &[u8], offset: usize, name: Name, index: &mut Index) {
-    let (mut quoted, mut escaped) = (false, false);
-    for (i, &c) in lines.iter().enumerate() {
-        let at = offset.saturating_add(i);
-        let next = lines.get(i.saturating_add(1));
-        let previous = i.checked_sub(1).and_then(|i| lines.get(i));
-        let pair = core::mem::take(&mut escaped);
-        match c {
-            b'\n' if previous != Some(&b'\r') => {
-                index.report(DefectKind::BareLf, name, Span::new(at, at.saturating_add(1)));
-            }
-            b'\r' if next == Some(&b'\n') => {}
-            b'\n' | b'\t' => {}
-            0..=31 | 127 if !(quoted && pair && c != b'\r') => {
-                index.report(DefectKind::Control, name, Span::new(at, at.saturating_add(1)));
-            }
-            b'\\' if quoted => escaped = !pair,
-            b'"' if !pair => quoted = !quoted,
-            _ => {}
-        }
-    }
-}
-
-/// The items of a comma list, and the most semicolons in one of them.
-fn measure(value: &[u8]) -> (usize, usize) {
-    let mut c = Cursor::all(value);
-    let (mut items, mut most) = (0usize, 0usize);
-    while let Some(item) = c.item() {
-        items = items.saturating_add(1);
-        let n = item.of(value).iter().filter(|&&c| c == b';').count();
-        most = most.max(n);
-        c.eat(b',');
-    }
-    (items, most)
 }
 
 impl<'a> MessageRef<'a> {
@@ -517,7 +179,7 @@ impl<'a> MessageRef<'a> {
         self.bytes
     }
 
-    /// How many of the bytes given to [`parse`] belong to it, empty lines before it included.
+    /// How many of the bytes given to [`parse`](super::parse()) belong to it, empty lines before it included.
     #[must_use]
     pub const fn consumed(&self) -> usize {
         self.skipped as usize + self.bytes.len()
@@ -688,20 +350,33 @@ impl<'a> MessageRef<'a> {
         self.bytes.get(self.body_at()..).unwrap_or(&[])
     }
 
-    /// The defects that [`parse`] found and had room to list.
+    /// The defects that [`parse`](super::parse()) found and had room to list.
     pub fn defects(&self) -> impl Iterator<Item = Defect> + use<'a> {
         self.defects.iter().copied()
     }
 
-    /// The kinds of all defects that [`parse`] found.
+    /// The kinds of all defects that [`parse`](super::parse()) found.
     #[must_use]
     pub const fn kinds(&self) -> Kinds {
         self.kinds
     }
 }
 
+/// Says what message it is, and nothing of what is in it: that may be secret. To see more there is
+/// [`Printed`](super::Printed).
+impl core::fmt::Debug for MessageRef<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut s = f.debug_struct("MessageRef");
+        match self.start {
+            StartLine::Request { method, .. } => s.field("method", &method),
+            StartLine::Response { status, .. } => s.field("status", &status),
+        };
+        s.field("bytes", &self.bytes.len()).field("defects", &self.kinds).finish()
+    }
+}
+
 /// The fields of a message: first those that are indexed, then those that are not.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fields<'a> {
     indexed: core::slice::Iter<'a, Field>,
     bytes: &'a [u8],
@@ -732,7 +407,7 @@ impl Iterator for Fields<'_> {
 }
 
 /// The values of one name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Values<'a> {
     fields: Fields<'a>,
     name: Name,

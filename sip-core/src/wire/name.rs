@@ -180,31 +180,59 @@ names! {
 
 const SLOTS: usize = 512;
 
-/// The byte at `i`, with the bit of lower case.
-const fn lower(text: &[u8], i: usize) -> usize {
-    match text.split_at_checked(i) {
-        Some((_, [c, ..])) => (*c | 0x20) as usize,
-        _ => 0,
+/// The first sixteen bytes of a name, padded with zeros: what the table is searched by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Words(u64, u64);
+
+impl Words {
+    /// Sets the bit of lower case in letters, and in nothing that could then pass for part of a
+    /// name: bytes below 0x40 stay as they are.
+    #[inline(always)]
+    const fn lower(self) -> Words {
+        const CASE: u64 = 0x4040_4040_4040_4040;
+        Words(self.0 | (self.0 & CASE) >> 1, self.1 | (self.1 & CASE) >> 1)
+    }
+
+    const fn of(mut text: &[u8]) -> Words {
+        let mut bytes = [0; 16];
+        let mut rest: &mut [u8] = &mut bytes;
+        while let ([c, more @ ..], [to, tail @ ..]) = (text, rest) {
+            *to = *c;
+            text = more;
+            rest = tail;
+        }
+        let n = u128::from_le_bytes(bytes);
+        Words(n as u64, (n >> 64) as u64).lower()
+    }
+
+    /// Where the search begins.
+    #[inline(always)]
+    const fn slot(self) -> usize {
+        let mixed =
+            self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.1.wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+        (mixed >> 55) as usize % SLOTS
     }
 }
 
-/// Where the search for a name begins.
-#[inline(always)]
-const fn slot(text: &[u8]) -> usize {
-    let n = text.len();
-    let mixed = n.wrapping_mul(29)
-        ^ lower(text, 0).wrapping_mul(7)
-        ^ lower(text, n / 2).wrapping_mul(13)
-        ^ lower(text, n.wrapping_sub(1)).wrapping_mul(37);
-    mixed % SLOTS
-}
+/// [`Words`] of each name, in the order of [`Name`].
+static WORDS: [Words; TEXTS.len() + 1] = {
+    let mut table = [Words(0, 0); TEXTS.len() + 1];
+    let mut names = TEXTS;
+    while let [(text, name), more @ ..] = names {
+        if let Some((_, [entry, ..])) = table.split_at_mut_checked(*name as usize) {
+            *entry = Words::of(text);
+        }
+        names = more;
+    }
+    table
+};
 
-/// Open addressing by [`slot`], filled at compile time.
+/// Open addressing by [`Words::slot`], filled at compile time.
 static TABLE: [Name; SLOTS] = {
     let mut table = [Name::Other; SLOTS];
     let mut names = TEXTS;
     while let [(text, name), rest @ ..] = names {
-        let mut at = slot(text);
+        let mut at = Words::of(text).slot();
         while let Some((_, [entry, ..])) = table.split_at_mut_checked(at) {
             if matches!(*entry, Name::Other) {
                 *entry = *name;
@@ -287,10 +315,10 @@ impl Name {
     #[must_use]
     pub fn of(text: &[u8]) -> Name {
         if let [letter] = text {
-            let letter = (letter | 0x20).wrapping_sub(b'a');
-            return COMPACT.get(usize::from(letter)).copied().unwrap_or(Name::Other);
+            return Name::of_letter(*letter);
         }
-        let mut at = slot(text);
+        let words = Words::of(text);
+        let mut at = words.slot();
         loop {
             let name = TABLE.get(at % SLOTS).copied().unwrap_or(Name::Other);
             if name == Name::Other || name.as_str().as_bytes().eq_ignore_ascii_case(text) {
@@ -298,6 +326,56 @@ impl Name {
             }
             at = at.wrapping_add(1);
         }
+    }
+
+    #[inline]
+    fn of_letter(letter: u8) -> Name {
+        let letter = (letter | 0x20).wrapping_sub(b'a');
+        COMPACT.get(usize::from(letter)).copied().unwrap_or(Name::Other)
+    }
+
+    /// The name of the header field that begins with `line`, and its length, when it is known, no
+    /// longer than fifteen bytes and its colon follows at once. `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn at_start(line: &[u8]) -> Option<(Name, usize)> {
+        const COLONS: u64 = 0x3A3A_3A3A_3A3A_3A3A;
+        const LOW: u64 = 0x0101_0101_0101_0101;
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        // The lowest bit set belongs to the first colon.
+        let colons = |word: u64| {
+            let zero = word ^ COLONS;
+            zero.wrapping_sub(LOW) & !zero & HIGH
+        };
+        let below = |bit: u32| (1u64 << (bit & 56)).wrapping_sub(1);
+        let (first, more) = line.split_first_chunk::<8>()?;
+        let first = u64::from_le_bytes(*first);
+        let found = colons(first);
+        let (words, len) = if found != 0 {
+            let bit = found.trailing_zeros();
+            (Words(first & below(bit), 0), bit / 8)
+        } else {
+            let second = u64::from_le_bytes(*more.first_chunk::<8>()?);
+            let found = colons(second);
+            if found == 0 {
+                return None;
+            }
+            let bit = found.trailing_zeros();
+            (Words(first, second & below(bit)), bit / 8 + 8)
+        };
+        let words = words.lower();
+        let name = if len == 1 {
+            Name::of_letter(words.0 as u8)
+        } else {
+            let mut at = words.slot();
+            loop {
+                let name = TABLE.get(at % SLOTS).copied().unwrap_or(Name::Other);
+                if name == Name::Other || WORDS.get(name as usize) == Some(&words) {
+                    break name;
+                }
+                at = at.wrapping_add(1);
+            }
+        };
+        (name != Name::Other).then_some((name, len as usize))
     }
 
     #[inline]
@@ -376,6 +454,37 @@ mod tests {
             }
         }
         assert_eq!(Name::of(b""), Name::Other);
+    }
+
+    #[test]
+    fn at_the_start_of_a_line_the_same_names_are_found() {
+        for &name in Name::ALL {
+            let text = name.as_str();
+            for line in [std::format!("{text}: value of the field"), text.to_ascii_uppercase()] {
+                let line = std::format!("{line}: value of the field");
+                match Name::at_start(line.as_bytes()) {
+                    Some(found) => assert_eq!(found, (name, text.len())),
+                    None => assert!(text.len() > 15, "{text}"),
+                }
+            }
+            for i in 0..text.len() {
+                for c in 0..=255u8 {
+                    let mut other = text.as_bytes().to_vec();
+                    other[i] = c;
+                    let named = Name::of(&other);
+                    other.extend_from_slice(b": value of the field");
+                    if let Some((found, len)) = Name::at_start(&other) {
+                        assert_eq!(other[len], b':');
+                        assert_eq!(found, Name::of(&other[..len]));
+                        assert!(len < text.len() || found == named);
+                    }
+                }
+            }
+        }
+        assert_eq!(Name::at_start(b"v: x"), None);
+        assert_eq!(Name::at_start(b"V: a long value"), Some((Name::Via, 1)));
+        assert_eq!(Name::at_start(b"Via : a long value"), None);
+        assert_eq!(Name::at_start(b": a long value, no name"), None);
     }
 
     #[test]

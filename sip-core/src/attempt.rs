@@ -1,0 +1,517 @@
+//! One request to one target set: resolve, connect, stamp Via, send, fail over with a new branch.
+//!
+//! An attempt holds the request without Via; each try stamps a block of its own and starts a
+//! transaction of its own. The owner sees the provisional responses and exactly one end: a final
+//! response or a failure (a 2xx to an INVITE may repeat, straight from the transaction).
+
+use core::net::IpAddr;
+
+use crate::cx::Cx;
+use crate::error::{Error, Limit};
+use crate::flow::Flows;
+use crate::limits::Limits;
+use crate::path::{Addr, FlowId, LocalId, Path, Transport};
+use crate::resolve::{self, Hop, NoWay};
+use crate::store::pool::BlockId;
+use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
+use crate::store::slab::{Slab, handle};
+use crate::store::timers::{TimerId, TimerKey, kind};
+use crate::tx::{Branch, Failure, Transactions, TxHandle};
+use crate::wire::start_line::Method;
+
+handle!(
+    /// A request on its way to a target set.
+    AttemptHandle
+);
+
+/// After a CANCEL, how long the INVITE's end is waited for (RFC 3261 9.1).
+pub(crate) const TIMER_CANCELLED: u8 = kind::ATTEMPT;
+/// A deferred end: it could not be told at once.
+pub(crate) const TIMER_FAILED: u8 = kind::ATTEMPT + 1;
+
+const CANDIDATES: usize = 4;
+
+/// The layers below, and what all layers share.
+pub struct Down<'a> {
+    /// The transactions.
+    pub tx: &'a mut Transactions,
+    /// The connections.
+    pub flows: &'a mut Flows,
+    /// What all share.
+    pub cx: &'a mut Cx,
+}
+
+/// What to send, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Who gets what comes back.
+    pub owner: Owner,
+    /// The request without Via; the attempt takes over the hold.
+    pub request: BlockId,
+    /// Its method.
+    pub method: Method,
+    /// The next hop.
+    pub hop: Result<Hop, NoWay>,
+    /// An identity whose network is preferred.
+    pub near: Option<LocalId>,
+    /// A connection to use as long as it is open, whatever the next hop says.
+    pub flow: Option<FlowId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Asking(QueryId),
+    Connecting(QueryId),
+    Running(TxHandle),
+    Ended,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    owner: Owner,
+    request: Option<BlockId>,
+    name: Option<BlockId>,
+    candidates: [Addr; CANDIDATES],
+    left: u8,
+    next: u8,
+    port: u16,
+    method: Method,
+    transport: Transport,
+    near: Option<LocalId>,
+    phase: Phase,
+    answered: bool,
+    cancelled: bool,
+    timer: Option<TimerId>,
+    why: Failure,
+}
+
+/// What an attempt passes up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FromAttempt {
+    /// Nothing: it goes on.
+    Nothing,
+    /// A response for the owner. After a final one the attempt has ended.
+    Response {
+        /// The owner.
+        owner: Owner,
+        /// The transaction that it came to.
+        tx: TxHandle,
+    },
+    /// The attempt has ended without a response.
+    Failed {
+        /// The owner.
+        owner: Owner,
+        /// Why.
+        why: Failure,
+    },
+    /// An ACK has been sent; the receiver takes over a hold on the block, to repeat it.
+    AckSent {
+        /// The owner.
+        owner: Owner,
+        /// What was sent.
+        block: BlockId,
+        /// Where to.
+        path: Path,
+    },
+}
+
+/// The table of attempts.
+#[derive(Debug)]
+pub struct Attempts {
+    slab: Slab<AttemptHandle, Attempt>,
+}
+
+impl Attempts {
+    pub(crate) fn new(limits: &Limits, tag: u8) -> Result<Self, Error> {
+        Ok(Self { slab: Slab::new(limits.attempts, tag, Limit::Attempts)? })
+    }
+
+    pub(crate) const fn bytes(limits: &Limits) -> usize {
+        Slab::<AttemptHandle, Attempt>::bytes(limits.attempts)
+    }
+
+    /// How many are on their way.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether none is on its way.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    /// How many more can start.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.slab.room()
+    }
+
+    /// Sends a request. Queues output. If there is no way to the next hop, the end is told from a
+    /// timer due now, so that the owner always has its handle first. An ACK may be sent at once
+    /// and is then in the second part of what returns.
+    pub fn start(
+        &mut self,
+        down: &mut Down<'_>,
+        start: &Start,
+    ) -> Result<(AttemptHandle, FromAttempt), Error> {
+        let attempt = Attempt {
+            owner: start.owner,
+            request: Some(start.request),
+            name: None,
+            candidates: [Addr::default(); CANDIDATES],
+            left: 0,
+            next: 0,
+            port: 0,
+            method: start.method,
+            transport: Transport::Udp,
+            near: start.near,
+            phase: Phase::Ended,
+            answered: false,
+            cancelled: false,
+            timer: None,
+            why: Failure::Transport,
+        };
+        let h = match self.slab.insert(attempt) {
+            Ok(h) => h,
+            Err(e) => {
+                down.cx.pool.release(start.request);
+                return Err(e);
+            }
+        };
+        let open = start.flow.and_then(|id| down.flows.get(down.cx, id)).filter(|f| !f.closing);
+        let sent = match open.map(|f| (f.path(), f.transport)) {
+            Some((path, transport)) => {
+                self.set(h, |a| a.transport = transport);
+                self.send(down, h, path)
+            }
+            None => self.resolve(down, h, start.hop),
+        };
+        match sent {
+            Ok(from) => Ok((h, from)),
+            Err(e) => {
+                self.end(down, h);
+                Err(e)
+            }
+        }
+    }
+
+    fn set(&mut self, h: AttemptHandle, f: impl FnOnce(&mut Attempt)) {
+        if let Some(a) = self.slab.get_mut(h) {
+            f(a);
+        }
+    }
+
+    fn resolve(&mut self, down: &mut Down<'_>, h: AttemptHandle, hop: Result<Hop, NoWay>) -> Result<FromAttempt, Error> {
+        match hop {
+            Ok(Hop::Address { to, transport, name }) => {
+                let name = name.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
+                self.set(h, |a| {
+                    a.candidates = [to; CANDIDATES];
+                    a.left = 1;
+                    a.transport = transport;
+                    a.name = name;
+                });
+                self.try_next(down, h)
+            }
+            Ok(Hop::Name { name, port, transport }) if down.cx.config.dns => {
+                let asker = Owner::new(OwnerKind::Attempt, h.raw());
+                let query = down.cx.ask(Ask::Dns, asker, name.as_bytes(), (Addr::default(), transport), 0)?;
+                let secure = transport.is_secure().then_some(name);
+                let name = secure.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
+                self.set(h, |a| {
+                    a.port = port;
+                    a.transport = transport;
+                    a.phase = Phase::Asking(query);
+                    a.name = name;
+                });
+                Ok(FromAttempt::Nothing)
+            }
+            Ok(Hop::Name { .. }) => self.fail_soon(down, h, Failure::Transport),
+            Err(NoWay::Scheme | NoWay::Transport | NoWay::Host) => {
+                self.fail_soon(down, h, Failure::Transport)
+            }
+        }
+    }
+
+    fn fail_soon(&mut self, down: &mut Down<'_>, h: AttemptHandle, why: Failure) -> Result<FromAttempt, Error> {
+        let key = TimerKey { kind: TIMER_FAILED, object: h.raw() };
+        let now = down.cx.now;
+        if let Some(a) = self.slab.get_mut(h) {
+            a.why = why;
+            a.phase = Phase::Ended;
+            if let Some(old) = a.timer.take() {
+                down.cx.timers.cancel(old);
+            }
+            a.timer = Some(down.cx.timers.arm(now, key)?);
+        }
+        Ok(FromAttempt::Nothing)
+    }
+
+    /// Goes on with the next candidate, or fails.
+    fn try_next(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<FromAttempt, Error> {
+        loop {
+            let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+            let why = a.why;
+            if a.left == 0 || a.cancelled {
+                return self.fail_soon(down, h, why);
+            }
+            let Some(to) = a.candidates.get(usize::from(a.next)).copied() else {
+                return self.fail_soon(down, h, Failure::Transport);
+            };
+            a.left -= 1;
+            a.next += 1;
+            let (transport, near) = (a.transport, a.near);
+            let Some(local) = resolve::identity(down.cx, transport, to.ip, near) else { continue };
+            if !transport.is_reliable() {
+                return self.send(down, h, Path { local, remote: to, flow: None });
+            }
+            let name = a.name;
+            let text = name.map_or(&[][..], |b| down.cx.pool.bytes_of(b));
+            if let Some(flow) = down.flows.find(down.cx, transport, to, text) {
+                return self.send(down, h, Path { local, remote: to, flow: Some(flow) });
+            }
+            return self.connect(down, h, to);
+        }
+    }
+
+    fn connect(&mut self, down: &mut Down<'_>, h: AttemptHandle, to: Addr) -> Result<FromAttempt, Error> {
+        let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+        let asker = Owner::new(OwnerKind::Attempt, h.raw());
+        let query = down.cx.ask(Ask::Connect, asker, &[], (to, a.transport), 0)?;
+        if let Some(q) = down.cx.queries.get_mut(query) {
+            q.text = a.name;
+        }
+        if let Some(block) = a.name {
+            down.cx.pool.hold(block);
+        }
+        a.phase = Phase::Connecting(query);
+        Ok(FromAttempt::Nothing)
+    }
+
+    /// Stamps Via and sends.
+    fn send(&mut self, down: &mut Down<'_>, h: AttemptHandle, path: Path) -> Result<FromAttempt, Error> {
+        let a = self.slab.live_mut(h)?;
+        let Some(request) = a.request else { return Ok(FromAttempt::Nothing) };
+        let branch = Transactions::new_branch(down.cx);
+        let stamped = stamp(down.cx, request, &path, &branch)?;
+        if a.left == 0 {
+            down.cx.pool.release(request);
+            a.request = None;
+        }
+        if a.method == Method::Ack {
+            let owner = a.owner;
+            let sent = down.cx.transmit(stamped, path, 0, 0);
+            self.end(down, h);
+            if let Err(e) = sent {
+                down.cx.pool.release(stamped);
+                return Err(e);
+            }
+            return Ok(FromAttempt::AckSent { owner, block: stamped, path });
+        }
+        let owner = Owner::new(OwnerKind::Attempt, h.raw());
+        let tx = down.tx.start_client(down.cx, owner, stamped, a.method, branch, path)?;
+        a.phase = Phase::Running(tx);
+        Ok(FromAttempt::Nothing)
+    }
+
+    /// The addresses of the name have come, or a connection has opened.
+    pub fn on_answer(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        addresses: &[IpAddr],
+        flow: Option<FlowId>,
+    ) -> Result<FromAttempt, Error> {
+        let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+        if let Some(id) = flow {
+            let Some(open) = down.flows.get(down.cx, id) else { return self.try_next(down, h) };
+            let path = open.path();
+            return self.send(down, h, path);
+        }
+        if matches!(a.phase, Phase::Asking(_)) {
+            let mut n = 0u8;
+            let usable = addresses.iter().map(|ip| Addr::new(*ip, a.port)).filter(Addr::is_sendable);
+            for (place, addr) in a.candidates.iter_mut().zip(usable) {
+                *place = addr;
+                n += 1;
+            }
+            (a.left, a.next, a.phase) = (n, 0, Phase::Ended);
+        }
+        self.try_next(down, h)
+    }
+
+    /// A response came to the attempt's transaction.
+    pub fn on_response(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        tx: TxHandle,
+        status: u16,
+    ) -> Result<FromAttempt, Error> {
+        let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+        let owner = a.owner;
+        if status < 200 {
+            a.answered = true;
+            return Ok(FromAttempt::Response { owner, tx });
+        }
+        // RFC 3263 4.3: 503 tries the next address; RFC 3261 16.7 step 6 does not relay it.
+        if status == 503 && a.left > 0 && !a.answered && !a.cancelled {
+            down.tx.set_owner(tx, Owner::default());
+            a.phase = Phase::Ended;
+            a.why = Failure::Transport;
+            return self.try_next(down, h);
+        }
+        // Whatever follows (more 2xx from a fork) goes straight to the owner.
+        down.tx.set_owner(tx, owner);
+        self.end(down, h);
+        Ok(FromAttempt::Response { owner, tx })
+    }
+
+    /// The attempt's transaction has failed.
+    pub fn on_failure(&mut self, down: &mut Down<'_>, h: AttemptHandle, why: Failure) -> Result<FromAttempt, Error> {
+        let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+        a.phase = Phase::Ended;
+        a.why = why;
+        if a.left > 0 && !a.answered && !a.cancelled {
+            return self.try_next(down, h);
+        }
+        let owner = a.owner;
+        self.end(down, h);
+        Ok(FromAttempt::Failed { owner, why })
+    }
+
+    /// A timer of an attempt has fired.
+    pub fn on_timer(&mut self, down: &mut Down<'_>, key: TimerKey) -> FromAttempt {
+        let h = AttemptHandle::from_raw(key.object);
+        let Some(a) = self.slab.get_mut(h) else { return FromAttempt::Nothing };
+        a.timer = None;
+        let (owner, why) = (a.owner, a.why);
+        let why = if key.kind == TIMER_CANCELLED { Failure::Timeout } else { why };
+        self.end(down, h);
+        FromAttempt::Failed { owner, why }
+    }
+
+    /// Gives up: a CANCEL for an INVITE that runs, silence for what is not sent yet. The end still
+    /// comes. Queues output.
+    pub fn cancel(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<(), Error> {
+        let a = self.slab.live_mut(h)?;
+        if a.cancelled {
+            return Ok(());
+        }
+        match a.phase {
+            Phase::Running(tx) if a.method == Method::Invite => {
+                match down.tx.cancel(down.cx, tx, Owner::default()) {
+                    Ok(_) | Err(Error::Late) => {}
+                    Err(e) => return Err(e),
+                }
+                a.cancelled = true;
+                let at = down.cx.now.after(down.cx.config.t1.saturating_mul(64));
+                let key = TimerKey { kind: TIMER_CANCELLED, object: h.raw() };
+                a.timer = Some(down.cx.timers.arm(at, key)?);
+            }
+            Phase::Asking(query) | Phase::Connecting(query) => {
+                a.cancelled = true;
+                down.cx.forget_query(query);
+                self.fail_soon(down, h, Failure::Cancelled)?;
+            }
+            Phase::Running(_) | Phase::Ended => a.cancelled = true,
+        }
+        Ok(())
+    }
+
+    /// Ends an attempt without a word: its owner has ended.
+    pub fn end(&mut self, down: &mut Down<'_>, h: AttemptHandle) {
+        let Some(a) = self.slab.remove(h) else { return };
+        for block in [a.request, a.name].into_iter().flatten() {
+            down.cx.pool.release(block);
+        }
+        if let Some(timer) = a.timer {
+            down.cx.timers.cancel(timer);
+        }
+        match a.phase {
+            Phase::Asking(query) | Phase::Connecting(query) => down.cx.forget_query(query),
+            Phase::Running(tx) => {
+                if down.tx.owner(tx).is_some_and(|o| o == Owner::new(OwnerKind::Attempt, h.raw())) {
+                    down.tx.set_owner(tx, Owner::default());
+                }
+            }
+            Phase::Ended => {}
+        }
+    }
+
+    /// The transaction that runs for it.
+    #[must_use]
+    pub fn transaction(&self, h: AttemptHandle) -> Option<TxHandle> {
+        match self.slab.get(h)?.phase {
+            Phase::Running(tx) => Some(tx),
+            _ => None,
+        }
+    }
+}
+
+/// The request with a Via of ours on top (RFC 3261 8.1.1.7, 16.6 step 8, 18.1.1; RFC 3581 3).
+pub(crate) fn stamp(cx: &mut Cx, request: BlockId, path: &Path, branch: &Branch) -> Result<BlockId, Error> {
+    let Cx { pool, scratch, locals, .. } = cx;
+    let entry = locals.get(path.local).ok_or(Error::Misuse(crate::error::Misuse::Local))?;
+    let source = pool.bytes_of(request);
+    let line_end = memchr::memchr(b'\n', source).map_or(source.len(), |i| i + 1);
+    let (start, rest) = source.split_at_checked(line_end).unwrap_or((source, &[]));
+    let mut port = [0u8; 6];
+    let port = if entry.port == 0 { &[][..] } else { port_text(entry.port, &mut port) };
+    let parts = [
+        start,
+        b"Via: SIP/2.0/",
+        entry.transport.as_str().as_bytes(),
+        b" ",
+        entry.host(),
+        port,
+        b";branch=",
+        branch.as_bytes(),
+        b";rport\r\n",
+        rest,
+    ];
+    let mut at = 0;
+    for part in parts {
+        let end = at + part.len();
+        let place = scratch.get_mut(at..end).ok_or(Error::Full(Limit::MessageBytes))?;
+        place.copy_from_slice(part);
+        at = end;
+    }
+    let bytes = scratch.get(..at).unwrap_or(&[]);
+    pool.copy_in(bytes)
+}
+
+/// `:port`
+pub(crate) fn port_text(port: u16, out: &mut [u8; 6]) -> &[u8] {
+    let mut at = out.len();
+    let mut n = port;
+    loop {
+        at -= 1;
+        if let Some(place) = out.get_mut(at) {
+            *place = b'0' + u8::try_from(n % 10).unwrap_or(0);
+        }
+        n /= 10;
+        if n == 0 || at == 1 {
+            break;
+        }
+    }
+    at -= 1;
+    if let Some(place) = out.get_mut(at) {
+        *place = b':';
+    }
+    out.get(at..).unwrap_or(&[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::port_text;
+
+    #[test]
+    fn a_port_is_written_with_its_colon() {
+        for (port, text) in [(1, ":1"), (80, ":80"), (5060, ":5060"), (65_535, ":65535")] {
+            assert_eq!(port_text(port, &mut [0; 6]), text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! Dialogs (RFC 3261 12): who talks to whom, by which route, with which sequence numbers.
+
+mod request;
+
+use crate::attempt::port_text;
+use crate::cx::Cx;
+use crate::error::{Error, Limit};
+use crate::header::essentials::Essentials;
+use crate::header::name_addr::NameAddr;
+use crate::header::uri::{Scheme, Uri};
+use crate::limits::Limits;
+use crate::path::{FlowId, LocalId, Path};
+use crate::store::index::{Index, Key};
+use crate::store::pool::BlockId;
+use crate::store::queries::Owner;
+use crate::store::slab::{Slab, handle};
+use crate::wire::message::MessageRef;
+use crate::wire::name::Name;
+use crate::wire::scan::Span;
+
+pub use request::{Extra, InDialog, Kept, Made};
+
+handle!(
+    /// A dialog.
+    DialogHandle
+);
+
+/// RFC 3261 12: early until a 2xx, confirmed then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DialogState {
+    /// Made by a provisional response.
+    Early,
+    /// Made or confirmed by a 2xx.
+    Confirmed,
+}
+
+/// The parts of a dialog's text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Text {
+    call_id: Span,
+    /// Our From or To value, tag included.
+    local: Span,
+    local_tag: Span,
+    /// The peer's, tag included.
+    remote: Span,
+    remote_tag: Span,
+    /// The remote target: a URI.
+    target: Span,
+    /// The route set: the values of a Route header field, or nothing.
+    routes: Span,
+}
+
+/// A dialog.
+#[derive(Debug)]
+pub struct Dialog {
+    pub(crate) state: DialogState,
+    pub(crate) owner: Owner,
+    /// The next dialog of the same call.
+    pub(crate) next: Option<DialogHandle>,
+    block: BlockId,
+    text: Text,
+    key: Key,
+    /// Our last CSeq number.
+    pub(crate) local_seq: u32,
+    /// The peer's last CSeq number, once there is one.
+    pub(crate) remote_seq: Option<u32>,
+    /// RFC 3261 12.1.1: made by a request to a sips URI over TLS.
+    pub(crate) secure: bool,
+    /// Whether we sent the request that made it.
+    pub(crate) caller: bool,
+    /// The identity at our end.
+    pub(crate) local_id: LocalId,
+    /// The connection that the peer's requests come by.
+    pub(crate) flow: Option<FlowId>,
+}
+
+/// What a request in a dialog is (RFC 3261 12.2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// In order: the sequence number is noted.
+    Next,
+    /// Lower than one seen: answer 500.
+    Lower,
+}
+
+/// The table of dialogs.
+#[derive(Debug)]
+pub struct Dialogs {
+    slab: Slab<DialogHandle, Dialog>,
+    index: Index,
+}
+
+/// What a dialog is made from.
+struct Parts<'a> {
+    call_id: &'a [u8],
+    local: &'a [u8],
+    local_tag: &'a [u8],
+    remote: &'a [u8],
+    remote_tag: &'a [u8],
+    target: &'a [u8],
+}
+
+impl Dialogs {
+    pub(crate) fn new(limits: &Limits, tag: u8) -> Result<Self, Error> {
+        Ok(Self {
+            slab: Slab::new(limits.dialogs, tag, Limit::Dialogs)?,
+            index: Index::new(limits.dialogs)?,
+        })
+    }
+
+    pub(crate) const fn bytes(limits: &Limits) -> usize {
+        Slab::<DialogHandle, Dialog>::bytes(limits.dialogs) + Index::bytes(limits.dialogs)
+    }
+
+    fn key(cx: &Cx, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Key {
+        cx.keyer.start(b'D').part(call_id).part(local_tag).part(remote_tag).finish()
+    }
+
+    /// The dialog of a request that the peer sent (RFC 3261 12.2.2).
+    #[must_use]
+    pub fn of_request(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<DialogHandle> {
+        let to = e.to?.tag;
+        if to.is_empty() {
+            return None;
+        }
+        let from = e.from?.tag;
+        let key = Self::key(cx, m.text(e.call_id), m.text(to), m.text(from));
+        self.index.get(key).map(DialogHandle::from_raw)
+    }
+
+    /// The dialog of a response to a request that we sent.
+    #[must_use]
+    pub fn of_response(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<DialogHandle> {
+        let key = Self::key(cx, m.text(e.call_id), m.text(e.from?.tag), m.text(e.to?.tag));
+        self.index.get(key).map(DialogHandle::from_raw)
+    }
+
+    /// A dialog of the callee, made by a request and our tag (RFC 3261 12.1.1).
+    pub fn create_uas(
+        &mut self,
+        cx: &mut Cx,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        tag: &[u8],
+        owner: Owner,
+        path: &Path,
+    ) -> Result<DialogHandle, Error> {
+        let (Some(from), Some(cseq)) = (e.from, e.cseq) else { return Err(Error::Gone) };
+        let local = m.header(Name::To).unwrap_or(&[]);
+        let contact = contact_uri(m);
+        let parts = Parts {
+            call_id: m.text(e.call_id),
+            local,
+            local_tag: tag,
+            remote: m.header(Name::From).unwrap_or(&[]),
+            remote_tag: m.text(from.tag),
+            target: contact.map_or_else(|| m.text(from.uri_text), |s| m.text(s)),
+        };
+        let to_has_tag = e.to.is_some_and(|t| !t.tag.is_empty());
+        let secure = e.uri.is_some_and(|u| u.scheme == Scheme::Sips)
+            && cx.transport(path.local).is_secure();
+        let (block, text) = pack(cx, m, &parts, !to_has_tag, false)?;
+        let dialog = Dialog {
+            state: DialogState::Early,
+            owner,
+            next: None,
+            block,
+            text,
+            key: Self::key(cx, parts.call_id, tag, parts.remote_tag),
+            // The first request of ours starts anywhere below 2**31 (RFC 3261 8.1.1.5).
+            local_seq: 0,
+            remote_seq: Some(cseq.number),
+            secure,
+            caller: false,
+            local_id: path.local,
+            flow: path.flow,
+        };
+        self.insert(cx, dialog)
+    }
+
+    /// A dialog of the caller, made by a response with a To tag (RFC 3261 12.1.2).
+    pub fn create_uac(
+        &mut self,
+        cx: &mut Cx,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        owner: Owner,
+        path: &Path,
+        secure: bool,
+    ) -> Result<DialogHandle, Error> {
+        let (Some(from), Some(to), Some(cseq)) = (e.from, e.to, e.cseq) else {
+            return Err(Error::Gone);
+        };
+        let contact = contact_uri(m);
+        let parts = Parts {
+            call_id: m.text(e.call_id),
+            local: m.header(Name::From).unwrap_or(&[]),
+            local_tag: m.text(from.tag),
+            remote: m.header(Name::To).unwrap_or(&[]),
+            remote_tag: m.text(to.tag),
+            target: contact.map_or_else(|| m.text(to.uri_text), |s| m.text(s)),
+        };
+        let key = Self::key(cx, parts.call_id, parts.local_tag, parts.remote_tag);
+        let (block, text) = pack(cx, m, &parts, false, true)?;
+        let dialog = Dialog {
+            state: DialogState::Early,
+            owner,
+            next: None,
+            block,
+            text,
+            key,
+            local_seq: cseq.number,
+            remote_seq: None,
+            secure,
+            caller: true,
+            local_id: path.local,
+            flow: path.flow,
+        };
+        self.insert(cx, dialog)
+    }
+
+    fn insert(&mut self, cx: &mut Cx, dialog: Dialog) -> Result<DialogHandle, Error> {
+        let (block, key) = (dialog.block, dialog.key);
+        let h = self.slab.insert(dialog).inspect_err(|_| cx.pool.release(block))?;
+        self.index.insert(key, h.raw());
+        Ok(h)
+    }
+
+    /// A 2xx has confirmed it: the route set is the one of this response (RFC 3261 13.2.2.4).
+    pub fn confirm_uac(
+        &mut self,
+        cx: &mut Cx,
+        h: DialogHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let d = self.slab.live_mut(h)?;
+        d.state = DialogState::Confirmed;
+        let target = contact_uri(m).map(|s| m.text(s));
+        repack(cx, d, target, Some(m))
+    }
+
+    /// Confirms the callee's side.
+    pub fn confirm_uas(&mut self, h: DialogHandle) -> Result<(), Error> {
+        self.slab.live_mut(h)?.state = DialogState::Confirmed;
+        Ok(())
+    }
+
+    /// A request of the peer: notes its CSeq (RFC 3261 12.2.2).
+    pub fn note_request(&mut self, h: DialogHandle, number: u32, path: &Path) -> Result<Order, Error> {
+        let d = self.slab.live_mut(h)?;
+        if d.remote_seq.is_some_and(|seen| number < seen) {
+            return Ok(Order::Lower);
+        }
+        d.remote_seq = Some(number);
+        d.flow = path.flow;
+        Ok(Order::Next)
+    }
+
+    /// A target refresh request or its 2xx: the Contact becomes the remote target (12.2.1.2, 12.2.2).
+    pub fn refresh_target(&mut self, cx: &mut Cx, h: DialogHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+        let Some(contact) = contact_uri(m).map(|s| m.text(s)) else { return Ok(()) };
+        let d = self.slab.live_mut(h)?;
+        if d.text.target.of(cx.pool.bytes_of(d.block)) == contact {
+            return Ok(());
+        }
+        repack(cx, d, Some(contact), None)
+    }
+
+    /// The dialog.
+    #[must_use]
+    pub fn get(&self, h: DialogHandle) -> Option<&Dialog> {
+        self.slab.get(h)
+    }
+
+    pub(crate) fn get_mut(&mut self, h: DialogHandle) -> Option<&mut Dialog> {
+        self.slab.get_mut(h)
+    }
+
+    /// Our tag.
+    #[must_use]
+    pub fn local_tag<'c>(&self, cx: &'c Cx, h: DialogHandle) -> &'c [u8] {
+        self.slab.get(h).map_or(&[], |d| d.text.local_tag.of(cx.pool.bytes_of(d.block)))
+    }
+
+    /// The remote target's URI.
+    #[must_use]
+    pub fn target<'c>(&self, cx: &'c Cx, h: DialogHandle) -> &'c [u8] {
+        self.slab.get(h).map_or(&[], |d| d.text.target.of(cx.pool.bytes_of(d.block)))
+    }
+
+    /// Ends a dialog.
+    pub fn end(&mut self, cx: &mut Cx, h: DialogHandle) -> Option<Dialog> {
+        let dialog = self.slab.remove(h)?;
+        self.index.remove(dialog.key, h.raw());
+        cx.pool.release(dialog.block);
+        Some(dialog)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    /// How many more fit.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.slab.room()
+    }
+}
+
+/// The URI of the first Contact.
+pub(crate) fn contact_uri(m: &MessageRef<'_>) -> Option<Span> {
+    let value = m.values(Name::Contact).next()?;
+    NameAddr::parse(m.bytes(), value).ok().map(|c| c.uri_text)
+}
+
+struct Packer<'a> {
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl Packer<'_> {
+    fn put(&mut self, part: &[u8]) -> Result<Span, Error> {
+        let end = self.at + part.len();
+        let place = self.out.get_mut(self.at..end).ok_or(Error::Full(Limit::MessageBytes))?;
+        place.copy_from_slice(part);
+        let span = Span::new(self.at, end);
+        self.at = end;
+        Ok(span)
+    }
+}
+
+/// Puts a dialog's text into one block. `add_tag`: our value lacks the tag yet. `reverse`: the
+/// Record-Route values are the caller's (RFC 3261 12.1.2), else the callee's (12.1.1).
+fn pack(
+    cx: &mut Cx,
+    m: &MessageRef<'_>,
+    parts: &Parts<'_>,
+    add_tag: bool,
+    reverse: bool,
+) -> Result<(BlockId, Text), Error> {
+    let mut p = Packer { out: &mut cx.scratch, at: 0 };
+    let mut text = Text { call_id: p.put(parts.call_id)?, ..Text::default() };
+    let start = p.at;
+    p.put(parts.local)?;
+    if add_tag {
+        p.put(b";tag=")?;
+        text.local_tag = p.put(parts.local_tag)?;
+        text.local = Span::new(start, p.at);
+    } else {
+        text.local = Span::new(start, p.at);
+        text.local_tag = p.put(parts.local_tag)?;
+    }
+    text.remote = p.put(parts.remote)?;
+    text.remote_tag = p.put(parts.remote_tag)?;
+    text.target = p.put(parts.target)?;
+    text.routes = put_routes(&mut p, m, reverse)?;
+    let len = p.at;
+    let block = cx.pool.copy_in(cx.scratch.get(..len).unwrap_or(&[]))?;
+    Ok((block, text))
+}
+
+fn put_routes(p: &mut Packer<'_>, m: &MessageRef<'_>, reverse: bool) -> Result<Span, Error> {
+    let start = p.at;
+    if reverse {
+        // Each value is put in front of those before it: from the back of what was counted.
+        let total: usize = m.values(Name::RecordRoute).map(|s| usize::from(s.len) + 2).sum();
+        let mut end = start + total;
+        let all = p.out.get_mut(start..end).ok_or(Error::Full(Limit::MessageBytes))?;
+        all.fill(b' ');
+        let out_end = end;
+        for span in m.values(Name::RecordRoute) {
+            let value = m.text(span);
+            let at = end - value.len() - 2;
+            if let Some(place) = p.out.get_mut(at..end - 2) {
+                place.copy_from_slice(value);
+            }
+            if let Some(comma) = p.out.get_mut(end - 2) {
+                *comma = b',';
+            }
+            end = at;
+        }
+        p.at = out_end.saturating_sub(2).max(start);
+    } else {
+        for (i, span) in m.values(Name::RecordRoute).enumerate() {
+            if i > 0 {
+                p.put(b", ")?;
+            }
+            p.put(m.text(span))?;
+        }
+    }
+    Ok(Span::new(start, p.at))
+}
+
+/// Writes the text anew with another target, and with the routes of `m` if it is given.
+fn repack(cx: &mut Cx, d: &mut Dialog, target: Option<&[u8]>, m: Option<&MessageRef<'_>>) -> Result<(), Error> {
+    let Cx { pool, scratch, .. } = cx;
+    let old = pool.bytes_of(d.block);
+    let mut p = Packer { out: scratch, at: 0 };
+    let t = d.text;
+    let fixed = usize::from(t.target.at);
+    p.put(old.get(..fixed).unwrap_or(&[]))?;
+    let mut text = t;
+    text.target = p.put(target.unwrap_or_else(|| t.target.of(old)))?;
+    text.routes = match m {
+        Some(m) => put_routes(&mut p, m, true)?,
+        None => p.put(t.routes.of(old))?,
+    };
+    let len = p.at;
+    let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
+    pool.release(d.block);
+    d.block = block;
+    d.text = text;
+    Ok(())
+}
+
+/// Writes `<sip:user@host:port;transport=x>` of an identity: our Contact (RFC 3261 8.1.1.8).
+pub(crate) fn contact_value(cx: &Cx, local: LocalId, user: &[u8], secure: bool, out: &mut [u8]) -> usize {
+    let Some(entry) = cx.locals.get(local) else { return 0 };
+    let mut port = [0u8; 6];
+    let port = if entry.port == 0 { &[][..] } else { port_text(entry.port, &mut port) };
+    let transport: &[u8] = match entry.transport {
+        crate::path::Transport::Udp => b"",
+        _ if secure => b"",
+        crate::path::Transport::Tcp => b";transport=tcp",
+        crate::path::Transport::Tls => b";transport=tls",
+        crate::path::Transport::Ws | crate::path::Transport::Wss => b";transport=ws",
+    };
+    let at_sign: &[u8] = if user.is_empty() { b"" } else { b"@" };
+    let scheme: &[u8] = if secure { b"<sips:" } else { b"<sip:" };
+    let mut p = Packer { out, at: 0 };
+    for part in [scheme, user, at_sign, entry.host(), port, transport, b">"] {
+        if p.put(part).is_err() {
+            return 0;
+        }
+    }
+    p.at
+}
+
+/// Whether a URI text has the `lr` parameter.
+fn is_loose(route: &[u8]) -> bool {
+    NameAddr::parse(route, Span::new(0, route.len())).is_ok_and(|n| n.uri.lr)
+}
+
+/// The URI of a Route value.
+fn route_uri(route: &[u8]) -> &[u8] {
+    NameAddr::parse(route, Span::new(0, route.len())).map_or(&[], |n| n.uri_text.of(route))
+}
+
+/// Whether the URI is a sips URI.
+pub(crate) fn is_sips(uri: &[u8]) -> bool {
+    Uri::parse(uri).is_ok_and(|u| u.scheme == Scheme::Sips)
+}

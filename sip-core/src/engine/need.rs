@@ -1,0 +1,37 @@
+//! What each kind of input may need, checked before anything is touched.
+
+use crate::cx::Cx;
+use crate::error::{Error, Limit};
+
+/// Outputs that one message can cause: a response, a forwarded copy, two events, a question.
+pub(super) const MESSAGE: usize = 5;
+
+/// Outputs that one step through a stream needs.
+pub(super) const STREAM: usize = MESSAGE + 1;
+
+/// Outputs that a timer can cause.
+pub(super) const TIMER: usize = 4;
+
+/// Outputs that a verb can cause.
+pub(super) const VERB: usize = 4;
+
+/// Bytes that a message grows by when it is forwarded.
+const GROWTH: usize = 400;
+
+/// The row of a received message: it is stored, forwarded, answered and shown.
+pub(super) fn message(cx: &Cx, len: usize) -> Result<(), Error> {
+    row(cx, MESSAGE, 4, len.saturating_add(GROWTH))
+}
+
+/// The row of a verb that sends a message with so much added to it.
+pub(super) fn verb(cx: &Cx, added: usize) -> Result<(), Error> {
+    row(cx, VERB, 3, added.saturating_add(2 * GROWTH))
+}
+
+fn row(cx: &Cx, outputs: usize, blocks: usize, len: usize) -> Result<(), Error> {
+    if cx.out.room() < outputs {
+        return Err(Error::Full(Limit::Outputs));
+    }
+    let len = len.min(cx.scratch.len());
+    if cx.has_room(outputs, blocks, len) { Ok(()) } else { Err(Error::Full(Limit::Blocks)) }
+}

@@ -1,0 +1,194 @@
+//! What comes out of `poll`.
+
+use crate::cx::Cx;
+use crate::error::Limit;
+use crate::path::{Addr, FlowId, Path, Transport};
+use crate::store::queries::{Ask, Query as StoredQuery};
+use crate::store::ring::{EventRecord, Record};
+use crate::tx::{Transactions, TxHandle};
+use crate::ua;
+use crate::wire::message::MessageRef;
+
+pub use crate::store::queries::{Answer, Binding, QueryId, Target};
+
+pub use crate::ua::{CallChange, CallHandle, EndReason, LineChange, LineHandle};
+
+/// A request that waits for its answer; the same number as its server transaction.
+pub type RequestHandle = TxHandle;
+
+/// Names what was sent, to report that it could not be: see [`Engine::send_failed`](super::Engine::send_failed).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct SendId(pub u64);
+
+/// Bytes to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Transmit<'e> {
+    /// Where to. With `path.flow` set, write them to that connection, whole and in order; else
+    /// send one datagram from `path.local`'s socket to `path.remote`.
+    pub path: Path,
+    /// The bytes of one message, or of a keep-alive.
+    pub bytes: &'e [u8],
+    /// Which object sends: the same for a message and its repetitions.
+    pub send: SendId,
+    /// 0 for the first time, then counting the repetitions.
+    pub copy: u16,
+}
+
+/// One thing that the engine wants done or known.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Output<'e> {
+    /// Send bytes.
+    Transmit(Transmit<'e>),
+    /// Write what was lent for this flow before, then close it, then report `flow_closed`.
+    Close(FlowId),
+    /// A question: answer it with [`Engine::answer`](super::Engine::answer), now or later, once.
+    Query(QueryId, Query<'e>),
+    /// The asker of that question has ended; a late answer is harmless.
+    Forget(QueryId),
+    /// Something happened; the message that caused it, if there is one.
+    Event(Event, Option<MessageRef<'e>>),
+}
+
+/// A question.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Query<'e> {
+    /// The IPv4 and IPv6 addresses of a name (A and AAAA).
+    Dns {
+        /// The name.
+        name: &'e str,
+        /// The transport that they are for.
+        transport: Transport,
+    },
+    /// A connection. When it is open: `flow_opened` with a new [`FlowId`], then
+    /// [`Answer::Connected`].
+    Connect {
+        /// Where to.
+        to: Addr,
+        /// The transport.
+        transport: Transport,
+        /// The name that TLS has to verify: the host of the URI; empty for an address.
+        name: &'e str,
+    },
+    /// Where the proxy shall send a request that no binding and no Route of its own decides.
+    Route {
+        /// The request; [`Engine::message`](super::Engine::message) shows it until it is answered.
+        request: RequestHandle,
+        /// Its Request-URI.
+        uri: &'e str,
+        /// Whether the Request-URI's host is one of our domains or identities.
+        ours: bool,
+    },
+    /// The bindings of an address of record.
+    Locate {
+        /// The canonical address of record: `sip:user@host`.
+        aor: &'e str,
+    },
+    /// Store these bindings in place of all that the address of record has, if its version is
+    /// still `version`.
+    Store {
+        /// The canonical address of record.
+        aor: &'e str,
+        /// The version that the rule was applied to; 0 where there was none.
+        version: u64,
+        /// The bindings.
+        bindings: Bindings<'e>,
+    },
+}
+
+pub use crate::registrar::Bindings;
+
+/// Something that happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call changed.
+    Call {
+        /// The call.
+        call: CallHandle,
+        /// Its line, if it came in or went out on one.
+        line: Option<LineHandle>,
+        /// The caller's number of the call.
+        user: u64,
+        /// What changed.
+        change: CallChange,
+    },
+    /// A line changed.
+    Line {
+        /// The line.
+        line: LineHandle,
+        /// The caller's number of the line.
+        user: u64,
+        /// What changed.
+        change: LineChange,
+    },
+    /// A request that the engine leaves to the application: answer it with
+    /// [`Engine::respond`](super::Engine::respond). Unanswered, the engine answers it.
+    Request {
+        /// The request.
+        request: RequestHandle,
+        /// The line that it is for.
+        line: Option<LineHandle>,
+    },
+    /// A limit was reached and something was refused because of it.
+    Limited(Limit),
+}
+
+/// Turns a record into what `poll` returns.
+pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> Option<Output<'e>> {
+    Some(match *record {
+        Record::Transmit { block, path, object, copy } => {
+            let bytes = cx.pool.bytes_of(block);
+            Output::Transmit(Transmit { path, bytes, send: SendId(object), copy })
+        }
+        Record::Close(flow) => Output::Close(flow),
+        Record::Forget(id) => Output::Forget(QueryId::from_raw(id)),
+        Record::Query(id) => {
+            let id = QueryId::from_raw(id);
+            Output::Query(id, question(cx, tx, cx.queries.get(id)?))
+        }
+        Record::Event(event) => {
+            let message = event.block.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
+            Output::Event(event_of(&event)?, message)
+        }
+    })
+}
+
+fn question<'e>(cx: &'e Cx, tx: &Transactions, query: &StoredQuery) -> Query<'e> {
+    let bytes = query.text.map_or(&[][..], |b| cx.pool.bytes_of(b));
+    let text = core::str::from_utf8(bytes).unwrap_or("");
+    match query.ask {
+        Ask::Dns => Query::Dns { name: text, transport: query.transport },
+        Ask::Connect => Query::Connect { to: query.addr, transport: query.transport, name: text },
+        Ask::Route => {
+            let request = TxHandle::from_raw(query.number);
+            let _ = tx;
+            Query::Route { request, uri: text, ours: query.addr.port != 0 }
+        }
+        Ask::Locate => Query::Locate { aor: text },
+        Ask::Store => {
+            let (aor, bindings) = Bindings::open(bytes);
+            Query::Store { aor, version: query.number, bindings }
+        }
+    }
+}
+
+fn event_of(record: &EventRecord) -> Option<Event> {
+    let line = (record.other != 0).then(|| LineHandle::from_raw(record.other));
+    match record.kind >> 8 {
+        1 => Some(Event::Call {
+            call: CallHandle::from_raw(record.object),
+            line,
+            user: record.user,
+            change: ua::call_change(record.kind, record.code)?,
+        }),
+        2 => Some(Event::Line {
+            line: LineHandle::from_raw(record.object),
+            user: record.user,
+            change: ua::line_change(record.kind, record.code, record.other)?,
+        }),
+        3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
+        _ => None,
+    }
+}

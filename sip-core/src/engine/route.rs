@@ -1,0 +1,337 @@
+//! Who gets a message: the only file that knows all layers.
+
+use super::Core;
+use crate::attempt::{AttemptHandle, FromAttempt};
+use crate::error::{Error, Ignored, Limit, Seen};
+use crate::header::essentials::Essentials;
+use crate::path::{FlowId, Path};
+use crate::store::queries::{Owner, OwnerKind};
+use crate::store::ring::Record;
+use crate::tx::{Failure, FromRequest, FromResponse, FromTimer, Reply, TxHandle};
+use crate::ua::CallHandle;
+use crate::wire::defect::{Role, Verdict, judge};
+use crate::wire::message::MessageRef;
+use crate::wire::name::Name;
+use crate::wire::start_line::Method;
+
+/// Who a new request is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Destination {
+    Ua,
+    Registrar,
+    Proxy,
+    /// OPTIONS that asks this very element (RFC 3261 11).
+    Ourselves,
+}
+
+/// A received message with what was read of it.
+pub(super) type Received<'m, 'a> = (&'m MessageRef<'a>, &'m Essentials, &'m Path);
+
+impl Core {
+    pub(super) fn on_message(&mut self, m: &MessageRef<'_>, path: &Path) -> Result<Seen, Error> {
+        let e = Essentials::of(m);
+        if m.is_request() { self.on_request(m, &e, path) } else { self.on_response(m, &e, path) }
+    }
+
+    fn on_response(&mut self, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<Seen, Error> {
+        if judge(Role::UserAgent, m, e) != Verdict::Accept {
+            return Ok(Seen::Ignored(Ignored::BadResponse));
+        }
+        match self.tx.on_response(&mut self.cx, m, e, path) {
+            FromResponse::Absorbed => Ok(Seen::Ignored(Ignored::Repeated)),
+            FromResponse::Response { tx, owner } => {
+                self.deliver(owner, tx, (m, e, path))?;
+                Ok(Seen::Used)
+            }
+            FromResponse::Stray => self.on_stray(m, e),
+        }
+    }
+
+    // RFC 3261 13.2.2.4: a 2xx whose ACK was lost; RFC 6026 7.1: a proxy drops all others.
+    fn on_stray(&mut self, m: &MessageRef<'_>, e: &Essentials) -> Result<Seen, Error> {
+        let invite = e.cseq.is_some_and(|c| c.method == Method::Invite);
+        if invite && (200..300).contains(&m.status()) {
+            let (ua, mut low) = self.low();
+            if ua.on_stray_success(&mut low, m, e)? {
+                return Ok(Seen::Used);
+            }
+        }
+        Ok(Seen::Ignored(Ignored::StrayResponse))
+    }
+
+    /// A response for its owner.
+    fn deliver(&mut self, owner: Owner, tx: TxHandle, (m, e, path): Received<'_, '_>) -> Result<(), Error> {
+        match owner.kind {
+            OwnerKind::Attempt => {
+                let h = AttemptHandle::from_raw(owner.object);
+                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                match self.attempts.on_response(&mut down, h, tx, m.status())? {
+                    FromAttempt::Response { owner, tx } if owner.kind != OwnerKind::Attempt => {
+                        self.deliver(owner, tx, (m, e, path))
+                    }
+                    other => self.from_attempt(other),
+                }
+            }
+            OwnerKind::Call => {
+                let (ua, mut low) = self.low();
+                ua.on_response(&mut low, owner, m, e, path)
+            }
+            OwnerKind::Line => {
+                let (ua, mut low) = self.low();
+                ua.on_line_response(&mut low, owner, m, e)
+            }
+            OwnerKind::Fork => {
+                let (forks, mut low) = self.fork_low();
+                forks.on_response(&mut low, owner, m, e, path)
+            }
+            OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
+        }
+    }
+
+    /// What an attempt passes up, other than a response.
+    pub(super) fn from_attempt(&mut self, from: FromAttempt) -> Result<(), Error> {
+        match from {
+            FromAttempt::Failed { owner, why } => self.client_failed(owner, why),
+            FromAttempt::AckSent { owner, block, path } => {
+                match owner.kind {
+                    OwnerKind::Call => {
+                        let h = CallHandle::from_raw(owner.object);
+                        self.ua.keep_ack(&mut self.cx, h, block, path);
+                    }
+                    _ => self.cx.pool.release(block),
+                }
+                Ok(())
+            }
+            FromAttempt::Nothing | FromAttempt::Response { .. } => Ok(()),
+        }
+    }
+
+    fn client_failed(&mut self, owner: Owner, why: Failure) -> Result<(), Error> {
+        match owner.kind {
+            OwnerKind::Attempt => {
+                let h = AttemptHandle::from_raw(owner.object);
+                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                match self.attempts.on_failure(&mut down, h, why)? {
+                    FromAttempt::Failed { owner, why } if owner.kind != OwnerKind::Attempt => {
+                        self.client_failed(owner, why)
+                    }
+                    other => self.from_attempt(other),
+                }
+            }
+            OwnerKind::Call => {
+                let (ua, mut low) = self.low();
+                ua.on_failure(&mut low, owner, why)
+            }
+            OwnerKind::Line => {
+                let (ua, mut low) = self.low();
+                ua.on_line_failure(&mut low, owner, why)
+            }
+            OwnerKind::Fork => {
+                let (forks, mut low) = self.fork_low();
+                forks.on_failure(&mut low, owner, why)
+            }
+            OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
+        }
+    }
+
+    /// A transaction has failed.
+    pub(super) fn from_timer(&mut self, from: FromTimer) -> Result<(), Error> {
+        let FromTimer::Failed { owner, why, .. } = from else { return Ok(()) };
+        // Client transactions belong to attempts; all others are a server's.
+        match owner.kind {
+            OwnerKind::Attempt => self.client_failed(owner, why),
+            OwnerKind::Call => {
+                let (ua, mut low) = self.low();
+                ua.on_server_failure(&mut low, owner, why)
+            }
+            OwnerKind::Fork => {
+                let (forks, mut low) = self.fork_low();
+                forks.on_server_failure(&mut low, owner, why)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn send_failed(&mut self, send: super::output::SendId) -> Result<(), Error> {
+        let from = self.tx.send_failed(&mut self.cx, TxHandle::from_raw(send.0));
+        self.from_timer(from)
+    }
+
+    /// Closes a connection: nothing more is taken from it.
+    pub(super) fn close(&mut self, id: FlowId) -> Result<(), Error> {
+        let fresh = match self.flows.get_mut(&self.cx, id) {
+            Some(flow) => !core::mem::replace(&mut flow.closing, true),
+            None => false,
+        };
+        if fresh { self.cx.out.push(Record::Close(id)) } else { Ok(()) }
+    }
+
+    /// Refuses a request by its defect alone.
+    pub(super) fn refuse(&mut self, m: &MessageRef<'_>, path: &Path, status: u16) -> Result<Seen, Error> {
+        let e = Essentials::of(m);
+        if !m.is_request() || m.method() == Method::Ack {
+            return Ok(Seen::Ignored(Ignored::BadAck));
+        }
+        self.answer_stateless((m, &e, path), status, &[])
+    }
+
+    fn answer_stateless(
+        &mut self,
+        (m, e, path): Received<'_, '_>,
+        status: u16,
+        extra: &[(Name, &[u8])],
+    ) -> Result<Seen, Error> {
+        let reply = Reply { extra, ..Reply::default() };
+        let sent = self.tx.reply_stateless(&mut self.cx, m, e, path, status, &reply)?;
+        Ok(if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) })
+    }
+
+    fn on_request(&mut self, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<Seen, Error> {
+        let destination = self.destination(m, e);
+        let role = match destination {
+            Destination::Ua | Destination::Ourselves => Role::UserAgent,
+            Destination::Registrar => Role::Registrar,
+            Destination::Proxy => Role::Proxy,
+        };
+        match judge(role, m, e) {
+            Verdict::Accept => {}
+            Verdict::Drop if m.method() == Method::Ack => return Ok(Seen::Ignored(Ignored::BadAck)),
+            Verdict::Drop => return Ok(Seen::Ignored(Ignored::Unanswerable)),
+            Verdict::Answer(status) => return self.answer_stateless((m, e, path), status, &[]),
+        }
+        match self.tx.on_request(&mut self.cx, m, e, path) {
+            FromRequest::Repeated | FromRequest::Absorbed => Ok(Seen::Ignored(Ignored::Repeated)),
+            FromRequest::Ack { owner, .. } => self.on_ack(Some(owner), destination, (m, e, path)),
+            FromRequest::Cancel { invite } => self.on_cancel(invite, (m, e, path)),
+            // RFC 3261 8.2.2.2 is a rule for user agents: a proxy lets both branches pass.
+            FromRequest::Merged if matches!(destination, Destination::Ua) => {
+                self.answer_stateless((m, e, path), 482, &[])
+            }
+            FromRequest::Merged | FromRequest::New if m.method() == Method::Ack => {
+                self.on_ack(None, destination, (m, e, path))
+            }
+            FromRequest::Merged | FromRequest::New => self.on_new(destination, (m, e, path)),
+            FromRequest::Unanswerable => Ok(Seen::Ignored(Ignored::NowhereToGo)),
+        }
+    }
+
+    fn on_ack(
+        &mut self,
+        owner: Option<Owner>,
+        destination: Destination,
+        (m, e, path): Received<'_, '_>,
+    ) -> Result<Seen, Error> {
+        let by_dialog = self.dialogs.of_request(&self.cx, m, e);
+        if let Some(d) = by_dialog {
+            self.cx.prove(path);
+            let h = self.dialogs.get(d).map_or(0, |d| d.owner.object);
+            let (ua, mut low) = self.low();
+            let used = ua.on_ack(&mut low, CallHandle::from_raw(h), m)?;
+            return Ok(if used { Seen::Used } else { Seen::Ignored(Ignored::Repeated) });
+        }
+        let forked = owner.is_some_and(|o| o.kind == OwnerKind::Fork);
+        if forked || (self.cx.config.roles.proxy && destination == Destination::Proxy) {
+            let (forks, mut low) = self.fork_low();
+            forks.on_ack(&mut low, m, e, path)?;
+            return Ok(Seen::Used);
+        }
+        Ok(Seen::Ignored(Ignored::StrayAck))
+    }
+
+    // RFC 3261 9.2, 16.10
+    fn on_cancel(
+        &mut self,
+        invite: Option<(TxHandle, Owner)>,
+        received: Received<'_, '_>,
+    ) -> Result<Seen, Error> {
+        let Some((_, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
+        let seen = self.answer_stateless(received, 200, &[])?;
+        match owner.kind {
+            OwnerKind::Call => {
+                let (ua, mut low) = self.low();
+                ua.on_cancel(&mut low, owner)?;
+            }
+            OwnerKind::Fork => {
+                let (forks, mut low) = self.fork_low();
+                forks.on_cancel(&mut low, owner)?;
+            }
+            _ => {}
+        }
+        Ok(seen)
+    }
+
+    /// Who a request is for, a transaction apart. The order is the rule.
+    pub(super) fn destination(&self, m: &MessageRef<'_>, e: &Essentials) -> Destination {
+        let roles = self.cx.config.roles;
+        if roles.ua && self.dialogs.of_request(&self.cx, m, e).is_some() {
+            return Destination::Ua;
+        }
+        let ours = |host, port| self.cx.locals.is_ours(host, port, None);
+        if let Some(route) = e.route {
+            let top_is_ours = ours(m.text(route.uri.host), route.uri.port);
+            let more = m.values(Name::Route).nth(1).is_some();
+            if roles.proxy && (more || !top_is_ours) {
+                return Destination::Proxy;
+            }
+        }
+        if roles.ua && self.ua.line_by_user(&self.cx, m, e).is_some() {
+            return Destination::Ua;
+        }
+        let host = e.uri.map(|u| (m.text(u.host), u.port, u.user.is_empty()));
+        if roles.registrar
+            && m.method() == Method::Register
+            && host.is_some_and(|(host, port, _)| self.cx.config.is_domain(host) || ours(host, port))
+            && !self.cx.config.domains.is_empty()
+        {
+            return Destination::Registrar;
+        }
+        let to_us = host.is_some_and(|(host, port, no_user)| no_user && ours(host, port));
+        if m.method() == Method::Options && to_us && e.route.is_none() {
+            return Destination::Ourselves;
+        }
+        if roles.proxy { Destination::Proxy } else { Destination::Ua }
+    }
+
+    fn on_new(&mut self, destination: Destination, (m, e, path): Received<'_, '_>) -> Result<Seen, Error> {
+        let in_dialog = self.dialogs.of_request(&self.cx, m, e);
+        // What is promised to calls for their BYE is not given to strangers.
+        let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
+        while !self.tx.room_for(1 + kept) {
+            if !self.tx.make_room(&mut self.cx) {
+                self.counts.refused_full += 1;
+                return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
+            }
+        }
+        let done = match (destination, in_dialog) {
+            (Destination::Ua, Some(dialog)) => {
+                self.cx.prove(path);
+                let (ua, mut low) = self.low();
+                ua.on_dialog_request(&mut low, dialog, m, e, path)
+            }
+            (Destination::Ua, None) => {
+                let (ua, mut low) = self.low();
+                ua.on_outside_request(&mut low, m, e, path)
+            }
+            (Destination::Ourselves, _) => {
+                let (ua, mut low) = self.low();
+                ua.answer_options(&mut low, m, e, path)
+            }
+            (Destination::Registrar, _) => {
+                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                self.registrar.on_request(&mut down, m, e, path)
+            }
+            (Destination::Proxy, _) => {
+                let (forks, mut low) = self.fork_low();
+                forks.on_request(&mut low, m, e, path)
+            }
+        };
+        match done {
+            Ok(()) => Ok(Seen::Used),
+            Err(Error::Full(limit)) if limit != Limit::Outputs && limit != Limit::Blocks => {
+                self.counts.refused_full += 1;
+                self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")])
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

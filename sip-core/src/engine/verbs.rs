@@ -1,0 +1,197 @@
+//! The verbs: checked for room, then handed to their layer.
+
+use super::input::{Done, Extras, Input, LineConfig};
+use super::output::{CallHandle, LineHandle, RequestHandle};
+use super::{Core, Engine, need};
+use crate::error::{Error, Misuse};
+use crate::path::Path;
+use crate::store::timers::TimerKey;
+use crate::time::Instant;
+use crate::ua;
+
+fn added(extras: &Extras<'_>) -> usize {
+    let fields: usize = extras.headers.iter().map(|(n, v)| n.len() + v.len() + 4).sum();
+    fields + extras.content_type.len() + extras.body.len()
+}
+
+impl Core {
+    pub(super) fn verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
+        if let Input::Hangup { call } = *input {
+            return self.hangup(call);
+        }
+        let more = match input {
+            Input::Invite { extras, .. }
+            | Input::Ring { extras, .. }
+            | Input::AnswerCall { extras, .. }
+            | Input::Reject { extras, .. }
+            | Input::Redirect { extras, .. }
+            | Input::Reinvite { extras, .. }
+            | Input::Respond { extras, .. } => {
+                if !extras.body.is_empty() && extras.content_type.is_empty() {
+                    return Err(Error::Misuse(Misuse::BadHeader));
+                }
+                added(extras)
+            }
+            Input::Send { bytes, .. } => bytes.len(),
+            _ => 0,
+        };
+        need::verb(&self.cx, more)?;
+        let (ua, mut low) = self.low();
+        let nothing = |()| Done::Nothing;
+        match *input {
+            Input::AddLine { line } => ua.add_line(low.cx(), &line).map(Done::Line),
+            Input::RemoveLine { line } => ua.remove_line(&mut low, line).map(nothing),
+            Input::Register { line } => ua.register(&mut low, line).map(nothing),
+            Input::Unregister { line } => ua.unregister(&mut low, line).map(nothing),
+            Input::Invite { line, target, user, extras } => {
+                ua.invite(&mut low, line, target, user, &extras).map(Done::Call)
+            }
+            Input::Ring { call, status, extras } => ua.ring(&mut low, call, status, &extras).map(nothing),
+            Input::AnswerCall { call, extras } => ua.answer(&mut low, call, &extras).map(nothing),
+            Input::Reject { call, status, extras } => {
+                ua.reject(&mut low, call, status, &extras).map(nothing)
+            }
+            Input::Redirect { call, status, contact, extras } => {
+                ua.redirect(&mut low, call, status, contact, &extras).map(nothing)
+            }
+            Input::Reinvite { call, extras } => ua.reinvite(&mut low, call, &extras).map(nothing),
+            Input::Respond { request, status, extras } => {
+                if !(100..700).contains(&status) {
+                    return Err(Error::Misuse(Misuse::BadStatus));
+                }
+                ua.respond_request(&mut low, request, status, &extras).map(nothing)
+            }
+            Input::Send { path, bytes } => self.send(&path, bytes).map(nothing),
+            Input::Shutdown => self.shutdown().map(nothing),
+            _ => Err(Error::Misuse(Misuse::NotBuilt)),
+        }
+    }
+
+    /// Hanging up never finds the engine full: without room it happens as soon as there is.
+    fn hangup(&mut self, call: CallHandle) -> Result<Done, Error> {
+        let full = self.cx.out.room() < need::VERB;
+        let (ua, mut low) = self.low();
+        if full {
+            return ua.hangup_soon(&mut low, call).map(|()| Done::Nothing);
+        }
+        ua.hangup(&mut low, call).map(|()| Done::Nothing)
+    }
+
+    /// Sends bytes as they are.
+    fn send(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        if self.cx.locals.get(path.local).is_none() {
+            return Err(Error::Misuse(Misuse::Local));
+        }
+        let block = self.cx.pool.copy_in(bytes)?;
+        let sent = self.cx.transmit(block, *path, 0, 0);
+        self.cx.pool.release(block);
+        sent
+    }
+
+    /// Ends calls and registrations, as far as there is room; a timer due now goes on.
+    pub(super) fn shutdown(&mut self) -> Result<(), Error> {
+        let (ua, mut low) = self.low();
+        if ua.end_one(&mut low)? {
+            let now = low.cx().now;
+            low.cx().timers.arm(now, TimerKey { kind: ua::TIMER_SHUTDOWN, object: 0 })?;
+        }
+        Ok(())
+    }
+}
+
+/// The verbs, each one line over [`Engine::apply`].
+impl Engine {
+    /// Adds a line. Queues nothing.
+    pub fn add_line(&mut self, now: Instant, line: LineConfig<'_>) -> Result<LineHandle, Error> {
+        match self.apply(now, &Input::AddLine { line })? {
+            Done::Line(line) => Ok(line),
+            _ => Err(Error::Misuse(Misuse::State)),
+        }
+    }
+
+    /// Takes a line out; its calls go on. Unregister it first. May queue output: call `poll`.
+    pub fn remove_line(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
+        self.apply(now, &Input::RemoveLine { line }).map(drop)
+    }
+
+    /// Registers a line and keeps it registered (RFC 3261 10.2). May queue output: call `poll`.
+    pub fn register(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
+        self.apply(now, &Input::Register { line }).map(drop)
+    }
+
+    /// Ends a line's registration (RFC 3261 10.2.2). May queue output: call `poll`.
+    pub fn unregister(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
+        self.apply(now, &Input::Unregister { line }).map(drop)
+    }
+
+    /// Calls `target`, a `sip:` or `sips:` URI (RFC 3261 13.2). `user` comes back in the call's
+    /// events. May queue output: call `poll`.
+    pub fn invite(
+        &mut self,
+        now: Instant,
+        line: LineHandle,
+        target: &str,
+        user: u64,
+        extras: Extras<'_>,
+    ) -> Result<CallHandle, Error> {
+        match self.apply(now, &Input::Invite { line, target, user, extras })? {
+            Done::Call(call) => Ok(call),
+            _ => Err(Error::Misuse(Misuse::State)),
+        }
+    }
+
+    /// Sends a provisional response, 101 to 199 (RFC 3261 13.3.1.1). May queue output: call `poll`.
+    pub fn ring(&mut self, now: Instant, call: CallHandle, status: u16, extras: Extras<'_>) -> Result<(), Error> {
+        self.apply(now, &Input::Ring { call, status, extras }).map(drop)
+    }
+
+    /// Answers a call or a re-INVITE with 200 (RFC 3261 13.3.1.4). May queue output: call `poll`.
+    pub fn answer_call(&mut self, now: Instant, call: CallHandle, extras: Extras<'_>) -> Result<(), Error> {
+        self.apply(now, &Input::AnswerCall { call, extras }).map(drop)
+    }
+
+    /// Refuses a call or a re-INVITE, 300 to 699 (RFC 3261 13.3.1.3). May queue output: call `poll`.
+    pub fn reject(&mut self, now: Instant, call: CallHandle, status: u16, extras: Extras<'_>) -> Result<(), Error> {
+        self.apply(now, &Input::Reject { call, status, extras }).map(drop)
+    }
+
+    /// Sends the caller elsewhere: a 3xx with this URI as Contact (RFC 3261 13.3.1.2). May queue
+    /// output: call `poll`.
+    pub fn redirect(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        status: u16,
+        contact: &str,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Redirect { call, status, contact, extras }).map(drop)
+    }
+
+    /// Hangs up: CANCEL, BYE or a refusal, whatever the call's state asks for. Never `Full`. May
+    /// queue output: call `poll`.
+    pub fn hangup(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
+        self.apply(now, &Input::Hangup { call }).map(drop)
+    }
+
+    /// Changes the session by a re-INVITE (RFC 3261 14.1). May queue output: call `poll`.
+    pub fn reinvite(&mut self, now: Instant, call: CallHandle, extras: Extras<'_>) -> Result<(), Error> {
+        self.apply(now, &Input::Reinvite { call, extras }).map(drop)
+    }
+
+    /// Answers a request that [`Event::Request`](super::output::Event::Request) brought. May queue
+    /// output: call `poll`.
+    pub fn respond(&mut self, now: Instant, request: RequestHandle, status: u16, extras: Extras<'_>) -> Result<(), Error> {
+        self.apply(now, &Input::Respond { request, status, extras }).map(drop)
+    }
+
+    /// Sends these bytes, whatever they are. May queue output: call `poll`.
+    pub fn send(&mut self, now: Instant, path: Path, bytes: &[u8]) -> Result<(), Error> {
+        self.apply(now, &Input::Send { path, bytes }).map(drop)
+    }
+
+    /// Ends all calls and registrations. May queue output: call `poll`.
+    pub fn shutdown(&mut self, now: Instant) -> Result<(), Error> {
+        self.apply(now, &Input::Shutdown).map(drop)
+    }
+}

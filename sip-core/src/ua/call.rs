@@ -1,0 +1,423 @@
+//! A call: what both sides of it share.
+
+use super::table::{Act, Happening, State, step};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, event};
+use crate::attempt::{AttemptHandle, FromAttempt, Start};
+use crate::cx::{Cx, Token};
+use crate::dialog::{DialogHandle, InDialog, contact_value};
+use super::Extras;
+use crate::error::Error;
+use crate::header::essentials::Essentials;
+use crate::path::Path;
+use crate::store::pool::BlockId;
+use crate::store::queries::{Owner, OwnerKind};
+use crate::store::timers::{TimerId, TimerKey, kind};
+use crate::time::Instant;
+use crate::tx::{Failure, Reply, TxHandle};
+use crate::wire::message::MessageRef;
+use crate::wire::start_line::Method;
+
+/// The bound on ringing; after a BYE, nothing.
+pub(crate) const TIMER_RING: u8 = kind::CALL;
+/// The next repetition of our 2xx.
+pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
+/// A re-INVITE that met another one is tried again, or work that found no room is.
+pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
+
+/// The parts of a call that own attempts and transactions.
+pub(super) mod part {
+    pub const INVITE: u8 = 0;
+    pub const BYE: u8 = 1;
+    pub const REINVITE: u8 = 2;
+    pub const ACK: u8 = 3;
+}
+
+/// Our 2xx, until its ACK has come (RFC 3261 13.3.1.4).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repeating {
+    pub block: BlockId,
+    pub status: u16,
+    pub since: Instant,
+    pub interval: u64,
+}
+
+/// A call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(super) state: State,
+    pub(super) caller: bool,
+    /// Ended because it rang too long, not because somebody hung up.
+    pub(super) rang_out: bool,
+    /// To be hung up as soon as there is room.
+    pub(super) hang_up: bool,
+    pub(super) line: Option<LineHandle>,
+    pub(super) user: u64,
+    pub(super) tag: Token<16>,
+    /// The session's dialog; for a caller the first of its early dialogs until a 2xx comes.
+    pub(super) dialog: Option<DialogHandle>,
+    /// The INVITE or BYE of ours that is on its way.
+    pub(super) attempt: Option<AttemptHandle>,
+    /// The INVITE of ours that is on its way in the dialog.
+    pub(super) reinvite: Option<AttemptHandle>,
+    /// What the re-INVITE carries, for another try after 491.
+    pub(super) again: Option<BlockId>,
+    /// The peer's INVITE that waits for our final response.
+    pub(super) invite: Option<TxHandle>,
+    pub(super) repeating: Option<Repeating>,
+    /// The transaction that repeats it.
+    pub(super) repeat_by: Option<TxHandle>,
+    /// The CSeq number of the INVITE whose ACK is `ack`.
+    pub(super) ack_seq: u32,
+    /// Our ACK, to repeat it for a repeated 2xx.
+    pub(super) ack: Option<(BlockId, Path)>,
+    pub(super) timers: [Option<TimerId>; 3],
+}
+
+impl Call {
+    pub(super) const fn new(state: State, caller: bool, tag: Token<16>) -> Self {
+        Self {
+            state,
+            caller,
+            rang_out: false,
+            hang_up: false,
+            line: None,
+            user: 0,
+            tag,
+            dialog: None,
+            attempt: None,
+            reinvite: None,
+            again: None,
+            invite: None,
+            repeating: None,
+            repeat_by: None,
+            ack_seq: 0,
+            ack: None,
+            timers: [None; 3],
+        }
+    }
+}
+
+pub(super) const fn owner(h: CallHandle, part: u8) -> Owner {
+    Owner::part(OwnerKind::Call, h.raw(), part)
+}
+
+impl Ua {
+    pub(super) fn state(&self, h: CallHandle) -> Result<State, Error> {
+        self.calls.live(h).map(|c| c.state)
+    }
+
+    /// Looks the cell up and goes on to its state; what the cell does is the caller's to do.
+    pub(super) fn step(&mut self, h: CallHandle, happening: Happening) -> Result<Act, Error> {
+        let call = self.calls.live_mut(h)?;
+        let (next, act) = step(call.state, happening);
+        call.state = next;
+        Ok(act)
+    }
+
+    /// What the cell would do, without going on.
+    pub(super) fn act(&self, h: CallHandle, happening: Happening) -> Result<Act, Error> {
+        Ok(step(self.state(h)?, happening).1)
+    }
+
+    pub(super) fn arm(&mut self, cx: &mut Cx, h: CallHandle, kind: u8, at: Instant) -> Result<(), Error> {
+        self.disarm(cx, h, kind);
+        let place = usize::from(kind.wrapping_sub(TIMER_RING));
+        if let Some(slot) = self.calls.get_mut(h).and_then(|c| c.timers.get_mut(place)) {
+            *slot = Some(cx.timers.arm(at, TimerKey { kind, object: h.raw() })?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn disarm(&mut self, cx: &mut Cx, h: CallHandle, kind: u8) {
+        let place = usize::from(kind.wrapping_sub(TIMER_RING));
+        let slot = self.calls.get_mut(h).and_then(|c| c.timers.get_mut(place));
+        if let Some(timer) = slot.and_then(Option::take) {
+            cx.timers.cancel(timer);
+        }
+    }
+
+    /// Our Contact in this call.
+    pub(super) fn contact(&self, low: &mut Low<'_>, h: CallHandle, out: &mut [u8; 256]) -> usize {
+        let Some(call) = self.calls.get(h) else { return 0 };
+        let Some(dialog) = call.dialog.and_then(|d| low.dialogs.get(d)) else { return 0 };
+        let (local, secure) = (dialog.local_id, dialog.secure);
+        let mut user = [0u8; 128];
+        let len = self.contact_user(low.cx(), call.line, &mut user);
+        contact_value(low.cx(), local, user.get(..len).unwrap_or(&[]), secure, out)
+    }
+
+    /// Sends the next request of the call's dialog.
+    pub(super) fn send_in_dialog(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        part: u8,
+        what: &InDialog<'_>,
+    ) -> Result<(AttemptHandle, u32), Error> {
+        let made = low.dialogs.request(low.down.cx, dialog, what)?;
+        let (near, flow) =
+            low.dialogs.get(dialog).map_or((None, None), |d| (Some(d.local_id), d.flow));
+        let start = Start {
+            owner: owner(h, part),
+            request: made.block,
+            method: what.method,
+            hop: made.hop,
+            near,
+            flow,
+        };
+        let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
+        if let FromAttempt::AckSent { block, path, .. } = from {
+            self.keep_ack(low.cx(), h, block, path);
+        }
+        Ok((attempt, made.cseq))
+    }
+
+    /// Keeps the ACK, to repeat it (RFC 3261 13.2.2.4).
+    pub(crate) fn keep_ack(&mut self, cx: &mut Cx, h: CallHandle, block: BlockId, path: Path) {
+        match self.calls.get_mut(h) {
+            Some(call) => {
+                if let Some((old, _)) = call.ack.replace((block, path)) {
+                    cx.pool.release(old);
+                }
+            }
+            None => cx.pool.release(block),
+        }
+    }
+
+    /// Sends a BYE. Without room for it the call tries again as soon as there is.
+    pub(super) fn send_bye(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let Some(dialog) = self.calls.live(h)?.dialog else {
+            return self.ended(low, h, EndReason::Hangup, 0, None);
+        };
+        let what = InDialog::plain(Method::Bye, None);
+        match self.send_in_dialog(low, h, dialog, part::BYE, &what) {
+            Ok((attempt, _)) => {
+                if let Some(call) = self.calls.get_mut(h) {
+                    call.attempt = Some(attempt);
+                }
+                Ok(())
+            }
+            Err(Error::Full(_)) => {
+                let at = low.cx().now.after(100);
+                self.arm(low.cx(), h, TIMER_AGAIN, at)
+            }
+            Err(_) => self.ended(low, h, EndReason::Unreachable, 0, None),
+        }
+    }
+
+    /// Tells the end and forgets the call.
+    pub(super) fn ended(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: EndReason,
+        status: u16,
+        message: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let told = self.tell(low.cx(), h, event::ENDED + why as u16, status, message);
+        self.forget(low, h);
+        told
+    }
+
+    /// Frees all that a call holds.
+    pub(super) fn forget(&mut self, low: &mut Low<'_>, h: CallHandle) {
+        let Some(call) = self.calls.remove(h) else { return };
+        if !call.caller {
+            self.calls_in = self.calls_in.saturating_sub(1);
+        }
+        low.cx().promised = low.cx().promised.saturating_sub(1);
+        for timer in call.timers.into_iter().flatten() {
+            low.cx().timers.cancel(timer);
+        }
+        let mut dialog = call.dialog;
+        while let Some(d) = dialog {
+            dialog = low.dialogs.end(low.down.cx, d).and_then(|d| d.next);
+        }
+        for attempt in [call.attempt, call.reinvite].into_iter().flatten() {
+            low.attempts.end(&mut low.down, attempt);
+        }
+        let blocks = [call.repeating.map(|r| r.block), call.ack.map(|a| a.0), call.again];
+        for block in blocks.into_iter().flatten() {
+            low.cx().pool.release(block);
+        }
+        if let Some(tx) = call.invite {
+            low.down.tx.set_owner(tx, Owner::default());
+        }
+    }
+
+    /// The application hangs up: whatever that means now. Never `Full`. Queues output.
+    pub fn hangup(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        match self.act(h, Happening::Hangup)? {
+            Act::Late => Err(Error::Late),
+            Act::GiveUp => self.give_up(low, h, Happening::Hangup),
+            Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            Act::SendBye => {
+                self.step(h, Happening::Hangup)?;
+                self.send_bye(low, h)
+            }
+            _ => self.step(h, Happening::Hangup).map(|_| ()),
+        }
+    }
+
+    /// A response to a request of ours in the call.
+    pub(crate) fn on_response(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        if self.calls.get(h).is_none() {
+            return Ok(());
+        }
+        match from.part {
+            part::INVITE => self.on_invite_response(low, h, m, e, path),
+            part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
+            part::BYE if m.status() >= 200 => self.bye_ended(low, h),
+            _ => Ok(()),
+        }
+    }
+
+    fn bye_ended(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        if self.step(h, Happening::ByeEnded)? != Act::TellEnded {
+            return Ok(());
+        }
+        let call = self.calls.live_mut(h)?;
+        call.attempt = None;
+        let why = if call.rang_out { EndReason::Timeout } else { EndReason::Hangup };
+        let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
+        self.ended(low, h, why, 0, None)
+    }
+
+    /// A request of ours in the call has failed without a response.
+    pub(crate) fn on_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        if self.calls.get(h).is_none() {
+            return Ok(());
+        }
+        match from.part {
+            part::INVITE => self.on_invite_failure(low, h, why),
+            part::REINVITE => self.on_reinvite_failure(low, h, why),
+            part::BYE => self.bye_ended(low, h),
+            _ => Ok(()),
+        }
+    }
+
+    /// A timer of a call has fired.
+    pub(crate) fn on_timer(&mut self, low: &mut Low<'_>, key: TimerKey) -> Result<(), Error> {
+        let h = CallHandle::from_raw(key.object);
+        let place = usize::from(key.kind.wrapping_sub(TIMER_RING));
+        let Some(call) = self.calls.get_mut(h) else { return Ok(()) };
+        if let Some(slot) = call.timers.get_mut(place) {
+            *slot = None;
+        }
+        match key.kind {
+            TIMER_RING => self.ring_over(low, h),
+            TIMER_REPEAT => self.repeat_success(low, h),
+            _ if call.hang_up => {
+                call.hang_up = false;
+                match self.hangup(low, h) {
+                    Ok(()) | Err(Error::Late) => Ok(()),
+                    Err(e) => Err(e),
+                }
+            }
+            _ if call.state == State::Leaving => self.send_bye(low, h),
+            _ => self.reinvite_again(low, h),
+        }
+    }
+
+    fn ring_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        match self.act(h, Happening::RingOver)? {
+            Act::GiveUp => {
+                if let Some(call) = self.calls.get_mut(h) {
+                    call.rang_out = true;
+                }
+                self.give_up(low, h, Happening::RingOver)
+            }
+            Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hangs up as soon as there is room.
+    pub(crate) fn hangup_soon(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        if self.act(h, Happening::Hangup)? == Act::Late {
+            return Err(Error::Late);
+        }
+        self.calls.live_mut(h)?.hang_up = true;
+        let now = low.cx().now;
+        self.arm(low.cx(), h, TIMER_AGAIN, now)
+    }
+
+    /// Ends one call or one registration that stands. Whether there was one. Queues output.
+    pub(crate) fn end_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
+        let standing = self.calls.iter().find(|(_, c)| {
+            !matches!(c.state, State::Cancelling | State::Parting | State::Leaving)
+        });
+        match standing.map(|(h, _)| h) {
+            Some(h) => match self.hangup(low, h) {
+                Ok(()) | Err(Error::Late | Error::Gone) => Ok(true),
+                Err(e) => Err(e),
+            },
+            None => self.unregister_one(low),
+        }
+    }
+
+    /// A request in one of our dialogs, other than ACK and CANCEL.
+    pub(crate) fn on_dialog_request(
+        &mut self,
+        low: &mut Low<'_>,
+        dialog: DialogHandle,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner) else { return Err(Error::Gone) };
+        let h = CallHandle::from_raw(owner.object);
+        let number = e.cseq.map_or(0, |c| c.number);
+        let cx = &mut *low.down.cx;
+        let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
+        // RFC 3261 12.2.2: the CSeq of a dialog only grows.
+        if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
+            return low.down.tx.reply(cx, tx, 500, &Reply::default());
+        }
+        match m.method() {
+            Method::Bye => {
+                low.down.tx.reply(cx, tx, 200, &Reply::default())?;
+                self.on_bye(low, h, m)
+            }
+            Method::Invite => self.on_reinvite(low, h, dialog, tx, m),
+            _ => self.answer_otherwise(low, tx, m),
+        }
+    }
+
+    fn on_bye(&mut self, low: &mut Low<'_>, h: CallHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+        match self.step(h, Happening::Bye)? {
+            Act::TellEnded => {
+                let block = low.cx().pool.copy_in(m.bytes()).ok();
+                self.refuse_pending(low, h)?;
+                self.ended(low, h, EndReason::RemoteHangup, 0, block)
+            }
+            Act::SendTerminated => {
+                self.refuse_pending(low, h)?;
+                self.ended(low, h, EndReason::Cancelled, 487, None)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 3261 15.1.2: requests that wait in the dialog get 487.
+    pub(super) fn refuse_pending(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        let tag = call.tag;
+        let Some(tx) = call.invite.take() else { return Ok(()) };
+        let reply = Reply { to_tag: Some(tag.as_bytes()), ..Reply::default() };
+        match low.down.tx.reply(low.down.cx, tx, 487, &reply) {
+            Err(Error::Late | Error::Gone) => Ok(()),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The callee's side: INVITE in, provisional and final responses, the 2xx repeated until its ACK,
+//! CANCEL, and re-INVITEs of the peer.
+
+use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
+use super::outside::named;
+use super::table::{Act, Happening, State};
+use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
+use crate::dialog::DialogHandle;
+use super::Extras;
+use crate::error::{Error, Limit, Misuse};
+use crate::header::essentials::Essentials;
+use crate::path::Path;
+use crate::store::queries::{Owner, OwnerKind};
+use crate::tx::{Failure, Reply, TxHandle};
+use crate::wire::message::MessageRef;
+use crate::wire::name::Name;
+
+impl Ua {
+    /// An INVITE for one of our lines: opens a call. `Full` means that it was not admitted.
+    pub(crate) fn on_invite(
+        &mut self,
+        low: &mut Low<'_>,
+        line: Option<LineHandle>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        if self.calls_in >= self.max_in {
+            return Err(Error::Full(Limit::Calls));
+        }
+        let tag = low.cx().tag();
+        let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
+        self.calls_in += 1;
+        low.cx().promised += 1;
+        match self.admit(low, h, line, m, e, path) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.forget(low, h);
+                Err(error)
+            }
+        }
+    }
+
+    fn admit(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        line: Option<LineHandle>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        let tag = self.calls.live(h)?.tag;
+        let cx = &mut *low.down.cx;
+        let dialog = low.dialogs.create_uas(cx, m, e, tag.as_bytes(), owner(h, 0), path)?;
+        let call = self.calls.live_mut(h)?;
+        call.line = line;
+        call.dialog = Some(dialog);
+        let tx = low.down.tx.open_server(cx, owner(h, 0), m, e, path)?;
+        call.invite = Some(tx);
+        // The caller's own bound comes first.
+        let at = cx.now.after(cx.config.ring.saturating_add(cx.config.t1.saturating_mul(64)));
+        self.arm(cx, h, TIMER_RING, at)?;
+        let block = low.down.tx.request(low.down.cx, tx);
+        if let Some(block) = block {
+            low.cx().pool.hold(block);
+        }
+        self.tell(low.cx(), h, event::INCOMING, 0, block)
+    }
+
+    /// Sends a response to the call's open INVITE.
+    fn respond(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        tx: TxHandle,
+        status: u16,
+        extras: &Extras<'_>,
+        more: &[(Name, &[u8])],
+    ) -> Result<(), Error> {
+        let tag = self.calls.live(h)?.tag;
+        let mut contact = [0u8; 256];
+        let len = if status < 300 { self.contact(low, h, &mut contact) } else { 0 };
+        let contact = contact.get(..len).unwrap_or(&[]);
+        let reply = Reply {
+            to_tag: Some(tag.as_bytes()),
+            record_route: status < 300,
+            contact: (!contact.is_empty()).then_some(contact),
+            extra: more,
+            named: named(extras),
+            body: (!extras.body.is_empty())
+                .then_some((extras.content_type.as_bytes(), extras.body)),
+            ..Reply::default()
+        };
+        low.down.tx.reply(low.down.cx, tx, status, &reply)
+    }
+
+    /// Sends a provisional response. Queues output.
+    pub fn ring(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+        if !(101..200).contains(&status) {
+            return Err(Error::Misuse(Misuse::BadStatus));
+        }
+        if self.act(h, Happening::Ring)? != Act::SendProvisional {
+            return Err(Error::Late);
+        }
+        let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
+        self.respond(low, h, tx, status, extras, &[])?;
+        self.step(h, Happening::Ring).map(|_| ())
+    }
+
+    /// Answers: a call that came in, or a re-INVITE. Queues output.
+    pub fn answer(&mut self, low: &mut Low<'_>, h: CallHandle, extras: &Extras<'_>) -> Result<(), Error> {
+        let fresh = self.act(h, Happening::Answer)? == Act::SendSuccess;
+        let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
+        if !fresh && self.state(h)? != State::Confirmed {
+            return Err(Error::Late);
+        }
+        let fields = [(Name::Allow, ALLOW.as_bytes())];
+        self.respond(low, h, tx, 200, extras, &fields)?;
+        if fresh {
+            self.step(h, Happening::Answer)?;
+            self.disarm(low.cx(), h, TIMER_RING);
+        }
+        let interval = low.cx().config.t1;
+        let call = self.calls.live_mut(h)?;
+        call.invite = None;
+        if let Some(d) = call.dialog {
+            low.dialogs.confirm_uas(d)?;
+        }
+        // RFC 3261 13.3.1.4: the 2xx is repeated by us, whatever the transport.
+        let Some(block) = low.down.tx.last_response(tx) else { return Ok(()) };
+        low.cx().pool.hold(block);
+        let since = low.cx().now;
+        if let Some(call) = self.calls.get_mut(h) {
+            call.repeating = Some(Repeating { block, status: 200, since, interval });
+            call.repeat_by = Some(tx);
+        }
+        self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))
+    }
+
+    /// Refuses: a call that came in, or a re-INVITE. Queues output.
+    pub fn reject(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+        if !(300..700).contains(&status) {
+            return Err(Error::Misuse(Misuse::BadStatus));
+        }
+        if self.act(h, Happening::Reject)? == Act::SendRefusal {
+            return self.refuse(low, h, status, extras);
+        }
+        let call = self.calls.live_mut(h)?;
+        let tx = call.invite.ok_or(Error::Late)?;
+        self.respond(low, h, tx, status, extras, &[])?;
+        if let Some(call) = self.calls.get_mut(h) {
+            call.invite = None;
+        }
+        low.down.tx.set_owner(tx, Owner::default());
+        Ok(())
+    }
+
+    /// Sends the caller elsewhere: a 3xx with this Contact (RFC 3261 8.3, 13.3.1.2). Queues output.
+    pub fn redirect(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        contact: &str,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
+        if !(300..400).contains(&status) {
+            return Err(Error::Misuse(Misuse::BadStatus));
+        }
+        crate::header::uri::Uri::parse(contact.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
+        if self.act(h, Happening::Reject)? != Act::SendRefusal {
+            return Err(Error::Late);
+        }
+        let mut value = [0u8; 512];
+        let len = super::outside::bracketed(contact.as_bytes(), &mut value)?;
+        let fields = [(Name::Contact, value.get(..len).unwrap_or(&[]))];
+        self.refuse_with(low, h, status, extras, &fields)
+    }
+
+    pub(super) fn refuse(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+        self.refuse_with(low, h, status, extras, &[])
+    }
+
+    fn refuse_with(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+        fields: &[(Name, &[u8])],
+    ) -> Result<(), Error> {
+        let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
+        match self.respond(low, h, tx, status, extras, fields) {
+            Ok(()) => {}
+            // Hanging up never fails for want of room: the bound on ringing comes back to it.
+            Err(Error::Full(_)) => {
+                let at = low.cx().now.after(100);
+                return self.arm(low.cx(), h, TIMER_RING, at);
+            }
+            Err(e) => return Err(e),
+        }
+        self.step(h, Happening::Reject)?;
+        self.ended(low, h, EndReason::Rejected, status, None)
+    }
+
+    /// The peer's CANCEL met the call's INVITE (RFC 3261 9.2). The CANCEL itself is answered.
+    pub(crate) fn on_cancel(&mut self, low: &mut Low<'_>, from: Owner) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        let Ok(state) = self.state(h) else { return Ok(()) };
+        if state == State::Confirmed {
+            // A re-INVITE that waits for the application.
+            return self.refuse_pending(low, h);
+        }
+        if self.step(h, Happening::Cancel)? != Act::SendTerminated {
+            return Ok(());
+        }
+        self.refuse_pending(low, h)?;
+        self.ended(low, h, EndReason::Cancelled, 487, None)
+    }
+
+    /// The ACK of our 2xx, by its transaction or by its dialog.
+    pub(crate) fn on_ack(&mut self, low: &mut Low<'_>, h: CallHandle, m: &MessageRef<'_>) -> Result<bool, Error> {
+        let Some(call) = self.calls.get_mut(h) else { return Ok(false) };
+        let Some(repeating) = call.repeating.take() else { return Ok(false) };
+        call.repeat_by = None;
+        low.cx().pool.release(repeating.block);
+        self.disarm(low.cx(), h, TIMER_REPEAT);
+        match self.step(h, Happening::Ack)? {
+            Act::TellConfirmed => {
+                let block = low.cx().pool.copy_in(m.bytes()).ok();
+                self.tell(low.cx(), h, event::CONFIRMED, 0, block)?;
+            }
+            Act::SendBye => self.send_bye(low, h)?,
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    // RFC 3261 13.3.1.4
+    pub(super) fn repeat_success(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let (now, t1, t2) = (low.cx().now, low.cx().config.t1, low.cx().config.t2);
+        let call = self.calls.live_mut(h)?;
+        let Some(repeating) = call.repeating.as_mut() else { return Ok(()) };
+        let over = repeating.since.after(t1.saturating_mul(64));
+        if now >= over {
+            call.repeat_by = None;
+            if self.step(h, Happening::NoAck)? == Act::SendBye {
+                return self.send_bye(low, h);
+            }
+            return Ok(());
+        }
+        repeating.interval = repeating.interval.saturating_mul(2).min(t2);
+        let (block, status) = (repeating.block, repeating.status);
+        let next = now.after(repeating.interval).min(over);
+        if let Some(tx) = call.repeat_by {
+            low.cx().pool.hold(block);
+            match low.down.tx.respond(low.down.cx, tx, status, block) {
+                Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.arm(low.cx(), h, TIMER_REPEAT, next)
+    }
+
+    /// An INVITE in the call's dialog (RFC 3261 14.2).
+    pub(super) fn on_reinvite(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        tx: TxHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let random = low.cx().random();
+        let call = self.calls.live_mut(h)?;
+        let cx = &mut *low.down.cx;
+        if call.invite.is_some() || call.state != State::Confirmed {
+            // A first one has no final response yet, or no ACK.
+            let wait = [b'0' + u8::try_from(random % 10).unwrap_or(0)];
+            let extra = [(Name::RetryAfter, &wait[..])];
+            return low.down.tx.reply(cx, tx, 500, &Reply { extra: &extra, ..Reply::default() });
+        }
+        if call.reinvite.is_some() {
+            return low.down.tx.reply(cx, tx, 491, &Reply::default());
+        }
+        low.down.tx.set_owner(tx, owner(h, 0));
+        call.invite = Some(tx);
+        low.dialogs.refresh_target(cx, dialog, m)?;
+        let block = low.down.tx.request(cx, tx);
+        if let Some(block) = block {
+            cx.pool.hold(block);
+        }
+        self.tell(low.cx(), h, event::REINVITE, 0, block)
+    }
+
+    /// The server transaction of an INVITE has failed.
+    pub(crate) fn on_server_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        if from.kind != OwnerKind::Call || self.calls.get(h).is_none() || why == Failure::NoAck {
+            return Ok(());
+        }
+        if self.step(h, Happening::Failure)? == Act::TellEnded {
+            if let Some(call) = self.calls.get_mut(h) {
+                call.invite = None;
+            }
+            return self.ended(low, h, EndReason::Unreachable, 0, None);
+        }
+        Ok(())
+    }
+}

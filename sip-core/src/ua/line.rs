@@ -1,0 +1,398 @@
+//! A line: an address of record that the user agent serves, and its registration (RFC 3261 10.2).
+
+use super::caller::hop_transport;
+use super::{LineHandle, Low, Ua, event};
+use crate::attempt::{AttemptHandle, Start};
+use crate::cx::{Cx, Token, joined, write_error};
+use crate::dialog::{contact_value, is_sips};
+use super::LineConfig;
+use crate::error::{Error, Limit, Misuse};
+use crate::header::essentials::Essentials;
+use crate::header::host::Host;
+use crate::header::name_addr::NameAddr;
+use crate::header::uri::Uri;
+use crate::path::LocalId;
+use crate::resolve::{Hop, next_hop};
+use crate::store::pool::{BlockId, Pool};
+use crate::store::queries::{Owner, OwnerKind};
+use crate::store::ring::EventRecord;
+use crate::store::timers::{TimerId, TimerKey, kind};
+use crate::tx::Failure;
+use crate::wire::message::MessageRef;
+use crate::wire::name::Name;
+use crate::wire::scan::Span;
+use crate::wire::start_line::Method;
+use crate::wire::write::{WriteError, Writer};
+
+/// The registration is refreshed.
+pub(crate) const TIMER_REFRESH: u8 = kind::LINE;
+/// The shutdown goes on.
+pub(crate) const TIMER_SHUTDOWN: u8 = kind::LINE + 2;
+
+/// Whether a line is registered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Registration {
+    Off,
+    On,
+    /// Being ended, as asked.
+    Ending,
+}
+
+/// A line.
+#[derive(Debug)]
+pub(crate) struct Line {
+    text: BlockId,
+    aor: Span,
+    display: Span,
+    proxy: Span,
+    user: Span,
+    host: Span,
+    pub(super) local: Option<LocalId>,
+    expires: u32,
+    any: bool,
+    number: u64,
+    tag: Token<16>,
+    call_id: Token<24>,
+    cseq: u32,
+    registration: Registration,
+    attempt: Option<AttemptHandle>,
+    timer: Option<TimerId>,
+}
+
+impl Line {
+    pub(super) fn proxy<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+        self.proxy.of(pool.bytes_of(self.text))
+    }
+
+    pub(super) fn user_part<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+        self.user.of(pool.bytes_of(self.text))
+    }
+
+    fn aor<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+        self.aor.of(pool.bytes_of(self.text))
+    }
+
+    /// The identity for a hop.
+    pub(super) fn identity(&self, cx: &Cx, hop: Option<&Hop>) -> Option<LocalId> {
+        let transport = hop_transport(hop)?;
+        let right = |id: &LocalId| cx.locals.get(*id).is_some_and(|e| e.transport == transport);
+        let to = match hop {
+            Some(Hop::Address { to, .. }) => Some(*to),
+            _ => None,
+        };
+        self.local.filter(right).or_else(|| match to {
+            Some(to) => cx.locals.pick(transport, to, self.local),
+            None => cx.locals.iter().find(|e| e.transport == transport).map(|e| e.id),
+        })
+    }
+
+    /// `"display" <aor>;tag=...`
+    pub(super) fn write_from(&self, w: &mut Writer<'_>, pool: &Pool, tag: &[u8]) -> Result<(), WriteError> {
+        let bytes = pool.bytes_of(self.text);
+        let aor = self.aor.of(bytes);
+        let display = self.display.of(bytes);
+        if display.is_empty() {
+            return joined(w, Name::From, &[b"<", aor, b">;tag=", tag]);
+        }
+        joined(w, Name::From, &[display, b" <", aor, b">;tag=", tag])
+    }
+
+    /// The outbound proxy as a preloaded route (RFC 3261 8.1.2).
+    pub(super) fn write_route(&self, w: &mut Writer<'_>, pool: &Pool) -> Result<(), WriteError> {
+        let proxy = self.proxy(pool);
+        if proxy.is_empty() {
+            return Ok(());
+        }
+        let loose = Uri::parse(proxy).is_ok_and(|u| u.lr);
+        let end: &[u8] = if loose { b">" } else { b";lr>" };
+        joined(w, Name::Route, &[b"<", proxy, end])
+    }
+}
+
+impl Ua {
+    /// Adds a line. Queues nothing.
+    pub fn add_line(&mut self, cx: &mut Cx, config: &LineConfig<'_>) -> Result<LineHandle, Error> {
+        let bad = Error::Misuse(Misuse::BadUri);
+        let uri = Uri::parse(config.aor.as_bytes()).map_err(|_| bad)?;
+        if !uri.is_sip() || uri.host.is_empty() {
+            return Err(bad);
+        }
+        if !config.proxy.is_empty() && !Uri::parse(config.proxy.as_bytes()).is_ok_and(|u| u.is_sip()) {
+            return Err(bad);
+        }
+        if config.display.bytes().any(|c| c < 32 || c == 127) {
+            return Err(Error::Misuse(Misuse::BadHeader));
+        }
+        if self.lines.room() == 0 {
+            return Err(Error::Full(Limit::Lines));
+        }
+        let mut at = 0;
+        let quoted: &[&[u8]] = if config.display.is_empty() { &[] } else { &[b"\""] };
+        let mut put = |cx: &mut Cx, part: &[u8]| -> Result<Span, Error> {
+            let end = at + part.len();
+            let place = cx.scratch.get_mut(at..end).ok_or(Error::Full(Limit::MessageBytes))?;
+            place.copy_from_slice(part);
+            let span = Span::new(at, end);
+            at = end;
+            Ok(span)
+        };
+        let aor = put(cx, config.aor.as_bytes())?;
+        let mut display = Span::default();
+        for quote in quoted {
+            let start = put(cx, quote)?;
+            for c in config.display.bytes() {
+                if matches!(c, b'"' | b'\\') {
+                    put(cx, b"\\")?;
+                }
+                put(cx, &[c])?;
+            }
+            let end = put(cx, quote)?;
+            display = Span::new(start.start(), end.end());
+        }
+        let proxy = put(cx, config.proxy.as_bytes())?;
+        let text = cx.pool.copy_in(cx.scratch.get(..at).unwrap_or(&[]))?;
+        let line = Line {
+            text,
+            aor,
+            display,
+            proxy,
+            user: uri.user,
+            host: uri.host,
+            local: config.local,
+            expires: if config.expires == 0 { 3_600 } else { config.expires },
+            any: config.any,
+            number: config.user,
+            tag: cx.tag(),
+            call_id: cx.word(),
+            cseq: 0,
+            registration: Registration::Off,
+            attempt: None,
+            timer: None,
+        };
+        self.lines.insert(line)
+    }
+
+    /// Takes a line out; its calls go on without it. Queues nothing: unregister it first.
+    pub fn remove_line(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
+        let line = self.lines.remove(h).ok_or(Error::Gone)?;
+        low.cx().pool.release(line.text);
+        if let Some(timer) = line.timer {
+            low.cx().timers.cancel(timer);
+        }
+        if let Some(attempt) = line.attempt {
+            low.attempts.end(&mut low.down, attempt);
+        }
+        Ok(())
+    }
+
+    /// The user part of a line's Contact.
+    pub(super) fn contact_user(&self, cx: &Cx, line: Option<LineHandle>, out: &mut [u8]) -> usize {
+        let user = line.and_then(|l| self.lines.get(l)).map_or(&[][..], |l| l.user_part(&cx.pool));
+        match out.get_mut(..user.len()) {
+            Some(place) => {
+                place.copy_from_slice(user);
+                user.len()
+            }
+            None => 0,
+        }
+    }
+
+    /// The line that a request is for: by the user part and one of our identities or the line's
+    /// own host, else one that takes any request.
+    pub(crate) fn line_of(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<LineHandle> {
+        self.line_by_user(cx, m, e)
+            .or_else(|| self.lines.iter().find(|(_, l)| l.any).map(|(h, _)| h))
+    }
+
+    /// The line whose user part and host the Request-URI has.
+    pub(crate) fn line_by_user(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<LineHandle> {
+        let uri = e.uri.filter(Uri::is_sip)?;
+        let (user, host) = (m.text(uri.user), m.text(uri.host));
+        let ours = cx.locals.is_ours(host, uri.port, None);
+        let fits = |l: &Line| {
+            let bytes = cx.pool.bytes_of(l.text);
+            let same_user = crate::header::escape::same_escaped(l.user.of(bytes), user, false);
+            same_user && (ours || Host::same(l.host.of(bytes), host))
+        };
+        self.lines.iter().find(|(_, l)| fits(l)).map(|(h, _)| h)
+    }
+
+    /// Registers a line and keeps it registered. Queues output.
+    pub fn register(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
+        let expires = self.lines.live(h)?.expires;
+        self.send_register(low, h, expires)?;
+        if let Some(line) = self.lines.get_mut(h) {
+            line.registration = Registration::On;
+        }
+        Ok(())
+    }
+
+    /// Ends the registration of a line. Queues output.
+    pub fn unregister(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
+        self.send_register(low, h, 0)?;
+        if let Some(line) = self.lines.get_mut(h) {
+            line.registration = Registration::Ending;
+        }
+        Ok(())
+    }
+
+    /// Ends the next registration that stands. Whether there was one. Queues output.
+    pub(super) fn unregister_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
+        let on = self.lines.iter().find(|(_, l)| l.registration == Registration::On).map(|(h, _)| h);
+        match on {
+            Some(h) => self.unregister(low, h).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn send_register(&mut self, low: &mut Low<'_>, h: LineHandle, expires: u32) -> Result<(), Error> {
+        let line = self.lines.live_mut(h)?;
+        // RFC 3261 10.2: no new REGISTER while one is open.
+        if let Some(open) = line.attempt.take() {
+            low.attempts.end(&mut low.down, open);
+        }
+        if let Some(timer) = line.timer.take() {
+            low.down.cx.timers.cancel(timer);
+        }
+        line.cseq += 1;
+        let cx = &mut *low.down.cx;
+        let mut uri = [0u8; 300];
+        let uri_len = registrar_uri(line, &cx.pool, &mut uri)?;
+        let uri = uri.get(..uri_len).unwrap_or(&[]);
+        let proxy = line.proxy(&cx.pool);
+        let hop = next_hop(cx, if proxy.is_empty() { uri } else { proxy });
+        let near = line.identity(cx, hop.as_ref().ok()).or(line.local);
+        let secure = is_sips(line.aor(&cx.pool));
+        let mut contact = [0u8; 256];
+        let len = near
+            .map_or(0, |id| contact_value(cx, id, line.user_part(&cx.pool), secure, &mut contact));
+        let contact = contact.get(..len).unwrap_or(&[]);
+        let Cx { pool, scratch, config, .. } = cx;
+        let product = config.product.as_bytes();
+        let w = Writer::new(scratch);
+        let len = write_register(w, line, pool, (uri, contact, expires), product).map_err(write_error)?;
+        let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
+        let owner = Owner::new(OwnerKind::Line, h.raw());
+        let start = Start { owner, request, method: Method::Register, hop, near, flow: None };
+        let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
+        if let Some(line) = self.lines.get_mut(h) {
+            line.attempt = Some(attempt);
+        }
+        Ok(())
+    }
+
+    fn tell_line(&self, cx: &mut Cx, h: LineHandle, kind: u16, code: u16, other: u64, block: Option<BlockId>) -> Result<(), Error> {
+        let user = self.lines.get(h).map_or(0, |l| l.number);
+        cx.event(EventRecord { kind, code, object: h.raw(), other, user, block })
+    }
+
+    /// A response to our REGISTER (RFC 3261 10.2.1, 10.2.8).
+    pub(crate) fn on_line_response(&mut self, low: &mut Low<'_>, from: Owner, m: &MessageRef<'_>, e: &Essentials) -> Result<(), Error> {
+        let h = LineHandle::from_raw(from.object);
+        let status = m.status();
+        let Some(line) = self.lines.get_mut(h).filter(|_| status >= 200) else { return Ok(()) };
+        line.attempt = None;
+        if (200..300).contains(&status) {
+            if line.registration == Registration::Ending {
+                line.registration = Registration::Off;
+                return self.tell_line(low.cx(), h, event::UNREGISTERED, 0, 0, None);
+            }
+            let given = granted(low.down.cx, line, m, e);
+            // A quarter of the time, but at most 30 s, is left for the refresh.
+            let refresh = given.saturating_sub((given / 4).min(30)).max(1);
+            let key = TimerKey { kind: TIMER_REFRESH, object: h.raw() };
+            let cx = &mut *low.down.cx;
+            line.timer = Some(cx.timers.arm(cx.now.after(u64::from(refresh) * 1000), key)?);
+            return self.tell_line(low.cx(), h, event::REGISTERED, status, u64::from(given), None);
+        }
+        // RFC 3261 10.2.8
+        if status == 423
+            && let Some(least) = m.header(Name::MinExpires).and_then(crate::wire::scan::decimal)
+            && least > line.expires
+        {
+            line.expires = least;
+            return self.register(low, h);
+        }
+        line.registration = Registration::Off;
+        let block = low.cx().pool.copy_in(m.bytes()).ok();
+        self.tell_line(low.cx(), h, event::REGISTER_FAILED, status, 0, block)
+    }
+
+    /// Our REGISTER has failed without a response.
+    pub(crate) fn on_line_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+        let h = LineHandle::from_raw(from.object);
+        let Some(line) = self.lines.get_mut(h) else { return Ok(()) };
+        line.attempt = None;
+        line.registration = Registration::Off;
+        let status = if why == Failure::Timeout { 408 } else { 503 };
+        self.tell_line(low.cx(), h, event::REGISTER_FAILED, status, 0, None)
+    }
+
+    /// It is time to refresh a registration.
+    pub(crate) fn on_line_timer(&mut self, low: &mut Low<'_>, key: TimerKey) -> Result<(), Error> {
+        let h = LineHandle::from_raw(key.object);
+        let Some(line) = self.lines.get_mut(h) else { return Ok(()) };
+        line.timer = None;
+        match self.register(low, h) {
+            Err(Error::Full(_)) => {
+                let at = low.cx().now.after(1_000);
+                let timer = low.cx().timers.arm(at, key)?;
+                if let Some(line) = self.lines.get_mut(h) {
+                    line.timer = Some(timer);
+                }
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+// RFC 3261 10.2
+fn write_register(
+    mut w: Writer<'_>,
+    line: &Line,
+    pool: &Pool,
+    (uri, contact, expires): (&[u8], &[u8], u32),
+    product: &[u8],
+) -> Result<usize, WriteError> {
+    w.request_line(b"REGISTER", uri)?;
+    w.header(Name::MaxForwards, b"70")?;
+    line.write_route(&mut w, pool)?;
+    line.write_from(&mut w, pool, line.tag.as_bytes())?;
+    joined(&mut w, Name::To, &[b"<", line.aor(pool), b">"])?;
+    w.header(Name::CallId, line.call_id.as_bytes())?;
+    w.cseq(line.cseq, b"REGISTER")?;
+    w.header(Name::Contact, contact)?;
+    w.uint(Name::Expires, expires)?;
+    if !product.is_empty() {
+        w.header(Name::UserAgent, product)?;
+    }
+    w.end()
+}
+
+/// `sip:host` of the address of record (RFC 3261 10.2: no user part).
+fn registrar_uri(line: &Line, pool: &Pool, out: &mut [u8]) -> Result<usize, Error> {
+    let bytes = pool.bytes_of(line.text);
+    let scheme: &[u8] = if is_sips(line.aor.of(bytes)) { b"sips:" } else { b"sip:" };
+    // The host with its port, up to the parameters.
+    let rest = Span::new(line.host.start(), line.aor.end()).of(bytes);
+    let end = rest.iter().position(|c| matches!(c, b';' | b'?')).unwrap_or(rest.len());
+    let host = rest.get(..end).unwrap_or(rest);
+    let full = Error::Full(Limit::MessageBytes);
+    let all = scheme.len() + host.len();
+    out.get_mut(..scheme.len()).ok_or(full)?.copy_from_slice(scheme);
+    out.get_mut(scheme.len()..all).ok_or(full)?.copy_from_slice(host);
+    Ok(all)
+}
+
+/// For how long the registrar has registered our Contact, in seconds.
+fn granted(cx: &Cx, line: &Line, m: &MessageRef<'_>, e: &Essentials) -> u32 {
+    let user = line.user_part(&cx.pool);
+    let ours = m.values(Name::Contact).find_map(|span| {
+        let contact = NameAddr::parse(m.bytes(), span).ok()?;
+        let same = m.text(contact.uri.user) == user
+            && cx.locals.is_ours(m.text(contact.uri.host), contact.uri.port, None);
+        if same { contact.expires } else { None }
+    });
+    ours.or(e.expires).unwrap_or(line.expires)
+}

@@ -1,0 +1,289 @@
+//! Requests outside a dialog (RFC 3261 8.2), and what several verbs share.
+
+use super::{Low, Ua};
+use super::Extras;
+use crate::error::{Error, Limit};
+use crate::header::uri::Scheme;
+use crate::header::essentials::Essentials;
+use crate::path::Path;
+use crate::store::queries::{Owner, OwnerKind};
+use crate::store::ring::EventRecord;
+use crate::store::timers::{TimerKey, kind};
+use crate::tx::{Reply, TxHandle};
+use crate::wire::message::MessageRef;
+use crate::wire::name::Name;
+use crate::wire::start_line::Method;
+use crate::wire::write::{WriteError, Writer};
+
+/// The methods that the user agent takes, as Allow carries them.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE";
+
+/// The same, as a list.
+pub const METHODS: [Method; 6] =
+    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Message];
+
+/// The types of body that it takes in a session.
+const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
+
+/// A request of the application's has waited too long for its answer.
+pub(crate) const TIMER_REQUEST: u8 = kind::LINE + 1;
+
+/// The record number of a request for the application.
+pub(crate) const EVENT_REQUEST: u16 = 0x301;
+
+/// The application's header fields, as the writers take them.
+pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
+    extras.headers
+}
+
+/// Writes the application's header fields and body, and so the end of a message.
+pub(super) fn write_extras(mut w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
+    for (name, value) in extras.headers {
+        w.named(name.as_bytes(), value.as_bytes())?;
+    }
+    if extras.body.is_empty() { w.end() } else { w.body(extras.content_type.as_bytes(), extras.body) }
+}
+
+/// `<uri>`
+pub(super) fn bracketed(uri: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    let end = uri.len() + 1;
+    let full = Error::Full(Limit::MessageBytes);
+    out.get_mut(1..end).ok_or(full)?.copy_from_slice(uri);
+    *out.first_mut().ok_or(full)? = b'<';
+    *out.get_mut(end).ok_or(full)? = b'>';
+    Ok(end + 1)
+}
+
+/// A refusal of RFC 3261 8.2.
+struct Refusal<'a> {
+    status: u16,
+    fields: [Option<(Name, &'a [u8])>; 2],
+}
+
+impl<'a> Refusal<'a> {
+    const fn plain(status: u16) -> Self {
+        Self { status, fields: [None, None] }
+    }
+
+    const fn with(status: u16, name: Name, value: &'a [u8]) -> Self {
+        Self { status, fields: [Some((name, value)), None] }
+    }
+}
+
+fn inspect<'a>(cx: &crate::cx::Cx, m: &MessageRef<'a>, e: &Essentials, path: &Path) -> Option<Refusal<'a>> {
+    // 8.2.1
+    if m.method() == Method::Other {
+        return Some(Refusal::with(501, Name::Allow, ALLOW.as_bytes()));
+    }
+    if !METHODS.contains(&m.method()) {
+        return Some(Refusal::with(405, Name::Allow, ALLOW.as_bytes()));
+    }
+    // 8.2.2.1
+    let have_tls = cx.locals.iter().any(|l| l.transport.is_secure());
+    match e.uri.map(|u| u.scheme) {
+        Some(Scheme::Sip) => {}
+        Some(Scheme::Sips) if have_tls => {
+            // RFC 3261 26.2.2: a sips URI is reached by TLS on every hop.
+            if !cx.transport(path.local).is_secure() {
+                return Some(Refusal::plain(403));
+            }
+        }
+        _ => return Some(Refusal::plain(416)),
+    }
+    // 8.2.2.3: no extension is supported yet, so every one that is required is unsupported.
+    if let Some(required) = m.header(Name::Require)
+        && m.method() != Method::Cancel
+    {
+        return Some(Refusal::with(420, Name::Unsupported, required));
+    }
+    content(m)
+}
+
+// RFC 3261 8.2.3
+fn content<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
+    let encoded = m.header(Name::ContentEncoding).is_some_and(|v| !v.eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        return Some(Refusal::with(415, Name::AcceptEncoding, b"identity"));
+    }
+    if m.method() != Method::Invite {
+        return None;
+    }
+    let known = |kind: &[u8]| {
+        starts(kind, b"application/sdp") || starts(kind, b"multipart/")
+    };
+    if !m.body().is_empty() && !m.header(Name::ContentType).is_some_and(known) && !optional(m) {
+        return Some(Refusal::with(415, Name::Accept, ACCEPT));
+    }
+    // 20.1: an answer would be a session description.
+    let taken = |kind: &[u8]| {
+        starts(kind, b"application/sdp") || starts(kind, b"application/*") || starts(kind, b"*/*")
+            || starts(kind, b"multipart/")
+    };
+    let mut accepts = m.values(Name::Accept).peekable();
+    if accepts.peek().is_some() && !accepts.any(|s| taken(m.text(s))) {
+        return Some(Refusal::with(406, Name::Warning, b"399 sansip \"An answer would be application/sdp\""));
+    }
+    None
+}
+
+fn optional(m: &MessageRef<'_>) -> bool {
+    // RFC 3261 20.11: a body that may be ignored.
+    m.header(Name::ContentDisposition)
+        .is_some_and(|v| v.windows(17).any(|w| w.eq_ignore_ascii_case(b"handling=optional")))
+}
+
+fn starts(text: &[u8], with: &[u8]) -> bool {
+    text.get(..with.len()).is_some_and(|t| t.eq_ignore_ascii_case(with))
+}
+
+impl Ua {
+    /// A request outside our dialogs, other than ACK and CANCEL.
+    pub(crate) fn on_outside_request(
+        &mut self,
+        low: &mut Low<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        if let Some(refusal) = inspect(low.down.cx, m, e, path) {
+            return refuse(low, m, e, path, &refusal);
+        }
+        // RFC 3261 12.2.2: a To tag that names no dialog of ours.
+        if e.to.is_some_and(|t| !t.tag.is_empty()) || m.method() == Method::Bye {
+            return refuse(low, m, e, path, &Refusal::plain(481));
+        }
+        let line = self.line_of(low.down.cx, m, e);
+        if line.is_none() && m.method() != Method::Options {
+            return refuse(low, m, e, path, &Refusal::plain(404));
+        }
+        match m.method() {
+            Method::Invite => match self.on_invite(low, line, m, e, path) {
+                Err(Error::Full(Limit::Calls | Limit::Dialogs | Limit::Transactions | Limit::Timers)) => {
+                    refuse(low, m, e, path, &Refusal::with(503, Name::RetryAfter, b"10"))
+                }
+                other => other,
+            },
+            // RFC 3261 11.2
+            Method::Options => self.say_abilities(low, m, e, path),
+            _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
+        }
+    }
+
+    /// OPTIONS for this element itself (RFC 3261 11.2).
+    pub(crate) fn answer_options(
+        &mut self,
+        low: &mut Low<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        match inspect(low.down.cx, m, e, path) {
+            Some(refusal) => refuse(low, m, e, path, &refusal),
+            None => self.say_abilities(low, m, e, path),
+        }
+    }
+
+    fn say_abilities(&self, low: &mut Low<'_>, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<(), Error> {
+        let fields = [
+            (Name::Allow, ALLOW.as_bytes()),
+            (Name::Accept, ACCEPT),
+            (Name::AcceptEncoding, &b"identity"[..]),
+        ];
+        let reply = Reply { extra: &fields, ..Reply::default() };
+        low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
+    }
+
+    /// Hands a request to the application, which has as long as the client waits.
+    fn ask_application(
+        &mut self,
+        low: &mut Low<'_>,
+        line: u64,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        let cx = &mut *low.down.cx;
+        let tx = match low.down.tx.open_server(cx, Owner::default(), m, e, path) {
+            Ok(tx) => tx,
+            Err(Error::Full(Limit::Transactions)) => {
+                return refuse(low, m, e, path, &Refusal::with(503, Name::RetryAfter, b"10"));
+            }
+            Err(e) => return Err(e),
+        };
+        let at = cx.now.after(cx.config.t1.saturating_mul(63));
+        let timer = cx.timers.arm(at, TimerKey { kind: TIMER_REQUEST, object: tx.raw() })?;
+        low.down.tx.set_owner(tx, Owner::new(OwnerKind::Request, timer.raw()));
+        let block = low.down.tx.request(cx, tx);
+        if let Some(block) = block {
+            cx.pool.hold(block);
+        }
+        cx.event(EventRecord { kind: EVENT_REQUEST, code: 0, object: tx.raw(), other: line, user: 0, block })
+    }
+
+    /// The application answers a request that it was handed. Queues output.
+    pub fn respond_request(
+        &mut self,
+        low: &mut Low<'_>,
+        tx: TxHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let owner = low.down.tx.owner(tx).ok_or(Error::Gone)?;
+        if owner.kind != OwnerKind::Request {
+            return Err(Error::Late);
+        }
+        let tag = low.cx().tag();
+        let reply = Reply {
+            to_tag: Some(tag.as_bytes()),
+            named: named(extras),
+            body: (!extras.body.is_empty())
+                .then_some((extras.content_type.as_bytes(), extras.body)),
+            ..Reply::default()
+        };
+        low.down.tx.reply(low.down.cx, tx, status, &reply)?;
+        if status >= 200 {
+            low.cx().timers.cancel(crate::store::timers::TimerId::from_raw(owner.object));
+            low.down.tx.set_owner(tx, Owner::default());
+        }
+        Ok(())
+    }
+
+    /// The application never answered: the engine does.
+    pub(crate) fn request_unanswered(&mut self, low: &mut Low<'_>, key: TimerKey) -> Result<(), Error> {
+        let tx = TxHandle::from_raw(key.object);
+        if low.down.tx.owner(tx).is_none_or(|o| o.kind != OwnerKind::Request) {
+            return Ok(());
+        }
+        low.down.tx.set_owner(tx, Owner::default());
+        low.down.tx.reply(low.down.cx, tx, 480, &Reply::default())
+    }
+
+    /// A request in a dialog that no call handles: RFC 3261 8.2.1 for its method.
+    pub(super) fn answer_otherwise(&mut self, low: &mut Low<'_>, tx: TxHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+        let allow = [(Name::Allow, ALLOW.as_bytes())];
+        let status = match m.method() {
+            Method::Options => 200,
+            Method::Other => 501,
+            _ => 405,
+        };
+        let reply = Reply { extra: &allow, ..Reply::default() };
+        low.down.tx.reply(low.down.cx, tx, status, &reply)
+    }
+}
+
+fn refuse(
+    low: &mut Low<'_>,
+    m: &MessageRef<'_>,
+    e: &Essentials,
+    path: &Path,
+    refusal: &Refusal<'_>,
+) -> Result<(), Error> {
+    let mut fields = [(Name::Other, &[][..]); 2];
+    let mut n = 0;
+    for (place, field) in fields.iter_mut().zip(refusal.fields.iter().flatten()) {
+        *place = *field;
+        n += 1;
+    }
+    let reply = Reply { extra: fields.get(..n).unwrap_or(&[]), ..Reply::default() };
+    low.down.tx.reply_stateless(low.down.cx, m, e, path, refusal.status, &reply).map(|_| ())
+}

@@ -1,0 +1,144 @@
+//! Responses, built by copying spans of the request (RFC 3261 8.2.6).
+
+use super::message::{Field, MessageRef};
+use super::name::{Name, NameSet};
+use super::reason::reason_phrase;
+use super::scan::Span;
+use super::write::{WriteError, Writer};
+use crate::header::name_addr::NameAddr;
+use crate::header::param::Params;
+use crate::header::via::Via;
+
+/// What a response has beside what it copies from its request.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ResponseParts<'a> {
+    /// The tag to put into To where the request has none.
+    pub to_tag: Option<&'a [u8]>,
+    /// The source address, for `received` in the top Via (RFC 3261 18.2.1).
+    pub via_received: Option<&'a [u8]>,
+    /// The source port, for an `rport` in the top Via that asks for it (RFC 3581 4).
+    pub via_rport: Option<u16>,
+    /// Whether to copy Record-Route (RFC 3261 12.1.1).
+    pub record_route: bool,
+    /// The value of Contact.
+    pub contact: Option<&'a [u8]>,
+    /// Other fields.
+    pub extra: &'a [(Name, &'a [u8])],
+    /// Other fields, by name.
+    pub named: &'a [(&'a str, &'a str)],
+    /// Content-Type and body.
+    pub body: Option<(&'a [u8], &'a [u8])>,
+}
+
+/// Writes the response to a request; its length. Works on any request: a field that it lacks is
+/// lacking in the response too, and of a field that may appear once the first is taken.
+///
+/// # Errors
+/// [`WriteError`]; what is copied from the request is never the reason but for
+/// [`WriteError::Full`].
+pub fn response(
+    out: &mut [u8],
+    request: &MessageRef<'_>,
+    status: u16,
+    reason: Option<&str>,
+    parts: &ResponseParts<'_>,
+) -> Result<usize, WriteError> {
+    let mut w = Writer::new(out);
+    w.status_line(status, reason.unwrap_or_else(|| reason_phrase(status)).as_bytes())?;
+    let mut done = NameSet::NONE;
+    for field in request.fields() {
+        let first = !done.has(field.name);
+        match field.name {
+            Name::Via if first => top_via(&mut w, request, &field, parts)?,
+            Name::Via => w.copy(request, &field)?,
+            Name::To if first => to(&mut w, request, &field, parts)?,
+            Name::From | Name::CallId | Name::CSeq if first => w.copy(request, &field)?,
+            // RFC 3261 8.2.6.1.
+            Name::Timestamp if first && status == 100 => w.copy(request, &field)?,
+            Name::RecordRoute if parts.record_route => w.copy(request, &field)?,
+            _ => {}
+        }
+        done = done.with(field.name);
+    }
+    if let Some(contact) = parts.contact {
+        w.header(Name::Contact, contact)?;
+    }
+    for (name, value) in parts.extra {
+        w.header(*name, value)?;
+    }
+    for (name, value) in parts.named {
+        w.named(name.as_bytes(), value.as_bytes())?;
+    }
+    match parts.body {
+        Some((content_type, body)) => w.body(content_type, body),
+        None => w.end(),
+    }
+}
+
+/// RFC 3261 8.2.6.2: To gets our tag where it has none.
+fn to(
+    w: &mut Writer<'_>,
+    request: &MessageRef<'_>,
+    field: &Field,
+    parts: &ResponseParts<'_>,
+) -> Result<(), WriteError> {
+    w.copied_name(request, field)?;
+    let value = request.text(field.value);
+    w.copied(value, field.is_folded())?;
+    if let Some(tag) = parts.to_tag
+        && !has_tag(request, field)
+    {
+        w.param(Name::To, b"tag", tag)?;
+    }
+    w.push(b"\r\n")
+}
+
+fn has_tag(request: &MessageRef<'_>, field: &Field) -> bool {
+    match NameAddr::parse(request.bytes(), field.value) {
+        Ok(to) => !to.tag.is_empty(),
+        // A To that cannot be read: better two tags than none, but not three.
+        Err(_) => request
+            .text(field.value)
+            .rsplit(|&c| c == b';')
+            .any(|p| p.trim_ascii_start().get(..3).is_some_and(|n| n.eq_ignore_ascii_case(b"tag"))),
+    }
+}
+
+/// RFC 3261 18.2.1 and RFC 3581 4: the top Via says where the request came from. A `received` that
+/// the sender wrote is replaced.
+fn top_via(
+    w: &mut Writer<'_>,
+    request: &MessageRef<'_>,
+    field: &Field,
+    parts: &ResponseParts<'_>,
+) -> Result<(), WriteError> {
+    let stamped = parts.via_received.is_some() || parts.via_rport.is_some();
+    let via = stamped.then(|| Via::parse(request.bytes(), field.value).ok()).flatten();
+    let Some(via) = via else { return w.copy(request, field) };
+    w.copied_name(request, field)?;
+    let folded = field.is_folded();
+    let rport = parts.via_rport.filter(|_| via.rport_asked);
+    let bytes = request.bytes();
+    let mut from = via.whole.start();
+    for p in Params::new(bytes, via.params) {
+        let name = p.name.of(bytes);
+        let end = p.value.unwrap_or(p.name).end();
+        let replaced = (parts.via_received.is_some() && name.eq_ignore_ascii_case(b"received"))
+            || (rport.is_some() && name.eq_ignore_ascii_case(b"rport"));
+        if replaced {
+            // The semicolon goes with the parameter.
+            let before = Span::new(from, p.name.start()).of(bytes).trim_ascii_end();
+            w.copied(before.strip_suffix(b";").unwrap_or(before), folded)?;
+            from = end;
+        }
+    }
+    w.copied(Span::new(from, via.whole.end()).of(bytes), folded)?;
+    if let Some(received) = parts.via_received {
+        w.param(Name::Via, b"received", received)?;
+    }
+    if let Some(rport) = rport {
+        w.rport(rport)?;
+    }
+    w.copied(Span::new(via.whole.end(), field.value.end()).of(bytes), folded)?;
+    w.push(b"\r\n")
+}
