@@ -150,7 +150,10 @@ mod tests {
         let mut store = Store::new(10);
         let list = [at("sip:b@h1", 60), at("sip:b@h2", 120)];
         assert_eq!(store.store(Instant(0), "sip:b@d", 0, list.into_iter()), Outcome::Stored);
-        assert_eq!(located(&store, 30_000, "sip:b@d").1, [("sip:b@h1".into(), 30), ("sip:b@h2".into(), 90)]);
+        assert_eq!(
+            located(&store, 30_000, "sip:b@d").1,
+            [("sip:b@h1".into(), 30), ("sip:b@h2".into(), 90)]
+        );
         assert_eq!(located(&store, 60_000, "sip:b@d").1, [("sip:b@h2".into(), 60)]);
         assert_eq!(located(&store, 120_000, "sip:b@d").1, []);
         assert_eq!(store.len(Instant(120_000)), 0);
@@ -159,7 +162,9 @@ mod tests {
     #[test]
     fn storing_over_an_unseen_change_is_a_conflict() {
         let mut store = Store::new(10);
-        let put = |s: &mut Store, version, uri| s.store(Instant(0), "sip:b@d", version, [at(uri, 60)].into_iter());
+        let put = |s: &mut Store, version, uri| {
+            s.store(Instant(0), "sip:b@d", version, [at(uri, 60)].into_iter())
+        };
         assert_eq!(put(&mut store, 0, "sip:1"), Outcome::Stored);
         let (version, _) = located(&store, 0, "sip:b@d");
         assert_eq!(put(&mut store, 0, "sip:2"), Outcome::Conflict);

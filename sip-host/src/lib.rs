@@ -8,6 +8,8 @@ pub mod app;
 pub mod bindings;
 pub mod commands;
 pub mod driver;
+pub mod flows;
+pub mod inspect;
 pub mod listen;
 pub mod phone;
 pub mod proxy;

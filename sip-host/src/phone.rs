@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sansip::wire::message::MessageRef;
 use sansip::wire::Name;
+use sansip::wire::message::MessageRef;
 use sansip::{
     CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
     LineConfig, LineHandle, Query, QueryId, RequestHandle,
@@ -14,11 +14,12 @@ use crate::app::App;
 use crate::report::Report;
 
 /// What to do with the calls that come in.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Reaction {
     /// Ring with this provisional status, and never answer.
     Ring(u16),
     /// Answer.
+    #[default]
     Answer,
     /// Refuse with this status.
     Refuse(u16),
@@ -27,7 +28,7 @@ pub enum Reaction {
 }
 
 /// What a phone does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Its address of record.
     pub aor: String,
@@ -39,6 +40,8 @@ pub struct Plan {
     pub only_aor: bool,
     /// What it does with calls that come in.
     pub reaction: Reaction,
+    /// Milliseconds before it rings; `None` does not ring before the final answer.
+    pub ring: Option<u64>,
     /// Milliseconds before the final answer.
     pub after: u64,
     /// Milliseconds from the answer of a call to its end.
@@ -128,6 +131,14 @@ impl Phone {
         &mut self.report
     }
 
+    /// Whether it has had all its calls.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let otherwise = if self.plan.target.is_some() { 1 } else { u64::MAX };
+        let wanted = self.plan.calls.unwrap_or(otherwise);
+        self.broken || self.calls.is_empty() && self.good + self.bad >= wanted
+    }
+
     fn at(&mut self, when: u64, what: Todo) {
         self.order += 1;
         self.todo.insert((when, self.order), what);
@@ -164,7 +175,11 @@ impl Phone {
             }
             Err(why) => {
                 self.bad += 1;
-                let end = [("call", json!(number)), ("why", json!(why.to_string())), ("ok", json!(false))];
+                let end = [
+                    ("call", json!(number)),
+                    ("why", json!(why.to_string())),
+                    ("ok", json!(false)),
+                ];
                 self.say(now, "ended", fields(end));
             }
         }
@@ -179,13 +194,14 @@ impl Phone {
         match &self.plan.reaction {
             Reaction::Ring(status) => {
                 let status = *status;
-                self.at(now.0 + after, Todo::Ring(call, status));
+                self.at(now.0 + self.plan.ring.unwrap_or(after), Todo::Ring(call, status));
             }
-            _ if after > 0 => {
-                self.at(now.0, Todo::Ring(call, 180));
+            _ => {
+                if let Some(ring) = self.plan.ring {
+                    self.at(now.0 + ring, Todo::Ring(call, 180));
+                }
                 self.at(now.0 + after, Todo::Final(call));
             }
-            _ => self.at(now.0, Todo::Final(call)),
         }
     }
 
@@ -230,7 +246,13 @@ impl Phone {
         }
     }
 
-    fn on_call(&mut self, now: Instant, handle: CallHandle, change: CallChange, message: Option<MessageRef<'_>>) {
+    fn on_call(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        change: CallChange,
+        message: Option<MessageRef<'_>>,
+    ) {
         if change == CallChange::Incoming {
             self.numbered += 1;
             self.calls.insert(handle, Call { number: self.numbered, ..Call::default() });
@@ -241,7 +263,12 @@ impl Phone {
             CallChange::Incoming => {
                 let text = |name| message.and_then(|m| m.header(name)).map(lossy);
                 let uri = message.map(|m| lossy(m.request_uri()));
-                let from = [number, ("uri", json!(uri)), ("from", json!(text(Name::From))), ("to", json!(text(Name::To)))];
+                let from = [
+                    number,
+                    ("uri", json!(uri)),
+                    ("from", json!(text(Name::From))),
+                    ("to", json!(text(Name::To))),
+                ];
                 self.say(now, "incoming", fields(from));
                 self.react(now, handle);
             }
@@ -270,7 +297,12 @@ impl Phone {
                 self.calls.remove(&handle);
                 let ok = self.stopping || self.is_wanted(&call, why, status);
                 *(if ok { &mut self.good } else { &mut self.bad }) += 1;
-                let end = [number, ("why", json!(reason(why))), ("status", json!(status)), ("ok", json!(ok))];
+                let end = [
+                    number,
+                    ("why", json!(reason(why))),
+                    ("status", json!(status)),
+                    ("ok", json!(ok)),
+                ];
                 self.say(now, "ended", fields(end));
             }
             _ => {}
@@ -414,14 +446,7 @@ impl App for Phone {
     }
 
     fn is_done(&self) -> bool {
-        if self.broken {
-            return true;
-        }
-        let wanted = match self.plan.target {
-            Some(_) => self.plan.calls.unwrap_or(1),
-            None => self.plan.calls.unwrap_or(u64::MAX),
-        };
-        self.calls.is_empty() && self.good + self.bad >= wanted
+        self.has_ended()
     }
 
     fn stop(&mut self, _now: Instant) {

@@ -112,6 +112,11 @@ impl Proxy {
         Self { store: Store::new(1_000_000), routes, relay, replies: Vec::new(), spare: Vec::new() }
     }
 
+    /// Enters the binding of an address of record that has none: `sip:user@host`.
+    pub fn bind(&mut self, now: Instant, aor: &str, binding: &Binding<'_>) {
+        self.store.store(now, aor, 0, std::iter::once(*binding));
+    }
+
     /// How many addresses of record have a binding.
     #[must_use]
     pub fn registered(&self, now: Instant) -> usize {
@@ -128,7 +133,13 @@ impl Proxy {
         }
     }
 
-    fn reply(&self, now: Instant, engine: &mut Engine, id: QueryId, reply: &Reply) -> Result<(), Error> {
+    fn reply(
+        &self,
+        now: Instant,
+        engine: &mut Engine,
+        id: QueryId,
+        reply: &Reply,
+    ) -> Result<(), Error> {
         const EMPTY: Binding<'static> =
             Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
         let to = |next_hop| Target { uri: "", next_hop, q: 1_000 };

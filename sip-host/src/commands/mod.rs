@@ -152,7 +152,10 @@ pub(crate) fn add_stats(line: &mut Map<String, Value>, stats: &Stats) {
 }
 
 /// A JSON line of an engine's counts.
-pub(crate) fn stats_line<A: crate::app::App>(event: &str, driver: &Driver<A>) -> Map<String, Value> {
+pub(crate) fn stats_line<A: crate::app::App>(
+    event: &str,
+    driver: &Driver<A>,
+) -> Map<String, Value> {
     let mut line = Map::new();
     line.insert("event".into(), json!(event));
     line.insert("at".into(), json!(driver.now().0));

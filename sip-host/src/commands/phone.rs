@@ -164,6 +164,7 @@ fn prepare(args: &PhoneArgs) -> Result<(Setup, Plan), Usage> {
         register: args.register,
         only_aor: args.only_aor,
         reaction,
+        ring: (args.after > 0).then_some(0),
         after: args.after,
         hangup_after: args.hangup_after,
         cancel_after: args.cancel_after,

@@ -115,7 +115,9 @@ fn serve(args: &ProxyArgs, setup: Setup, app: Proxy) -> Result<End, OpenError> {
         report.listening(driver.addresses());
         let end = match args.stats.filter(|s| *s > 0) {
             None => run_until_signal(&mut driver).await,
-            Some(seconds) => with_stats(&mut driver, &mut report, Duration::from_secs(seconds)).await,
+            Some(seconds) => {
+                with_stats(&mut driver, &mut report, Duration::from_secs(seconds)).await
+            }
         };
         let mut line = stats_line("stopped", &driver);
         line.insert("registered".into(), json!(driver.app.registered(driver.now())));

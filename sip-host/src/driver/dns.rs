@@ -65,10 +65,15 @@ impl Resolver {
         tokio::spawn(async move {
             let found = match resolver.lookup_ip(name).await {
                 Ok(found) => {
-                    let left = found.valid_until().saturating_duration_since(std::time::Instant::now());
+                    let left =
+                        found.valid_until().saturating_duration_since(std::time::Instant::now());
                     let ttl = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
                     let addresses: Vec<IpAddr> = found.iter().collect();
-                    if addresses.is_empty() { Found::Nothing } else { Found::Addresses(addresses, ttl) }
+                    if addresses.is_empty() {
+                        Found::Nothing
+                    } else {
+                        Found::Addresses(addresses, ttl)
+                    }
                 }
                 Err(e) if e.is_no_records_found() || e.is_nx_domain() => Found::Nothing,
                 Err(_) => Found::Failed,

@@ -43,13 +43,9 @@ pub(super) fn take(socket: &UdpSocket) -> Option<(SocketAddr, SendEnd)> {
         let mut parts = [IoSliceMut::new(&mut payload)];
         let mut control = nix::cmsg_space!([u8; 128]);
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-        let message = recvmsg::<SockaddrStorage>(
-            socket.as_raw_fd(),
-            &mut parts,
-            Some(&mut control),
-            flags,
-        )
-        .ok()?;
+        let message =
+            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)
+                .ok()?;
         let address = message.address.and_then(|a| {
             let v4 = a.as_sockaddr_in().map(|a| SocketAddr::V4((*a).into()));
             v4.or_else(|| a.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into())))

@@ -19,7 +19,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sansip::{Addr, Answer, Engine, Error, FlowInfo, FlowId, Instant, LocalId, Output, Path, Query, QueryId, Transport};
+use sansip::{
+    Addr, Answer, Engine, Error, FlowId, FlowInfo, Instant, LocalId, Output, Path, Query, QueryId,
+    Transport,
+};
 use tokio::time::Sleep;
 
 use crate::app::App;
@@ -98,6 +101,7 @@ pub struct Driver<A> {
     ends_at: Option<u64>,
     drain: u64,
     until_quiescent: bool,
+    hold: bool,
     tap: Option<Tap>,
     /// Datagrams that found the engine without room.
     pub dropped: u64,
@@ -157,7 +161,7 @@ impl<A: App> Driver<A> {
             busy |= self.accept(cx, now);
             busy |= self.serve_flows(cx, now);
             busy |= self.keep_time(now);
-            if self.app.is_done() && self.ends_at.is_none() {
+            if !self.hold && self.app.is_done() && self.ends_at.is_none() {
                 self.stop();
             }
             if let Some(at) = self.ends_at {
@@ -193,7 +197,10 @@ impl<A: App> Driver<A> {
             match finished {
                 Finished::Lookup(id, found) => self.answers.push((id, found)),
                 Finished::Connect(id, to, Ok(stream)) => {
-                    let opened = self.net.local_for(to).and_then(|local| self.open(now, stream, local, to, false));
+                    let opened = self
+                        .net
+                        .local_for(to)
+                        .and_then(|local| self.open(now, stream, local, to, false));
                     let answer = opened.map_or(Answer::Failed, Answer::Connected);
                     let _ = self.engine.answer(now, id, answer);
                 }
@@ -343,7 +350,9 @@ impl<A: App> Driver<A> {
         net.news.closed.retain(|(id, why)| full(engine.flow_closed(now, FlowId(*id), *why)));
         answers.retain(|(id, found)| {
             full(match found {
-                Found::Addresses(list, ttl) => engine.answer(now, *id, Answer::Addresses(list, *ttl)),
+                Found::Addresses(list, ttl) => {
+                    engine.answer(now, *id, Answer::Addresses(list, *ttl))
+                }
                 Found::Nothing => engine.answer(now, *id, Answer::NotFound),
                 Found::Failed => engine.answer(now, *id, Answer::Failed),
             })

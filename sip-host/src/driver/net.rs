@@ -115,9 +115,8 @@ impl Net {
 
     /// The identity that a connection to `to` has at our end.
     pub(super) fn local_for(&self, to: Addr) -> Option<LocalId> {
-        let fits = |l: &&Listener| {
-            l.socket.local_addr().is_ok_and(|a| a.is_ipv4() == to.ip.is_ipv4())
-        };
+        let fits =
+            |l: &&Listener| l.socket.local_addr().is_ok_and(|a| a.is_ipv4() == to.ip.is_ipv4());
         self.tcp.iter().find(fits).map(|l| l.local)
     }
 

@@ -29,6 +29,8 @@ pub struct Setup {
     /// Whether ending waits, within that time, until the engine holds nothing at all; else only
     /// until it has nothing more to say, leaving what absorbs repetitions.
     pub until_quiescent: bool,
+    /// Whether it goes on when its application is done.
+    pub hold: bool,
     /// Where the engine's time begins.
     pub clock: Clock,
 }
@@ -45,6 +47,7 @@ impl Setup {
             write_bound: 1 << 20,
             drain: 5_000,
             until_quiescent: false,
+            hold: false,
             clock: Clock::start(),
         }
     }
@@ -138,6 +141,7 @@ impl<A: App> Driver<A> {
             ends_at: None,
             drain: setup.drain,
             until_quiescent: setup.until_quiescent,
+            hold: setup.hold,
             tap: None,
             dropped: 0,
         })

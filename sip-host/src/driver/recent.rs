@@ -37,9 +37,8 @@ impl Recent {
     /// Takes all that was sent to `to` lately, each sender once.
     pub(super) fn take(&mut self, at: u64, local: LocalId, to: Addr, out: &mut Vec<SendId>) {
         for place in &mut self.ring {
-            let hit = place.is_some_and(|s| {
-                s.to == to && s.local == local && at.saturating_sub(s.at) <= LIFE
-            });
+            let hit = place
+                .is_some_and(|s| s.to == to && s.local == local && at.saturating_sub(s.at) <= LIFE);
             if let Some(sent) = place.take_if(|_| hit)
                 && !out.contains(&sent.send)
             {

@@ -143,7 +143,8 @@ impl<A: App> Driver<A> {
         if let (Some(tap), Some(flow)) = (&mut self.tap, self.net.flows.get(&id))
             && !bytes.is_empty()
         {
-            let path = sansip::Path { local: flow.local, remote: flow.remote, flow: Some(FlowId(id)) };
+            let path =
+                sansip::Path { local: flow.local, remote: flow.remote, flow: Some(FlowId(id)) };
             tap(&super::Tapped { at: now, direction: super::Direction::In, path, bytes });
         }
     }

@@ -99,7 +99,12 @@ impl Udp {
     }
 
     /// Takes the errors that came back: the senders of what was not delivered, and why.
-    pub(super) fn errors(&mut self, now: u64, cx: &mut Context<'_>, out: &mut Vec<(SendId, SendEnd)>) {
+    pub(super) fn errors(
+        &mut self,
+        now: u64,
+        cx: &mut Context<'_>,
+        out: &mut Vec<(SendId, SendEnd)>,
+    ) {
         while self.watch.as_mut().poll(cx).is_ready() {
             let mut senders = Vec::new();
             let _ = self.socket.try_io(Interest::ERROR, || {
