@@ -203,7 +203,12 @@ impl Attempts {
         }
     }
 
-    fn resolve(&mut self, down: &mut Down<'_>, h: AttemptHandle, hop: Result<Hop, NoWay>) -> Result<FromAttempt, Error> {
+    fn resolve(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        hop: Result<Hop, NoWay>,
+    ) -> Result<FromAttempt, Error> {
         match hop {
             Ok(Hop::Address { to, transport, name }) => {
                 let name = name.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
@@ -217,7 +222,13 @@ impl Attempts {
             }
             Ok(Hop::Name { name, port, transport }) if down.cx.config.dns => {
                 let asker = Owner::new(OwnerKind::Attempt, h.raw());
-                let query = down.cx.ask(Ask::Dns, asker, name.as_bytes(), (Addr::default(), transport), 0)?;
+                let query = down.cx.ask(
+                    Ask::Dns,
+                    asker,
+                    name.as_bytes(),
+                    (Addr::default(), transport),
+                    0,
+                )?;
                 let secure = transport.is_secure().then_some(name);
                 let name = secure.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
                 self.set(h, |a| {
@@ -235,7 +246,12 @@ impl Attempts {
         }
     }
 
-    fn fail_soon(&mut self, down: &mut Down<'_>, h: AttemptHandle, why: Failure) -> Result<FromAttempt, Error> {
+    fn fail_soon(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        why: Failure,
+    ) -> Result<FromAttempt, Error> {
         let key = TimerKey { kind: TIMER_FAILED, object: h.raw() };
         let now = down.cx.now;
         if let Some(a) = self.slab.get_mut(h) {
@@ -276,7 +292,12 @@ impl Attempts {
         }
     }
 
-    fn connect(&mut self, down: &mut Down<'_>, h: AttemptHandle, to: Addr) -> Result<FromAttempt, Error> {
+    fn connect(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        to: Addr,
+    ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         let asker = Owner::new(OwnerKind::Attempt, h.raw());
         let query = down.cx.ask(Ask::Connect, asker, &[], (to, a.transport), 0)?;
@@ -291,7 +312,12 @@ impl Attempts {
     }
 
     /// Stamps Via and sends.
-    fn send(&mut self, down: &mut Down<'_>, h: AttemptHandle, path: Path) -> Result<FromAttempt, Error> {
+    fn send(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        path: Path,
+    ) -> Result<FromAttempt, Error> {
         let a = self.slab.live_mut(h)?;
         let Some(request) = a.request else { return Ok(FromAttempt::Nothing) };
         let branch = Transactions::new_branch(down.cx);
@@ -332,7 +358,8 @@ impl Attempts {
         }
         if matches!(a.phase, Phase::Asking(_)) {
             let mut n = 0u8;
-            let usable = addresses.iter().map(|ip| Addr::new(*ip, a.port)).filter(Addr::is_sendable);
+            let usable =
+                addresses.iter().map(|ip| Addr::new(*ip, a.port)).filter(Addr::is_sendable);
             for (place, addr) in a.candidates.iter_mut().zip(usable) {
                 *place = addr;
                 n += 1;
@@ -370,7 +397,12 @@ impl Attempts {
     }
 
     /// The attempt's transaction has failed.
-    pub fn on_failure(&mut self, down: &mut Down<'_>, h: AttemptHandle, why: Failure) -> Result<FromAttempt, Error> {
+    pub fn on_failure(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        why: Failure,
+    ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         a.phase = Phase::Ended;
         a.why = why;
@@ -452,7 +484,12 @@ impl Attempts {
 }
 
 /// The request with a Via of ours on top (RFC 3261 8.1.1.7, 16.6 step 8, 18.1.1; RFC 3581 3).
-pub(crate) fn stamp(cx: &mut Cx, request: BlockId, path: &Path, branch: &Branch) -> Result<BlockId, Error> {
+pub(crate) fn stamp(
+    cx: &mut Cx,
+    request: BlockId,
+    path: &Path,
+    branch: &Branch,
+) -> Result<BlockId, Error> {
     let Cx { pool, scratch, locals, .. } = cx;
     let entry = locals.get(path.local).ok_or(Error::Misuse(crate::error::Misuse::Local))?;
     let source = pool.bytes_of(request);

@@ -147,7 +147,13 @@ impl Cx {
     }
 
     /// Queues bytes; the record takes a hold of its own on the block.
-    pub fn transmit(&mut self, block: BlockId, path: Path, object: u64, copy: u16) -> Result<(), Error> {
+    pub fn transmit(
+        &mut self,
+        block: BlockId,
+        path: Path,
+        object: u64,
+        copy: u16,
+    ) -> Result<(), Error> {
         self.out.push(Record::Transmit { block, path, object, copy })?;
         self.pool.hold(block);
         Ok(())
@@ -238,7 +244,9 @@ impl Cx {
             || self.config.retransmit == Retransmit::Rfc
             || self.transport(path.local).is_reliable()
             || self.config.is_trusted(path.remote.ip)
-            || self.source_key(path).is_some_and(|(place, key)| self.proven.get(place) == Some(&key))
+            || self
+                .source_key(path)
+                .is_some_and(|(place, key)| self.proven.get(place) == Some(&key))
     }
 
     /// Remembers that the source has proven its address: a token of ours came back from it.
@@ -256,7 +264,8 @@ impl Cx {
             core::net::IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
             core::net::IpAddr::V6(ip) => ip.octets(),
         };
-        let key = self.keyer.start(b'S').part(&ip).number(u64::from(path.remote.port)).finish().short();
+        let key =
+            self.keyer.start(b'S').part(&ip).number(u64::from(path.remote.port)).finish().short();
         let place = usize::try_from(key.checked_rem(self.proven.len() as u64)?).ok()?;
         Some((place, key | 1))
     }

@@ -225,7 +225,12 @@ impl Flows {
     }
 
     /// Half a message is waiting (or no longer): the clock of 64*T1 starts, or stops.
-    pub(crate) fn set_partial(&mut self, cx: &mut Cx, id: FlowId, partial: bool) -> Result<(), Error> {
+    pub(crate) fn set_partial(
+        &mut self,
+        cx: &mut Cx,
+        id: FlowId,
+        partial: bool,
+    ) -> Result<(), Error> {
         let wait = cx.config.t1.saturating_mul(64);
         let Some(place) = self.place(cx, id) else { return Ok(()) };
         let Some(flow) = self.flows.get_mut(place).and_then(Option::as_mut) else { return Ok(()) };

@@ -157,8 +157,8 @@ impl Dialogs {
             target: contact.map_or_else(|| m.text(from.uri_text), |s| m.text(s)),
         };
         let to_has_tag = e.to.is_some_and(|t| !t.tag.is_empty());
-        let secure = e.uri.is_some_and(|u| u.scheme == Scheme::Sips)
-            && cx.transport(path.local).is_secure();
+        let secure =
+            e.uri.is_some_and(|u| u.scheme == Scheme::Sips) && cx.transport(path.local).is_secure();
         let (block, text) = pack(cx, m, &parts, !to_has_tag, false)?;
         let dialog = Dialog {
             state: DialogState::Early,
@@ -246,7 +246,12 @@ impl Dialogs {
     }
 
     /// A request of the peer: notes its CSeq (RFC 3261 12.2.2).
-    pub fn note_request(&mut self, h: DialogHandle, number: u32, path: &Path) -> Result<Order, Error> {
+    pub fn note_request(
+        &mut self,
+        h: DialogHandle,
+        number: u32,
+        path: &Path,
+    ) -> Result<Order, Error> {
         let d = self.slab.live_mut(h)?;
         if d.remote_seq.is_some_and(|seen| number < seen) {
             return Ok(Order::Lower);
@@ -257,7 +262,12 @@ impl Dialogs {
     }
 
     /// A target refresh request or its 2xx: the Contact becomes the remote target (12.2.1.2, 12.2.2).
-    pub fn refresh_target(&mut self, cx: &mut Cx, h: DialogHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+    pub fn refresh_target(
+        &mut self,
+        cx: &mut Cx,
+        h: DialogHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
         let Some(contact) = contact_uri(m).map(|s| m.text(s)) else { return Ok(()) };
         let d = self.slab.live_mut(h)?;
         if d.text.target.of(cx.pool.bytes_of(d.block)) == contact {
@@ -400,7 +410,12 @@ fn put_routes(p: &mut Packer<'_>, m: &MessageRef<'_>, reverse: bool) -> Result<S
 }
 
 /// Writes the text anew with another target, and with the routes of `m` if it is given.
-fn repack(cx: &mut Cx, d: &mut Dialog, target: Option<&[u8]>, m: Option<&MessageRef<'_>>) -> Result<(), Error> {
+fn repack(
+    cx: &mut Cx,
+    d: &mut Dialog,
+    target: Option<&[u8]>,
+    m: Option<&MessageRef<'_>>,
+) -> Result<(), Error> {
     let Cx { pool, scratch, .. } = cx;
     let old = pool.bytes_of(d.block);
     let mut p = Packer { out: scratch, at: 0 };
@@ -422,7 +437,13 @@ fn repack(cx: &mut Cx, d: &mut Dialog, target: Option<&[u8]>, m: Option<&Message
 }
 
 /// Writes `<sip:user@host:port;transport=x>` of an identity: our Contact (RFC 3261 8.1.1.8).
-pub(crate) fn contact_value(cx: &Cx, local: LocalId, user: &[u8], secure: bool, out: &mut [u8]) -> usize {
+pub(crate) fn contact_value(
+    cx: &Cx,
+    local: LocalId,
+    user: &[u8],
+    secure: bool,
+    out: &mut [u8],
+) -> usize {
     let Some(entry) = cx.locals.get(local) else { return 0 };
     let mut port = [0u8; 6];
     let port = if entry.port == 0 { &[][..] } else { port_text(entry.port, &mut port) };

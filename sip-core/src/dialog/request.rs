@@ -81,16 +81,19 @@ fn address<'a>(target: &'a [u8], routes: &'a [u8]) -> Addressing<'a> {
     if is_loose(first_route) {
         return Addressing { uri: target, routes, target_last: None, hop: route_uri(first_route) };
     }
-    let rest = cursor.item().map_or(&[][..], |s| {
-        Span::new(s.start(), routes.len()).of(routes)
-    });
+    let rest = cursor.item().map_or(&[][..], |s| Span::new(s.start(), routes.len()).of(routes));
     let uri = route_uri(first_route);
     Addressing { uri, routes: rest, target_last: Some(target), hop: uri }
 }
 
 impl Dialogs {
     /// Builds the next request of the dialog. Nothing is queued; the sequence number is taken.
-    pub fn request(&mut self, cx: &mut Cx, h: DialogHandle, what: &InDialog<'_>) -> Result<Made, Error> {
+    pub fn request(
+        &mut self,
+        cx: &mut Cx,
+        h: DialogHandle,
+        what: &InDialog<'_>,
+    ) -> Result<Made, Error> {
         let d = self.slab.live_mut(h)?;
         let cseq = match what.cseq {
             Some(n) => n,
@@ -98,9 +101,9 @@ impl Dialogs {
             None => d.local_seq.checked_add(1).ok_or(Error::Gone)?,
         };
         let mut contact = [0u8; 256];
-        let contact_len = what.contact.map_or(0, |user| {
-            contact_value(cx, d.local_id, user, d.secure, &mut contact)
-        });
+        let contact_len = what
+            .contact
+            .map_or(0, |user| contact_value(cx, d.local_id, user, d.secure, &mut contact));
         let contact = contact.get(..contact_len).unwrap_or(&[]);
         let Cx { pool, scratch, config, .. } = &mut *cx;
         let bytes = pool.bytes_of(d.block);

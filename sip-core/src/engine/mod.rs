@@ -120,9 +120,11 @@ impl Engine {
         match *input {
             Input::Receive { path, message } => self.take_datagram(&path, message).map(Done::Seen),
             Input::ReceiveStream { flow, bytes } => self.take_stream(flow, bytes).map(Done::Taken),
-            Input::FlowOpened { flow, info } => {
-                self.core.flows.opened(&self.core.cx, flow, &info, &self.wire).map(|()| Done::Nothing)
-            }
+            Input::FlowOpened { flow, info } => self
+                .core
+                .flows
+                .opened(&self.core.cx, flow, &info, &self.wire)
+                .map(|()| Done::Nothing),
             Input::FlowClosed { flow, .. } => {
                 self.core.flows.closed(&mut self.core.cx, flow).map(|()| Done::Nothing)
             }
@@ -154,7 +156,12 @@ impl Engine {
         self.take_message(path, message, framing)
     }
 
-    fn take_message(&mut self, path: &Path, message: &[u8], framing: Framing) -> Result<Seen, Error> {
+    fn take_message(
+        &mut self,
+        path: &Path,
+        message: &[u8],
+        framing: Framing,
+    ) -> Result<Seen, Error> {
         need::message(&self.core.cx, message.len())?;
         self.core.counts.received += 1;
         let seen = match parse(message, &self.wire, framing, &mut self.index) {
@@ -239,7 +246,9 @@ impl Engine {
                 Record::Event(event) => event.block,
                 Record::Query(id) => {
                     // Its asker may have ended since: then the question is not asked.
-                    let Some(query) = self.core.cx.queries.get(QueryId::from_raw(id)) else { continue };
+                    let Some(query) = self.core.cx.queries.get(QueryId::from_raw(id)) else {
+                        continue;
+                    };
                     let text = query.text;
                     if let Some(block) = text {
                         self.core.cx.pool.hold(block);
@@ -256,7 +265,11 @@ impl Engine {
     /// nothing is pending.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        if self.core.cx.out.is_empty() { self.core.cx.timers.next() } else { Some(self.core.cx.now) }
+        if self.core.cx.out.is_empty() {
+            self.core.cx.timers.next()
+        } else {
+            Some(self.core.cx.now)
+        }
     }
 
     /// The request that waits for its answer, as it came. `None` once it is answered or gone.
@@ -307,13 +320,23 @@ impl Engine {
 
     /// Bytes of a stream; how many were taken. The caller keeps the rest and presents it again
     /// with more. `Ok(0)` while output waits: poll first. May queue output: call `poll`.
-    pub fn receive_stream(&mut self, now: Instant, flow: FlowId, bytes: &[u8]) -> Result<usize, Error> {
+    pub fn receive_stream(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        bytes: &[u8],
+    ) -> Result<usize, Error> {
         self.tick(now);
         self.take_stream(flow, bytes)
     }
 
     /// A connection has opened, accepted or asked for. Queues nothing.
-    pub fn flow_opened(&mut self, now: Instant, flow: FlowId, info: FlowInfo<'_>) -> Result<(), Error> {
+    pub fn flow_opened(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        info: FlowInfo<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::FlowOpened { flow, info }).map(drop)
     }
 
@@ -323,12 +346,22 @@ impl Engine {
     }
 
     /// What `send` names could not be sent. May queue output: call `poll`.
-    pub fn send_failed(&mut self, now: Instant, send: output::SendId, why: SendEnd) -> Result<(), Error> {
+    pub fn send_failed(
+        &mut self,
+        now: Instant,
+        send: output::SendId,
+        why: SendEnd,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::SendFailed { send, why }).map(drop)
     }
 
     /// Sets an identity of this side, new or in place of an old one. Queues nothing.
-    pub fn set_local(&mut self, now: Instant, local: LocalId, entry: Local<'_>) -> Result<(), Error> {
+    pub fn set_local(
+        &mut self,
+        now: Instant,
+        local: LocalId,
+        entry: Local<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::SetLocal { local, entry }).map(drop)
     }
 
@@ -339,7 +372,12 @@ impl Engine {
 
     /// The answer to a question. A question that is forgotten or answered takes it without effect.
     /// May queue output: call `poll`.
-    pub fn answer(&mut self, now: Instant, query: QueryId, answer: Answer<'_>) -> Result<(), Error> {
+    pub fn answer(
+        &mut self,
+        now: Instant,
+        query: QueryId,
+        answer: Answer<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::Answer { query, answer }).map(drop)
     }
 }

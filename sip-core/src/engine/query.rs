@@ -41,8 +41,7 @@ impl Core {
                     _ => (&[], None),
                 };
                 let h = AttemptHandle::from_raw(query.asker.object);
-                let mut down =
-                    Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 let from = self.attempts.on_answer(&mut down, h, addresses, flow)?;
                 self.from_attempt(from)
             }
@@ -51,8 +50,7 @@ impl Core {
                 forks.on_answer(&mut low, query, answer)
             }
             OwnerKind::Registrar => {
-                let mut down =
-                    Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 self.registrar.on_answer(&mut down, query, answer)
             }
             _ => Ok(()),

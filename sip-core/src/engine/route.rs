@@ -33,7 +33,12 @@ impl Core {
         if m.is_request() { self.on_request(m, &e, path) } else { self.on_response(m, &e, path) }
     }
 
-    fn on_response(&mut self, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<Seen, Error> {
+    fn on_response(
+        &mut self,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<Seen, Error> {
         if judge(Role::UserAgent, m, e) != Verdict::Accept {
             return Ok(Seen::Ignored(Ignored::BadResponse));
         }
@@ -60,11 +65,20 @@ impl Core {
     }
 
     /// A response for its owner.
-    fn deliver(&mut self, owner: Owner, tx: TxHandle, (m, e, path): Received<'_, '_>) -> Result<(), Error> {
+    fn deliver(
+        &mut self,
+        owner: Owner,
+        tx: TxHandle,
+        (m, e, path): Received<'_, '_>,
+    ) -> Result<(), Error> {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
-                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = crate::attempt::Down {
+                    tx: &mut self.tx,
+                    flows: &mut self.flows,
+                    cx: &mut self.cx,
+                };
                 match self.attempts.on_response(&mut down, h, tx, m.status())? {
                     FromAttempt::Response { owner, tx } if owner.kind != OwnerKind::Attempt => {
                         self.deliver(owner, tx, (m, e, path))
@@ -110,7 +124,11 @@ impl Core {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
-                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = crate::attempt::Down {
+                    tx: &mut self.tx,
+                    flows: &mut self.flows,
+                    cx: &mut self.cx,
+                };
                 match self.attempts.on_failure(&mut down, h, why)? {
                     FromAttempt::Failed { owner, why } if owner.kind != OwnerKind::Attempt => {
                         self.client_failed(owner, why)
@@ -167,7 +185,12 @@ impl Core {
     }
 
     /// Refuses a request by its defect alone.
-    pub(super) fn refuse(&mut self, m: &MessageRef<'_>, path: &Path, status: u16) -> Result<Seen, Error> {
+    pub(super) fn refuse(
+        &mut self,
+        m: &MessageRef<'_>,
+        path: &Path,
+        status: u16,
+    ) -> Result<Seen, Error> {
         let e = Essentials::of(m);
         if !m.is_request() || m.method() == Method::Ack {
             return Ok(Seen::Ignored(Ignored::BadAck));
@@ -186,7 +209,12 @@ impl Core {
         Ok(if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) })
     }
 
-    fn on_request(&mut self, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<Seen, Error> {
+    fn on_request(
+        &mut self,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<Seen, Error> {
         let destination = self.destination(m, e);
         let role = match destination {
             Destination::Ua | Destination::Ourselves => Role::UserAgent,
@@ -195,7 +223,9 @@ impl Core {
         };
         match judge(role, m, e) {
             Verdict::Accept => {}
-            Verdict::Drop if m.method() == Method::Ack => return Ok(Seen::Ignored(Ignored::BadAck)),
+            Verdict::Drop if m.method() == Method::Ack => {
+                return Ok(Seen::Ignored(Ignored::BadAck));
+            }
             Verdict::Drop => return Ok(Seen::Ignored(Ignored::Unanswerable)),
             Verdict::Answer(status) => return self.answer_stateless((m, e, path), status, &[]),
         }
@@ -280,7 +310,8 @@ impl Core {
         let host = e.uri.map(|u| (m.text(u.host), u.port, u.user.is_empty()));
         if roles.registrar
             && m.method() == Method::Register
-            && host.is_some_and(|(host, port, _)| self.cx.config.is_domain(host) || ours(host, port))
+            && host
+                .is_some_and(|(host, port, _)| self.cx.config.is_domain(host) || ours(host, port))
             && !self.cx.config.domains.is_empty()
         {
             return Destination::Registrar;
@@ -292,7 +323,11 @@ impl Core {
         if roles.proxy { Destination::Proxy } else { Destination::Ua }
     }
 
-    fn on_new(&mut self, destination: Destination, (m, e, path): Received<'_, '_>) -> Result<Seen, Error> {
+    fn on_new(
+        &mut self,
+        destination: Destination,
+        (m, e, path): Received<'_, '_>,
+    ) -> Result<Seen, Error> {
         let in_dialog = self.dialogs.of_request(&self.cx, m, e);
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
@@ -317,7 +352,11 @@ impl Core {
                 ua.answer_options(&mut low, m, e, path)
             }
             (Destination::Registrar, _) => {
-                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = crate::attempt::Down {
+                    tx: &mut self.tx,
+                    flows: &mut self.flows,
+                    cx: &mut self.cx,
+                };
                 self.registrar.on_request(&mut down, m, e, path)
             }
             (Destination::Proxy, _) => {

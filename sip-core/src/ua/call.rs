@@ -1,11 +1,11 @@
 //! A call: what both sides of it share.
 
+use super::Extras;
 use super::table::{Act, Happening, State, step};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, event};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
 use crate::dialog::{DialogHandle, InDialog, contact_value};
-use super::Extras;
 use crate::error::Error;
 use crate::header::essentials::Essentials;
 use crate::path::Path;
@@ -119,7 +119,13 @@ impl Ua {
         Ok(step(self.state(h)?, happening).1)
     }
 
-    pub(super) fn arm(&mut self, cx: &mut Cx, h: CallHandle, kind: u8, at: Instant) -> Result<(), Error> {
+    pub(super) fn arm(
+        &mut self,
+        cx: &mut Cx,
+        h: CallHandle,
+        kind: u8,
+        at: Instant,
+    ) -> Result<(), Error> {
         self.disarm(cx, h, kind);
         let place = usize::from(kind.wrapping_sub(TIMER_RING));
         if let Some(slot) = self.calls.get_mut(h).and_then(|c| c.timers.get_mut(place)) {
@@ -293,7 +299,12 @@ impl Ua {
     }
 
     /// A request of ours in the call has failed without a response.
-    pub(crate) fn on_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+    pub(crate) fn on_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        why: Failure,
+    ) -> Result<(), Error> {
         let h = CallHandle::from_raw(from.object);
         if self.calls.get(h).is_none() {
             return Ok(());
@@ -354,9 +365,10 @@ impl Ua {
 
     /// Ends one call or one registration that stands. Whether there was one. Queues output.
     pub(crate) fn end_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
-        let standing = self.calls.iter().find(|(_, c)| {
-            !matches!(c.state, State::Cancelling | State::Parting | State::Leaving)
-        });
+        let standing = self
+            .calls
+            .iter()
+            .find(|(_, c)| !matches!(c.state, State::Cancelling | State::Parting | State::Leaving));
         match standing.map(|(h, _)| h) {
             Some(h) => match self.hangup(low, h) {
                 Ok(()) | Err(Error::Late | Error::Gone) => Ok(true),
@@ -394,7 +406,12 @@ impl Ua {
         }
     }
 
-    fn on_bye(&mut self, low: &mut Low<'_>, h: CallHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+    fn on_bye(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
         match self.step(h, Happening::Bye)? {
             Act::TellEnded => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();

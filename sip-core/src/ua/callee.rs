@@ -1,12 +1,12 @@
 //! The callee's side: INVITE in, provisional and final responses, the 2xx repeated until its ACK,
 //! CANCEL, and re-INVITEs of the peer.
 
+use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
 use super::outside::named;
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
 use crate::dialog::DialogHandle;
-use super::Extras;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
@@ -96,7 +96,13 @@ impl Ua {
     }
 
     /// Sends a provisional response. Queues output.
-    pub fn ring(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn ring(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         if !(101..200).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
@@ -109,7 +115,12 @@ impl Ua {
     }
 
     /// Answers: a call that came in, or a re-INVITE. Queues output.
-    pub fn answer(&mut self, low: &mut Low<'_>, h: CallHandle, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn answer(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         let fresh = self.act(h, Happening::Answer)? == Act::SendSuccess;
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         if !fresh && self.state(h)? != State::Confirmed {
@@ -139,7 +150,13 @@ impl Ua {
     }
 
     /// Refuses: a call that came in, or a re-INVITE. Queues output.
-    pub fn reject(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn reject(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         if !(300..700).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
@@ -168,7 +185,8 @@ impl Ua {
         if !(300..400).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
-        crate::header::uri::Uri::parse(contact.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
+        crate::header::uri::Uri::parse(contact.as_bytes())
+            .map_err(|_| Error::Misuse(Misuse::BadUri))?;
         if self.act(h, Happening::Reject)? != Act::SendRefusal {
             return Err(Error::Late);
         }
@@ -178,7 +196,13 @@ impl Ua {
         self.refuse_with(low, h, status, extras, &fields)
     }
 
-    pub(super) fn refuse(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+    pub(super) fn refuse(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         self.refuse_with(low, h, status, extras, &[])
     }
 
@@ -220,7 +244,12 @@ impl Ua {
     }
 
     /// The ACK of our 2xx, by its transaction or by its dialog.
-    pub(crate) fn on_ack(&mut self, low: &mut Low<'_>, h: CallHandle, m: &MessageRef<'_>) -> Result<bool, Error> {
+    pub(crate) fn on_ack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<bool, Error> {
         let Some(call) = self.calls.get_mut(h) else { return Ok(false) };
         let Some(repeating) = call.repeating.take() else { return Ok(false) };
         call.repeat_by = None;
@@ -295,7 +324,12 @@ impl Ua {
     }
 
     /// The server transaction of an INVITE has failed.
-    pub(crate) fn on_server_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+    pub(crate) fn on_server_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        why: Failure,
+    ) -> Result<(), Error> {
         let h = CallHandle::from_raw(from.object);
         if from.kind != OwnerKind::Call || self.calls.get(h).is_none() || why == Failure::NoAck {
             return Ok(());

@@ -1,5 +1,6 @@
 //! The caller's side: INVITE out, early dialogs, ACK, CANCEL, forked 2xx, and re-INVITE.
 
+use super::Extras;
 use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
 use super::line::Line;
 use super::outside::write_extras;
@@ -8,7 +9,6 @@ use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
 use crate::attempt::Start;
 use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value, is_sips};
-use super::Extras;
 use crate::error::{Error, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
@@ -70,7 +70,9 @@ impl Ua {
         let local = config.identity(cx, hop.as_ref().ok());
         let near = local.or(config.local);
         let mut contact = [0u8; 256];
-        let len = near.map_or(0, |id| contact_value(cx, id, config.user_part(&cx.pool), secure, &mut contact));
+        let len = near.map_or(0, |id| {
+            contact_value(cx, id, config.user_part(&cx.pool), secure, &mut contact)
+        });
         let contact = contact.get(..len).unwrap_or(&[]);
         let crate::cx::Cx { pool, scratch, config: settings, .. } = cx;
         let invite = Invite {
@@ -83,7 +85,14 @@ impl Ua {
         };
         let len = invite.write(Writer::new(scratch), pool, extras).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-        let start = Start { owner: owner(h, part::INVITE), request, method: Method::Invite, hop, near, flow: None };
+        let start = Start {
+            owner: owner(h, part::INVITE),
+            request,
+            method: Method::Invite,
+            hop,
+            near,
+            flow: None,
+        };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = Some(attempt);
@@ -93,7 +102,12 @@ impl Ua {
     }
 
     /// Gives an INVITE up (RFC 3261 9.1). Queues output.
-    pub(super) fn give_up(&mut self, low: &mut Low<'_>, h: CallHandle, why: Happening) -> Result<(), Error> {
+    pub(super) fn give_up(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: Happening,
+    ) -> Result<(), Error> {
         if let Some(attempt) = self.calls.live(h)?.attempt {
             match low.attempts.cancel(&mut low.down, attempt) {
                 Ok(()) | Err(Error::Gone) => {}
@@ -153,7 +167,9 @@ impl Ua {
         if act != Act::TellProgress || m.status() == 100 {
             return Ok(());
         }
-        if e.to.is_some_and(|t| !t.tag.is_empty()) && low.dialogs.of_response(low.down.cx, m, e).is_none() {
+        if e.to.is_some_and(|t| !t.tag.is_empty())
+            && low.dialogs.of_response(low.down.cx, m, e).is_none()
+        {
             // Without room for another early dialog its 2xx still makes one.
             match self.add_dialog(low, h, m, e, path) {
                 Ok(_) | Err(Error::Full(_)) => {}
@@ -193,7 +209,8 @@ impl Ua {
         path: &Path,
     ) -> Result<(), Error> {
         let known = low.dialogs.of_response(low.down.cx, m, e);
-        let first = matches!(self.state(h)?, State::Calling | State::Proceeding | State::Cancelling);
+        let first =
+            matches!(self.state(h)?, State::Calling | State::Proceeding | State::Cancelling);
         if !first {
             let ours = self.calls.live(h)?.dialog;
             return match known {
@@ -237,7 +254,13 @@ impl Ua {
         }
     }
 
-    fn ack(&mut self, low: &mut Low<'_>, h: CallHandle, dialog: DialogHandle, e: &Essentials) -> Result<(), Error> {
+    fn ack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        e: &Essentials,
+    ) -> Result<(), Error> {
         let number = e.cseq.map_or(0, |c| c.number);
         let what = InDialog::plain(Method::Ack, Some(number));
         if let Some(call) = self.calls.get_mut(h) {
@@ -292,7 +315,12 @@ impl Ua {
     }
 
     /// A 2xx whose transaction is gone: its ACK may have been lost.
-    pub(crate) fn on_stray_success(&mut self, low: &mut Low<'_>, m: &MessageRef<'_>, e: &Essentials) -> Result<bool, Error> {
+    pub(crate) fn on_stray_success(
+        &mut self,
+        low: &mut Low<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<bool, Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(false) };
         let Some(h) = low.dialogs.get(d).map(|d| CallHandle::from_raw(d.owner.object)) else {
             return Ok(false);
@@ -304,7 +332,12 @@ impl Ua {
         Ok(same)
     }
 
-    pub(super) fn on_invite_failure(&mut self, low: &mut Low<'_>, h: CallHandle, why: Failure) -> Result<(), Error> {
+    pub(super) fn on_invite_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: Failure,
+    ) -> Result<(), Error> {
         let cancelled = self.state(h)? == State::Cancelling;
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
@@ -323,20 +356,34 @@ impl Ua {
     }
 
     /// Changes the session by a re-INVITE (RFC 3261 14.1). Queues output.
-    pub fn reinvite(&mut self, low: &mut Low<'_>, h: CallHandle, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn reinvite(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
         if call.state != State::Confirmed {
             return Err(Error::Late);
         }
         // RFC 3261 14.1: none while another INVITE is open in either direction.
-        if call.reinvite.is_some() || call.invite.is_some() || call.again.is_some() || call.repeating.is_some() {
+        if call.reinvite.is_some()
+            || call.invite.is_some()
+            || call.again.is_some()
+            || call.repeating.is_some()
+        {
             return Err(Error::Misuse(Misuse::State));
         }
         let kept = low.cx().build(|w| write_extras(w, extras))?;
         self.send_reinvite(low, h, kept)
     }
 
-    fn send_reinvite(&mut self, low: &mut Low<'_>, h: CallHandle, kept: BlockId) -> Result<(), Error> {
+    fn send_reinvite(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        kept: BlockId,
+    ) -> Result<(), Error> {
         let call = self.calls.live_mut(h)?;
         call.again = Some(kept);
         let (Some(dialog), line) = (call.dialog, call.line) else { return Err(Error::Gone) };
@@ -383,7 +430,9 @@ impl Ua {
         }
         let call = self.calls.live_mut(h)?;
         let first = call.reinvite.take().is_some();
-        let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else { return Ok(()) };
+        let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
+            return Ok(());
+        };
         if (200..300).contains(&status) {
             if !first {
                 return self.repeat_ack(low, h);
@@ -428,7 +477,12 @@ impl Ua {
         self.send_reinvite(low, h, kept)
     }
 
-    pub(super) fn on_reinvite_failure(&mut self, low: &mut Low<'_>, h: CallHandle, why: Failure) -> Result<(), Error> {
+    pub(super) fn on_reinvite_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: Failure,
+    ) -> Result<(), Error> {
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = None;
         }
@@ -455,7 +509,12 @@ struct Invite<'a> {
 }
 
 impl Invite<'_> {
-    fn write(&self, mut w: Writer<'_>, pool: &Pool, extras: &Extras<'_>) -> Result<usize, WriteError> {
+    fn write(
+        &self,
+        mut w: Writer<'_>,
+        pool: &Pool,
+        extras: &Extras<'_>,
+    ) -> Result<usize, WriteError> {
         w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
         w.header(Name::MaxForwards, b"70")?;
         self.line.write_route(&mut w, pool)?;

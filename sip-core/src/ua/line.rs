@@ -1,11 +1,11 @@
 //! A line: an address of record that the user agent serves, and its registration (RFC 3261 10.2).
 
+use super::LineConfig;
 use super::caller::hop_transport;
 use super::{LineHandle, Low, Ua, event};
 use crate::attempt::{AttemptHandle, Start};
 use crate::cx::{Cx, Token, joined, write_error};
 use crate::dialog::{contact_value, is_sips};
-use super::LineConfig;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::host::Host;
@@ -87,7 +87,12 @@ impl Line {
     }
 
     /// `"display" <aor>;tag=...`
-    pub(super) fn write_from(&self, w: &mut Writer<'_>, pool: &Pool, tag: &[u8]) -> Result<(), WriteError> {
+    pub(super) fn write_from(
+        &self,
+        w: &mut Writer<'_>,
+        pool: &Pool,
+        tag: &[u8],
+    ) -> Result<(), WriteError> {
         let bytes = pool.bytes_of(self.text);
         let aor = self.aor.of(bytes);
         let display = self.display.of(bytes);
@@ -117,7 +122,9 @@ impl Ua {
         if !uri.is_sip() || uri.host.is_empty() {
             return Err(bad);
         }
-        if !config.proxy.is_empty() && !Uri::parse(config.proxy.as_bytes()).is_ok_and(|u| u.is_sip()) {
+        if !config.proxy.is_empty()
+            && !Uri::parse(config.proxy.as_bytes()).is_ok_and(|u| u.is_sip())
+        {
             return Err(bad);
         }
         if config.display.bytes().any(|c| c < 32 || c == 127) {
@@ -199,13 +206,23 @@ impl Ua {
 
     /// The line that a request is for: by the user part and one of our identities or the line's
     /// own host, else one that takes any request.
-    pub(crate) fn line_of(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<LineHandle> {
+    pub(crate) fn line_of(
+        &self,
+        cx: &Cx,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Option<LineHandle> {
         self.line_by_user(cx, m, e)
             .or_else(|| self.lines.iter().find(|(_, l)| l.any).map(|(h, _)| h))
     }
 
     /// The line whose user part and host the Request-URI has.
-    pub(crate) fn line_by_user(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<LineHandle> {
+    pub(crate) fn line_by_user(
+        &self,
+        cx: &Cx,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Option<LineHandle> {
         let uri = e.uri.filter(Uri::is_sip)?;
         let (user, host) = (m.text(uri.user), m.text(uri.host));
         let ours = cx.locals.is_ours(host, uri.port, None);
@@ -238,14 +255,20 @@ impl Ua {
 
     /// Ends the next registration that stands. Whether there was one. Queues output.
     pub(super) fn unregister_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
-        let on = self.lines.iter().find(|(_, l)| l.registration == Registration::On).map(|(h, _)| h);
+        let on =
+            self.lines.iter().find(|(_, l)| l.registration == Registration::On).map(|(h, _)| h);
         match on {
             Some(h) => self.unregister(low, h).map(|()| true),
             None => Ok(false),
         }
     }
 
-    fn send_register(&mut self, low: &mut Low<'_>, h: LineHandle, expires: u32) -> Result<(), Error> {
+    fn send_register(
+        &mut self,
+        low: &mut Low<'_>,
+        h: LineHandle,
+        expires: u32,
+    ) -> Result<(), Error> {
         let line = self.lines.live_mut(h)?;
         // RFC 3261 10.2: no new REGISTER while one is open.
         if let Some(open) = line.attempt.take() {
@@ -270,7 +293,8 @@ impl Ua {
         let Cx { pool, scratch, config, .. } = cx;
         let product = config.product.as_bytes();
         let w = Writer::new(scratch);
-        let len = write_register(w, line, pool, (uri, contact, expires), product).map_err(write_error)?;
+        let len =
+            write_register(w, line, pool, (uri, contact, expires), product).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let owner = Owner::new(OwnerKind::Line, h.raw());
         let start = Start { owner, request, method: Method::Register, hop, near, flow: None };
@@ -281,13 +305,27 @@ impl Ua {
         Ok(())
     }
 
-    fn tell_line(&self, cx: &mut Cx, h: LineHandle, kind: u16, code: u16, other: u64, block: Option<BlockId>) -> Result<(), Error> {
+    fn tell_line(
+        &self,
+        cx: &mut Cx,
+        h: LineHandle,
+        kind: u16,
+        code: u16,
+        other: u64,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
         let user = self.lines.get(h).map_or(0, |l| l.number);
         cx.event(EventRecord { kind, code, object: h.raw(), other, user, block })
     }
 
     /// A response to our REGISTER (RFC 3261 10.2.1, 10.2.8).
-    pub(crate) fn on_line_response(&mut self, low: &mut Low<'_>, from: Owner, m: &MessageRef<'_>, e: &Essentials) -> Result<(), Error> {
+    pub(crate) fn on_line_response(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
         let h = LineHandle::from_raw(from.object);
         let status = m.status();
         let Some(line) = self.lines.get_mut(h).filter(|_| status >= 200) else { return Ok(()) };
@@ -319,7 +357,12 @@ impl Ua {
     }
 
     /// Our REGISTER has failed without a response.
-    pub(crate) fn on_line_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+    pub(crate) fn on_line_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        why: Failure,
+    ) -> Result<(), Error> {
         let h = LineHandle::from_raw(from.object);
         let Some(line) = self.lines.get_mut(h) else { return Ok(()) };
         line.attempt = None;

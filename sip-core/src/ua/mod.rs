@@ -230,11 +230,19 @@ impl Ua {
     }
 
     pub(crate) const fn bytes(limits: &Limits) -> usize {
-        Slab::<LineHandle, Line>::bytes(limits.lines) + Slab::<CallHandle, Call>::bytes(limits.calls)
+        Slab::<LineHandle, Line>::bytes(limits.lines)
+            + Slab::<CallHandle, Call>::bytes(limits.calls)
     }
 
     /// Queues an event of a call.
-    fn tell(&self, cx: &mut Cx, h: CallHandle, kind: u16, code: u16, block: Option<BlockId>) -> Result<(), Error> {
+    fn tell(
+        &self,
+        cx: &mut Cx,
+        h: CallHandle,
+        kind: u16,
+        code: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
         let (line, user) = self.calls.get(h).map_or((None, 0), |c| (c.line, c.user));
         cx.event(EventRecord {
             kind,

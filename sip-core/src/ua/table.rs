@@ -142,7 +142,9 @@ pub const fn step(state: State, happening: Happening) -> (State, Act) {
         // RFC 3261 13.3.1
         (S::Incoming | S::Alerting, H::Ring) => (S::Alerting, A::SendProvisional),
         (S::Incoming | S::Alerting, H::Answer) => (S::Accepted, A::SendSuccess),
-        (S::Incoming | S::Alerting, H::Reject | H::Hangup | H::RingOver) => (S::Ended, A::SendRefusal),
+        (S::Incoming | S::Alerting, H::Reject | H::Hangup | H::RingOver) => {
+            (S::Ended, A::SendRefusal)
+        }
         // RFC 3261 9.2, 15.1.2
         (S::Incoming | S::Alerting, H::Cancel | H::Bye) => (S::Ended, A::SendTerminated),
         (S::Incoming | S::Alerting, H::Failure) => (S::Ended, A::TellEnded),
