@@ -222,7 +222,7 @@ fn open_proxy(clock: Clock) -> Result<Driver<Proxy>, OpenError> {
 fn open_phone(clock: Clock, plan: Plan) -> Result<Driver<Phone>, OpenError> {
     let mut setup = setup(clock);
     setup.config.roles = Roles { ua: true, proxy: false, registrar: false };
-    Driver::open(setup, Phone::new(plan, Report { quiet: true, ..Report::default() }))
+    Driver::open(setup, Phone::new(plan, Report::quiet()))
 }
 
 fn binding(uri: &str) -> Binding<'_> {

@@ -185,7 +185,7 @@ impl Phone {
         }
         if self.placed < self.plan.calls.unwrap_or(1) {
             let next = self.placed as f64 * 1_000.0 / self.plan.rate;
-            self.at(self.began + next as u64, Todo::Place);
+            self.at(self.began.saturating_add(next as u64), Todo::Place);
         }
     }
 

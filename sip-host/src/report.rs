@@ -8,11 +8,16 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Default)]
 pub struct Report {
     line: Vec<u8>,
-    /// Nothing is written.
-    pub quiet: bool,
+    quiet: bool,
 }
 
 impl Report {
+    /// A report that writes nothing.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self { quiet: true, ..Self::default() }
+    }
+
     /// Writes `value` as one line and flushes it.
     pub fn line(&mut self, value: &Value) {
         if self.quiet {

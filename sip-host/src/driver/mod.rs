@@ -53,7 +53,7 @@ struct Place {
 }
 
 /// Milliseconds since the driver was made, counted from 1.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Clock(std::time::Instant);
 
 impl Clock {
@@ -200,7 +200,7 @@ impl<A: App> Driver<A> {
                     let opened = self
                         .net
                         .local_for(to)
-                        .and_then(|local| self.open(now, stream, local, to, false));
+                        .and_then(|local| self.take_up(now, stream, local, to, false));
                     let answer = opened.map_or(Answer::Failed, Answer::Connected);
                     let _ = self.engine.answer(now, id, answer);
                 }
@@ -212,7 +212,7 @@ impl<A: App> Driver<A> {
     }
 
     /// Takes up a connection and tells the engine; one that it has no room for is closed.
-    fn open(
+    fn take_up(
         &mut self,
         now: Instant,
         stream: tokio::net::TcpStream,
@@ -274,7 +274,7 @@ impl<A: App> Driver<A> {
         for _ in 0..BATCH {
             let Some((stream, remote, local)) = self.net.accept(cx) else { break };
             any = true;
-            self.open(now, stream, local, remote, true);
+            self.take_up(now, stream, local, remote, true);
             self.drain_outputs(now);
         }
         any

@@ -24,6 +24,16 @@ enum Fed {
     Done,
 }
 
+impl Fed {
+    /// Where the rest of `len` bytes begins that is kept.
+    const fn rest(&self, len: usize) -> usize {
+        match self {
+            Self::Rest(at) | Self::Stalled(at) => *at,
+            Self::Done => len,
+        }
+    }
+}
+
 impl<A: App> Driver<A> {
     /// Serves the connections that were woken.
     pub(super) fn serve_flows(&mut self, cx: &Context<'_>, now: Instant) -> bool {
@@ -84,25 +94,19 @@ impl<A: App> Driver<A> {
     fn fed(&mut self, id: u64, n: usize, now: Instant) {
         let Some(flow) = self.net.flows.get_mut(&id) else { return };
         let mut waited = std::mem::take(&mut flow.input);
-        let mut buffer = Vec::new();
-        let fresh = waited.is_empty();
-        if fresh {
-            buffer = std::mem::take(&mut self.buffer);
+        let end = if waited.is_empty() {
+            let buffer = std::mem::take(&mut self.buffer);
+            let bytes = buffer.get(..n).unwrap_or(&[]);
+            let end = self.feed(id, bytes, now);
+            waited.extend_from_slice(bytes.get(end.rest(n)..).unwrap_or(&[]));
+            self.buffer = buffer;
+            end
         } else {
             waited.extend_from_slice(self.buffer.get(..n).unwrap_or(&[]));
-        }
-        let bytes = if fresh { buffer.get(..n).unwrap_or(&[]) } else { waited.as_slice() };
-        let end = self.feed(id, bytes, now);
-        let rest = match end {
-            Fed::Rest(at) | Fed::Stalled(at) => at,
-            Fed::Done => bytes.len(),
+            let end = self.feed(id, &waited, now);
+            waited.drain(..end.rest(waited.len()));
+            end
         };
-        if fresh {
-            waited.extend_from_slice(bytes.get(rest..).unwrap_or(&[]));
-            self.buffer = buffer;
-        } else {
-            waited.drain(..rest);
-        }
         if let Some(flow) = self.net.flows.get_mut(&id) {
             flow.input = waited;
             if matches!(end, Fed::Stalled(_)) {
