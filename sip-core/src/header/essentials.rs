@@ -282,9 +282,12 @@ impl Essentials {
         }
     }
 
-    /// What only a response has.
+    /// What only a response has. The tag of a response to CANCEL, which RFC 3665 leaves out, names
+    /// no dialog.
     fn response(&mut self, m: &MessageRef<'_>) {
-        if m.status() > 100 && self.to.is_some_and(|to| to.tag.is_empty()) {
+        let untagged = self.to.is_some_and(|to| to.tag.is_empty());
+        let cancel = self.cseq.is_some_and(|cseq| cseq.method == Method::Cancel);
+        if m.status() > 100 && untagged && !cancel {
             self.report(DefectKind::NoToTag, Name::To, Span::EMPTY);
         }
     }

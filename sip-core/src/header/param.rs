@@ -51,6 +51,12 @@ fn value(c: &mut Cursor<'_>, fault: &mut Fault) -> Span {
 /// Takes more of a value that is empty or stops at a byte that is neither of a token nor of a host.
 #[cold]
 fn odd_value(c: &mut Cursor<'_>, start: usize, fault: &mut Fault) {
+    if c.at == start && c.eat(b'<') {
+        // A URI in angle brackets (RFC 8224 4, RFC 5318 4.1).
+        c.run(Class::URI | Class::UTF8);
+        *fault = (*fault).max(if c.eat(b'>') { Fault::Odd } else { Fault::Bad });
+        return;
+    }
     let more = c.run(Class::LOOSE | Class::UTF8);
     if c.at == start {
         *fault = Fault::Bad;

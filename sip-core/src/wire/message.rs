@@ -16,7 +16,7 @@ pub struct Field {
     /// [`Field::FOLDED`] and [`Field::BARE_LF`].
     pub flags: u8,
     /// Length of the name as it is written.
-    pub name_len: u8,
+    pub name_len: u16,
     /// Offset of the name, which is where its line begins.
     pub name_at: u16,
     /// Its value, without white space at either end; it may contain folds.
@@ -38,7 +38,7 @@ impl Field {
     /// The name as it is written.
     #[must_use]
     pub const fn name_span(&self) -> Span {
-        Span { at: self.name_at, len: self.name_len as u16 }
+        Span { at: self.name_at, len: self.name_len }
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
     let field = Field {
         name,
         flags,
-        name_len: name_len as u8,
+        name_len: name_len as u16,
         name_at: at as u16,
         value: Span { at: value_at as u16, len: end.saturating_sub(value_at) as u16 },
     };
@@ -133,7 +133,7 @@ fn other_name(bytes: &[u8], at: usize, end: usize) -> Option<(Name, usize, usize
     while matches!(c.peek(), b' ' | b'\t') {
         c.at = c.at.wrapping_add(1);
     }
-    if name.is_empty() || name.len > 255 || c.peek() != b':' {
+    if name.is_empty() || c.peek() != b':' {
         return None;
     }
     Some((Name::of(c.text(name)), usize::from(name.len), c.at))

@@ -106,8 +106,25 @@ impl<'a> Writer<'a> {
         self.len == 0
     }
 
+    /// What has been written so far.
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        self.out.get(..self.len).unwrap_or(&[])
+    }
+
+    /// The value of a field, without the field's name and line end.
+    #[must_use]
+    pub fn value(&mut self, name: Name) -> Value<'_, 'a> {
+        Value { writer: self, name }
+    }
+
+    /// Takes back what was written behind the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let end = self.len.saturating_add(bytes.len());
         let room = self.out.get_mut(self.len..end).ok_or(WriteError::Full)?;
         if end > MAX_LEN {
@@ -411,8 +428,8 @@ fn visible(name: Name, text: &[u8]) -> Result<(), WriteError> {
 /// The value of a field while it is written.
 #[derive(Debug)]
 pub struct Value<'w, 'a> {
-    writer: &'w mut Writer<'a>,
-    name: Name,
+    pub(crate) writer: &'w mut Writer<'a>,
+    pub(crate) name: Name,
 }
 
 impl Value<'_, '_> {
