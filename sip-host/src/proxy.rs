@@ -185,7 +185,10 @@ impl App for Proxy {
                 Reply::Locate(text)
             }
             Query::Store { aor, version, bindings } => {
-                Reply::Stored(self.store.store(now, aor, version, { let _ = bindings; std::iter::empty() }))
+                Reply::Stored(self.store.store(now, aor, version, {
+                    let _ = bindings;
+                    std::iter::empty()
+                }))
             }
             _ => return false,
         };

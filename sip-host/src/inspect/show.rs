@@ -28,7 +28,8 @@ fn items(i: &Inspection<'_>, field: &Field) -> Vec<Item> {
             return;
         }
         let value = match part {
-            Part::Text(span) => json!(lossy(span.of(bytes))),
+            Part::Text(span) | Part::Secret(span) => json!(lossy(span.of(bytes))),
+            Part::Word(word) => json!(word),
             Part::Number(n) => json!(n),
             Part::Flag(flag) => json!(flag),
         };
