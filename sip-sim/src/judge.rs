@@ -27,18 +27,24 @@ pub struct Delta {
     pub why: &'static str,
     /// The clause.
     pub clause: &'static str,
+    /// Whether the RFCs allow it, but do not require it.
+    pub optional: bool,
 }
 
 const OWN_TRYING: Delta =
-    Delta { why: "the proxy's own 100", clause: "RFC 3261 16.7 step 5, 17.2.1" };
-const HOP_TRYING: Delta = Delta { why: "each hop may say 100", clause: "RFC 3261 17.2.1" };
-const QUICK: Delta = Delta { why: "none: answered within 200 ms", clause: "RFC 3261 17.2.1" };
-const HOP_ACK: Delta = Delta { why: "each hop makes its own ACK", clause: "RFC 3261 17.1.1.3" };
-const OWN_CANCEL_OK: Delta = Delta { why: "the proxy's own answer", clause: "RFC 3261 9.2, 16.10" };
+    Delta { why: "the proxy's own 100", clause: "RFC 3261 16.7 step 5, 17.2.1", optional: false };
+const HOP_TRYING: Delta =
+    Delta { why: "each hop may say 100", clause: "RFC 3261 17.2.1", optional: true };
+const QUICK: Delta =
+    Delta { why: "none: answered within 200 ms", clause: "RFC 3261 17.2.1", optional: true };
+const HOP_ACK: Delta =
+    Delta { why: "each hop makes its own ACK", clause: "RFC 3261 17.1.1.3", optional: false };
+const OWN_CANCEL_OK: Delta =
+    Delta { why: "the proxy's own answer", clause: "RFC 3261 9.2, 16.10", optional: false };
 const TERMINATED: Delta =
-    Delta { why: "the INVITE is answered too", clause: "RFC 3261 9.2, 15.1.2" };
+    Delta { why: "the INVITE is answered too", clause: "RFC 3261 9.2", optional: false };
 const TERMINATED_ON: Delta =
-    Delta { why: "the proxy forwards it", clause: "RFC 3261 16.7 step 6, 16.10" };
+    Delta { why: "the proxy forwards it", clause: "RFC 3261 16.7 step 6, 16.10", optional: false };
 
 /// A message that has to come.
 struct Planned {
@@ -351,7 +357,10 @@ impl fmt::Display for Line {
         write!(f, "{step:>4} {:<10} {}>{} {time:>6}  ", self.what, self.from, self.to)?;
         match &self.verdict {
             Verdict::Drawn => f.write_str("as drawn"),
-            Verdict::Required(d) => write!(f, "as {} requires: {}", d.clause, d.why),
+            Verdict::Required(d) => {
+                let verb = if d.optional { "allows" } else { "requires" };
+                write!(f, "as {} {verb}: {}", d.clause, d.why)
+            }
             Verdict::Wrong(why) => write!(f, "WRONG: {why}"),
         }
     }

@@ -82,7 +82,7 @@ impl World {
         self.arrange_losses(&lines);
         for line in &lines {
             self.run_until(line.at);
-            self.act(line).map_err(|why| self.failure(first, line, &why, &[]))?;
+            self.enact(line).map_err(|why| self.failure(first, line, &why, &[]))?;
         }
         self.run_until(self.now());
         self.compare(first, &lines)
@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    fn act(&mut self, line: &Line) -> Result<(), String> {
+    fn enact(&mut self, line: &Line) -> Result<(), String> {
         match &line.doing {
             Doing::Quiet => Ok(()),
             Doing::Verb { node, words } => self.verb(*node, words),

@@ -1,15 +1,18 @@
 //! Nodes on a virtual network, stepped in one order.
 
-use std::collections::BTreeMap;
+use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 
-use sansip::path::{Addr, Transport};
+use sansip::{Addr, Config, Engine, Limits, Stats, Transport};
 
+use crate::app::{App, Io};
 use crate::clock::Clock;
 use crate::hand::Hand;
 use crate::ladder;
 use crate::network::{Delivery, Network, NodeId};
+use crate::node::{EngineNode, Hosts};
 use crate::party::Party;
+use crate::seed::Seed;
 
 /// A simulation: nodes, the network between them, and the time.
 ///
@@ -22,12 +25,14 @@ pub struct World {
     pub(crate) clock: Clock,
     pub(crate) nodes: Vec<Node>,
     names: Vec<String>,
-    hosts: BTreeMap<String, Vec<IpAddr>>,
+    hosts: Hosts,
+    seeds: Seed,
 }
 
 /// A node of the world.
 #[derive(Debug)]
 pub(crate) enum Node {
+    Engine(Box<EngineNode>),
     Party(Box<Party>),
     Dead,
 }
@@ -53,7 +58,9 @@ impl World {
             clock: Clock::default(),
             nodes: Vec::new(),
             names: Vec::new(),
-            hosts: BTreeMap::new(),
+            hosts: Hosts::new(),
+            // Apart from the network's, so that a node more does not change the packets' luck.
+            seeds: Seed::new(!seed),
         }
     }
 
@@ -81,6 +88,100 @@ impl World {
         self.add(name, at, Node::Party(Box::new(Party::new(name, at))))
     }
 
+    /// The defaults of a configuration, with a seed of this world's.
+    pub fn config(&mut self) -> Config {
+        Config::new(self.seeds.bytes())
+    }
+
+    /// Adds an engine with its application, at one address over UDP and TCP.
+    ///
+    /// # Panics
+    /// Where the name is taken, the address cannot be read or the engine cannot be made.
+    pub fn add_engine(
+        &mut self,
+        name: &str,
+        at: &str,
+        config: Config,
+        limits: &Limits,
+        app: impl App,
+    ) -> NodeId {
+        let (at, id, now) = (addr(at), NodeId(self.nodes.len()), self.clock.ms());
+        let engine = Engine::new(config, limits).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let node = EngineNode::new(id, at, engine, Box::new(app), now);
+        self.add(name, at, Node::Engine(Box::new(node)));
+        self.act(id, |app, io| app.on_start(io));
+        id
+    }
+
+    fn engine_node(&self, node: NodeId) -> &EngineNode {
+        match self.nodes.get(node.0) {
+            Some(Node::Engine(node)) => node,
+            _ => panic!("node {} runs no engine", node.0),
+        }
+    }
+
+    /// Lets a node's application act, and its engine speak.
+    ///
+    /// # Panics
+    /// Where the node runs no engine.
+    pub fn act<R>(&mut self, node: NodeId, act: impl FnOnce(&mut dyn App, &mut Io<'_>) -> R) -> R {
+        match self.nodes.get_mut(node.0) {
+            Some(Node::Engine(node)) => node.act(&mut self.net, &self.hosts, self.clock.ms(), act),
+            _ => panic!("node {} runs no engine", node.0),
+        }
+    }
+
+    /// A node's application.
+    ///
+    /// # Panics
+    /// Where the node runs no engine or another application.
+    #[must_use]
+    pub fn app<A: App>(&self, node: NodeId) -> &A {
+        let app: &dyn Any = &*self.engine_node(node).app;
+        app.downcast_ref().expect("the application is another one")
+    }
+
+    /// A node's application, to change it.
+    ///
+    /// # Panics
+    /// As [`World::app`].
+    pub fn app_mut<A: App>(&mut self, node: NodeId) -> &mut A {
+        match self.nodes.get_mut(node.0) {
+            Some(Node::Engine(node)) => {
+                let app: &mut dyn Any = &mut *node.app;
+                app.downcast_mut().expect("the application is another one")
+            }
+            _ => panic!("node {} runs no engine", node.0),
+        }
+    }
+
+    /// What a node's engine holds.
+    ///
+    /// # Panics
+    /// Where the node runs no engine.
+    #[must_use]
+    pub fn stats(&self, node: NodeId) -> Stats {
+        self.engine_node(node).engine.stats()
+    }
+
+    /// Whether no call, dialog, transaction, timer, question or output lives in a node's engine.
+    ///
+    /// # Panics
+    /// Where the node runs no engine.
+    #[must_use]
+    pub fn is_quiescent(&self, node: NodeId) -> bool {
+        self.engine_node(node).engine.is_quiescent()
+    }
+
+    /// How often a node's engine had no room for what came.
+    ///
+    /// # Panics
+    /// Where the node runs no engine.
+    #[must_use]
+    pub fn full(&self, node: NodeId) -> u64 {
+        self.engine_node(node).full
+    }
+
     /// The hand of a scripted party.
     pub fn party(&mut self, node: NodeId) -> Hand<'_> {
         Hand::new(self, node)
@@ -96,6 +197,7 @@ impl World {
     #[must_use]
     pub fn address_of(&self, node: NodeId) -> Option<Addr> {
         match self.nodes.get(node.0)? {
+            Node::Engine(node) => Some(node.addr),
             Node::Party(party) => Some(party.addr),
             Node::Dead => None,
         }
@@ -103,6 +205,10 @@ impl World {
 
     pub(crate) fn verb(&mut self, node: NodeId, words: &[String]) -> Result<(), String> {
         match self.nodes.get(node.0) {
+            Some(Node::Engine(_)) => {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                self.act(node, |app, io| app.on_verb(io, &words))
+            }
             Some(Node::Party(_)) => Err(format!("a scripted party has no verb {words:?}")),
             _ => Err("the node is dead".to_string()),
         }
@@ -136,7 +242,10 @@ impl World {
     /// When something is due next.
     #[must_use]
     pub fn next(&self) -> Option<u64> {
-        self.net.next_due()
+        let node = |n: &Node| if let Node::Engine(node) = n { node.next() } else { None };
+        let timers = self.nodes.iter().filter_map(node).min();
+        // What is overdue is due now.
+        [self.net.next_due(), timers].into_iter().flatten().min().map(|at| at.max(self.now()))
     }
 
     /// Lets everything happen that is due by `to`, and leaves the clock there.
@@ -164,6 +273,15 @@ impl World {
         self.clock.advance(at);
         if let Some(delivery) = self.net.pop(self.clock.ms()) {
             self.deliver(delivery);
+            return true;
+        }
+        let now = self.clock.ms();
+        let due = self.nodes.iter_mut().find_map(|n| match n {
+            Node::Engine(node) if node.next().is_some_and(|t| t <= now) => Some(node),
+            _ => None,
+        });
+        if let Some(node) = due {
+            node.on_time(&mut self.net, &self.hosts, now);
         }
         true
     }
@@ -180,6 +298,7 @@ impl World {
             | Delivery::Ended { node, .. } => *node,
         };
         match self.nodes.get_mut(node.0) {
+            Some(Node::Engine(n)) => n.deliver(&mut self.net, &self.hosts, now, delivery),
             Some(Node::Party(party)) => match delivery {
                 Delivery::Datagram { from, bytes, .. } => party.receive(now, from, None, &bytes),
                 Delivery::Bytes { stream, bytes, .. } => {

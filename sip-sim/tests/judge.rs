@@ -135,7 +135,7 @@ fn the_three_flows_pass_with_the_differences_that_the_rfcs_require() {
         let judgement = judge(flow, said);
         println!("{judgement}");
         assert!(judgement.passed(), "{judgement}");
-        let told = judgement.to_string().matches(" requires: ").count();
+        let told = judgement.to_string().matches("as RFC ").count();
         assert_eq!(told, differences, "{judgement}");
         assert!(judgement.to_string().lines().all(|l| l.len() <= 100));
     }

@@ -128,7 +128,8 @@ fn top_via(
         if replaced {
             // The semicolon goes with the parameter.
             let before = Span::new(from, p.name.start()).of(bytes).trim_ascii_end();
-            w.copied(before.strip_suffix(b";").unwrap_or(before), folded)?;
+            let before = before.strip_suffix(b";").unwrap_or(before);
+            w.copied(before.trim_ascii_end(), folded)?;
             from = end;
         }
     }
