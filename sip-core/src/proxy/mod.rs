@@ -318,8 +318,8 @@ impl Forks {
             Answer::Route(list) if self.set_targets(low, h, list.iter().copied())? => {
                 self.work(low, h)
             }
-            // 16.5: no such resource, or none of its devices is there.
-            Answer::Route(_) if fork_is_known(&self.forks, h) => self.refuse(low, h, 480),
+            // 16.5: a resource none of whose devices is there, or none at all.
+            Answer::Route(_) | Answer::NotFound if self.is_known(h) => self.refuse(low, h, 480),
             Answer::Route(_) | Answer::NotFound => self.refuse(low, h, 404),
             Answer::Reject(status @ 300..=699) => self.refuse(low, h, status),
             _ => self.refuse(low, h, 500),
@@ -345,6 +345,11 @@ impl Forks {
             Err(Error::Full(_)) => self.refuse(low, h, 503),
             other => other,
         }
+    }
+
+    /// Whether the address of record has had bindings.
+    fn is_known(&self, h: ForkHandle) -> bool {
+        self.forks.get(h).is_some_and(|f| f.known)
     }
 
     /// Keeps a target set. False when there is nothing in it that could be tried.
@@ -477,10 +482,6 @@ impl Forks {
         self.timer_c(low, h);
         self.work(low, h)
     }
-}
-
-fn fork_is_known(forks: &Slab<ForkHandle, Fork>, h: ForkHandle) -> bool {
-    forks.get(h).is_some_and(|f| f.known)
 }
 
 /// A further 2xx to an INVITE that has been answered: at once to its server transaction (16.7
