@@ -384,8 +384,10 @@ fn write_contacts(bindings: Bindings<'_>, out: &mut [u8]) -> Option<usize> {
     for (i, b) in bindings.enumerate() {
         let comma = if i == 0 { "" } else { ", " };
         write!(to, "{comma}<{}>{}", b.uri, b.params).ok()?;
-        if b.q < 1_000 {
-            write!(to, ";q=0.{:03}", b.q).ok()?;
+        match b.q {
+            1_000.. => {}
+            q if q % 100 == 0 => write!(to, ";q=0.{}", q / 100).ok()?,
+            q => write!(to, ";q=0.{q:03}").ok()?,
         }
         write!(to, ";expires={}", b.expires).ok()?;
     }

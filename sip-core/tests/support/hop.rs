@@ -16,6 +16,7 @@ pub const TCP: LocalId = LocalId(2);
 pub struct Sent {
     pub to: u8,
     pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Sent {
@@ -88,9 +89,12 @@ pub struct Hop {
     pub engine: Engine,
     pub now: u64,
     pub sent: Vec<Sent>,
+    pub trying: Vec<Sent>,
     pub asked: Vec<Asked>,
     pub store: BTreeMap<String, (u64, Vec<Bound>)>,
     pub routes: Routes,
+    /// The peer that every name leads to, if any.
+    pub dns: Option<u8>,
     /// Questions that nobody answers yet.
     pub held: Vec<(QueryId, Asked)>,
     pub hold: bool,
@@ -127,9 +131,11 @@ impl Hop {
             engine,
             now: 0,
             sent: Vec::new(),
+            trying: Vec::new(),
             asked: Vec::new(),
             store: BTreeMap::new(),
             routes: Routes::NotFound,
+            dns: None,
             held: Vec::new(),
             hold: false,
         }
@@ -150,8 +156,12 @@ impl Hop {
 
     /// A message comes from a peer; what it causes is taken in.
     pub fn receive(&mut self, from: u8, message: &str) -> Seen {
+        self.receive_bytes(from, message.as_bytes())
+    }
+
+    pub fn receive_bytes(&mut self, from: u8, message: &[u8]) -> Seen {
         let path = Path { local: UDP, remote: peer(from), flow: None };
-        let seen = self.engine.receive(Instant(self.now), path, message.as_bytes()).unwrap();
+        let seen = self.engine.receive(Instant(self.now), path, message).unwrap();
         self.drain();
         seen
     }
@@ -164,8 +174,13 @@ impl Hop {
                 match output {
                     Output::Transmit(t) => {
                         let std::net::IpAddr::V4(ip) = t.path.remote.ip else { panic!() };
-                        let text = String::from_utf8(t.bytes.to_vec()).unwrap();
-                        self.sent.push(Sent { to: ip.octets()[3], text });
+                        let (to, bytes) = (ip.octets()[3], t.bytes.to_vec());
+                        let text = String::from_utf8_lossy(&bytes).into_owned();
+                        let sent = Sent { to, text, bytes };
+                        // Told apart, so that they are not in the way.
+                        let list =
+                            if sent.start() == "100" { &mut self.trying } else { &mut self.sent };
+                        list.push(sent);
                     }
                     Output::Query(id, query) => questions.push((id, owned(&query), bounds(&query))),
                     Output::Forget(id) => self.held.retain(|(held, _)| *held != id),
@@ -241,7 +256,11 @@ impl Hop {
                     Routes::Failed => answer(&mut self.engine, Answer::Failed),
                 }
             }
-            Asked::Dns(_) => self.engine.answer(now, id, Answer::NotFound).unwrap(),
+            Asked::Dns(_) => {
+                let ip = self.dns.map(|n| [peer(n).ip]);
+                let answer = ip.as_ref().map_or(Answer::NotFound, |ip| Answer::Addresses(ip, 60));
+                self.engine.answer(now, id, answer).unwrap();
+            }
             Asked::Connect(_) => self.engine.answer(now, id, Answer::Failed).unwrap(),
         }
     }
