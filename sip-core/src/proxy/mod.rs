@@ -410,14 +410,14 @@ impl Forks {
         _path: &Path,
     ) -> Result<(), Error> {
         if from.part == RELAY {
-            return relay(low, TxHandle::from_raw(from.object), m);
+            return relay(low, TxHandle::from_raw(from.object), m, e);
         }
         let h = ForkHandle::from_raw(from.object);
         let Some(b) = self.branch(h, from.part) else { return Ok(()) };
         match m.status() {
-            ..=199 => self.on_provisional(low, h, b, m),
+            ..=199 => self.on_provisional(low, h, b, m, e),
             200..=299 => self.on_success(low, h, b, m, e),
-            _ => self.on_refusal(low, h, b, m),
+            _ => self.on_refusal(low, h, b, m, e),
         }
     }
 
@@ -490,11 +490,16 @@ impl Forks {
 
 /// A further 2xx to an INVITE that has been answered: at once to its server transaction (16.7
 /// step 5). Without one it is dropped (RFC 6026 7.1).
-fn relay(low: &mut ForkLow<'_>, tx: TxHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+fn relay(
+    low: &mut ForkLow<'_>,
+    tx: TxHandle,
+    m: &MessageRef<'_>,
+    e: &Essentials,
+) -> Result<(), Error> {
     if !(200..300).contains(&m.status()) || low.down.tx.state(tx).is_none() {
         return Ok(());
     }
-    let Some(block) = response::without_via(low.down.cx, m)? else { return Ok(()) };
+    let Some(block) = response::without_via(low.down.cx, m, e)? else { return Ok(()) };
     match low.down.tx.respond(low.down.cx, tx, m.status(), block) {
         Err(e @ Error::Full(_)) => Err(e),
         _ => {
@@ -507,7 +512,7 @@ fn relay(low: &mut ForkLow<'_>, tx: TxHandle, m: &MessageRef<'_>) -> Result<(), 
 
 // RFC 3261 16.5
 fn way(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, plan: Plan) -> Way {
-    if plan.next_route(m).is_some() {
+    if plan.leaves_route(m) {
         return Way::Direct;
     }
     let mut room = [0; URI_ROOM];
