@@ -166,11 +166,8 @@ fn proxied() -> Proxied {
             let now = net.at();
             let target = sansip::Target { uri: "", next_hop: "sip:10.0.0.3:5060", q: 1000 };
             let targets = [target];
-            let answer = if locate {
-                sansip::Answer::NotFound
-            } else {
-                sansip::Answer::Route(&targets)
-            };
+            let answer =
+                if locate { sansip::Answer::NotFound } else { sansip::Answer::Route(&targets) };
             let engine = &mut net.nodes[n].engine;
             net::enter(|| engine.answer(now, id, answer)).unwrap();
         }
@@ -185,8 +182,7 @@ impl Proxied {
         let (net, line) = (&mut self.net, self.line);
         let now = net.at();
         let caller = &mut net.nodes[0].engine;
-        let call =
-            net::enter(|| caller.invite(now, line, "sip:b@example.com", 0, sdp)).unwrap();
+        let call = net::enter(|| caller.invite(now, line, "sip:b@example.com", 0, sdp)).unwrap();
         net.settle();
         let peer = net.call(2);
         let callee = &mut net.nodes[2].engine;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use sansip::{
-    Addr, Answer, Binding, Config, Engine, Instant, Limits, Local, LocalId, Output, Path, Query,
-    QueryId, Retransmit, Seen, Target, Transport,
+    Addr, Answer, Binding, Config, Engine, FlowEnd, FlowId, FlowInfo, Instant, Limits, Local,
+    LocalId, Output, Path, Query, QueryId, Retransmit, Seen, Target, Transport,
 };
 
 pub const UDP: LocalId = LocalId(1);
@@ -15,6 +15,7 @@ pub const TCP: LocalId = LocalId(2);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sent {
     pub to: u8,
+    pub flow: Option<FlowId>,
     pub text: String,
     pub bytes: Vec<u8>,
 }
@@ -95,6 +96,10 @@ pub struct Hop {
     pub routes: Routes,
     /// The peer that every name leads to, if any.
     pub dns: Option<u8>,
+    /// The open connections: number and peer. With TCP on, every peer can be connected to.
+    pub flows: Vec<(FlowId, u8)>,
+    tcp: bool,
+    last_flow: u64,
     /// Questions that nobody answers yet.
     pub held: Vec<(QueryId, Asked)>,
     pub hold: bool,
@@ -136,9 +141,47 @@ impl Hop {
             store: BTreeMap::new(),
             routes: Routes::NotFound,
             dns: None,
+            flows: Vec::new(),
+            tcp: false,
+            last_flow: 0,
             held: Vec::new(),
             hold: false,
         }
+    }
+
+    /// Turns TCP on.
+    pub fn tcp(&mut self) {
+        let bound = Addr::v4(10, 0, 0, ME, 5060);
+        let local =
+            Local { transport: Transport::Tcp, bound, host: "10.0.0.100", port: 5060, network: 0 };
+        self.engine.set_local(Instant(self.now), TCP, local).unwrap();
+        self.tcp = true;
+    }
+
+    /// A connection opens, from the peer or to it.
+    pub fn open(&mut self, to: u8, accepted: bool) -> FlowId {
+        self.last_flow += 1;
+        let flow = FlowId(self.last_flow);
+        let port = if accepted { 40_000 } else { 5060 };
+        let remote = Addr { port, ..peer(to) };
+        let info = FlowInfo { local: TCP, remote, transport: Transport::Tcp, accepted, names: &[] };
+        self.engine.flow_opened(Instant(self.now), flow, info).unwrap();
+        self.flows.push((flow, to));
+        flow
+    }
+
+    /// A message comes by a connection.
+    pub fn receive_flow(&mut self, flow: FlowId, message: &str) {
+        let taken = self.engine.receive_stream(Instant(self.now), flow, message.as_bytes());
+        assert_eq!(taken, Ok(message.len()));
+        self.drain();
+    }
+
+    /// A connection is lost.
+    pub fn lose(&mut self, flow: FlowId) {
+        self.flows.retain(|(f, _)| *f != flow);
+        self.engine.flow_closed(Instant(self.now), flow, FlowEnd::Reset).unwrap();
+        self.run(0);
     }
 
     /// Registers a binding without a REGISTER.
@@ -176,7 +219,7 @@ impl Hop {
                         let std::net::IpAddr::V4(ip) = t.path.remote.ip else { panic!() };
                         let (to, bytes) = (ip.octets()[3], t.bytes.to_vec());
                         let text = String::from_utf8_lossy(&bytes).into_owned();
-                        let sent = Sent { to, text, bytes };
+                        let sent = Sent { to, flow: t.path.flow, text, bytes };
                         // Told apart, so that they are not in the way.
                         let list =
                             if sent.start() == "100" { &mut self.trying } else { &mut self.sent };
@@ -261,7 +304,11 @@ impl Hop {
                 let answer = ip.as_ref().map_or(Answer::NotFound, |ip| Answer::Addresses(ip, 60));
                 self.engine.answer(now, id, answer).unwrap();
             }
-            Asked::Connect(_) => self.engine.answer(now, id, Answer::Failed).unwrap(),
+            Asked::Connect(to) => {
+                let flow = self.tcp.then(|| self.open(*to, false));
+                let answer = flow.map_or(Answer::Failed, Answer::Connected);
+                self.engine.answer(now, id, answer).unwrap();
+            }
         }
     }
 
