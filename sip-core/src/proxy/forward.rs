@@ -200,8 +200,8 @@ fn routes<'a>(m: &MessageRef<'_>, plan: Plan, appended: Option<&'a [u8]>, edits:
     let total = m.values(Name::Route).count();
     let stay = gone..total.saturating_sub(usize::from(plan.restored));
     let mut index = 0usize;
-    // Where the last value that stays ends, or where the last field began.
-    let (mut after, mut field_at) = (None, m.headers_at());
+    // Where the last value that stays ends, and where the last field ended.
+    let (mut after, mut behind) = (None, m.headers_at());
     for field in m.fields().filter(|f| f.name == Name::Route) {
         let mut kept: Option<Span> = None;
         let mut c = Cursor::new(m.bytes(), field.value);
@@ -216,21 +216,22 @@ fn routes<'a>(m: &MessageRef<'_>, plan: Plan, appended: Option<&'a [u8]>, edits:
             }
             index = index.saturating_add(1);
         }
-        field_at = usize::from(field.name_at);
+        let lines = lines(m, &field);
+        behind = lines.end();
         match kept {
             Some(kept) => {
                 edits.delete(field.value.start(), kept.start());
                 edits.delete(kept.end(), field.value.end());
                 after = Some(kept.end());
             }
-            None => edits.add(Edit::Delete { span: lines(m, &field) }),
+            None => edits.delete(lines.start(), lines.end()),
         }
     }
     let Some(uri) = appended else { return };
     match after {
         Some(at) => [&b", <"[..], uri, b">"].into_iter().for_each(|t| edits.insert(at, t)),
         None => {
-            [&b"Route: <"[..], uri, b">\r\n"].into_iter().for_each(|t| edits.insert(field_at, t));
+            [&b"Route: <"[..], uri, b">\r\n"].into_iter().for_each(|t| edits.insert(behind, t));
         }
     }
 }
@@ -320,5 +321,212 @@ fn mark<'a>(
         edits.insert(end, ip);
     } else {
         edits.replace(via.received, ip);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::{String, ToString};
+
+    const PLAIN: Copy<'static> = Copy {
+        plan: Plan { popped: 0, restored: false, stripped: false },
+        target: b"",
+        record_route: b"",
+        stream: false,
+        source: None,
+    };
+
+    fn copied(message: &str, copy: &Copy<'_>) -> String {
+        let mut out = [0; 4_000];
+        let m = MessageRef::lazy(message.as_bytes()).unwrap();
+        let len = write(&m, copy, &mut out).unwrap();
+        String::from_utf8(out[..len].to_vec()).unwrap()
+    }
+
+    /// Odd in every way that a proxy need not care about.
+    const ODD: &str = "INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n\
+        TO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n\
+        from   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\n\
+        MaX-fOrWaRdS: 0068\r\n\
+        Call-ID: wsinv.ndaksdj@192.0.2.1\r\n\
+        cseq: 0009\r\n  INVITE\r\n\
+        Via  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\n\
+        s :\r\n\
+        NewFangledHeader:   newfangled value\r\n continued newfangled value\r\n\
+        Route: <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\n\
+        v:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8\r\n\
+        \r\nbody\r\n";
+
+    #[test]
+    fn all_but_max_forwards_leaves_byte_for_byte() {
+        assert_eq!(copied(ODD, &PLAIN), ODD.replace("0068", "67"));
+    }
+
+    #[test]
+    fn a_target_and_a_record_route_are_the_only_other_changes() {
+        let copy =
+            Copy { target: b"sip:a@b", record_route: b"Record-Route: <sip:p;lr>\r\n", ..PLAIN };
+        let want = ODD
+            .replace("0068", "67")
+            .replace("sip:vivekg@chair-dnrc.example.com;unknownparam SIP", "sip:a@b SIP")
+            .replace("TO :", "Record-Route: <sip:p;lr>\r\nTO :");
+        assert_eq!(copied(ODD, &copy), want);
+        // Before those that are there already (RFC 3261 16.6 step 4).
+        let more = ODD.replace("s :\r\n", "s :\r\nrecord-route: <sip:o;lr>\r\n");
+        let want = want
+            .replace("Record-Route: <sip:p;lr>\r\n", "")
+            .replace("s :\r\n", "s :\r\nRecord-Route: <sip:p;lr>\r\nrecord-route: <sip:o;lr>\r\n");
+        assert_eq!(copied(&more, &copy), want);
+    }
+
+    #[test]
+    fn what_is_missing_is_added_behind_the_vias() {
+        let old = "BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nVia: SIP/2.0/UDP i\r\nTo: <sip:a@b>\r\n\r\nxyz";
+        assert_eq!(
+            copied(old, &Copy { stream: true, ..PLAIN }),
+            old.replace("To", "Max-Forwards: 70\r\nTo")
+                .replace("\r\n\r\n", "\r\nContent-Length: 3\r\n\r\n")
+        );
+        let only = "BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n";
+        assert_eq!(copied(only, &PLAIN), only.replace("h\r\n", "h\r\nMax-Forwards: 70\r\n"));
+    }
+
+    #[test]
+    fn max_forwards_goes_down_by_one() {
+        for (from, to) in [("1", "0"), ("10", "9"), ("100", "99"), ("255", "254"), ("300", "254")] {
+            let message = |n| std::format!("BYE sip:a@b SIP/2.0\r\nMax-Forwards: {n}\r\n\r\n");
+            assert_eq!(copied(&message(from), &PLAIN), message(to));
+        }
+    }
+
+    fn routed(routes: &[&str], plan: Plan, target: &'static [u8]) -> String {
+        let lines: String = routes.iter().map(|r| r.to_string() + "\r\n").collect();
+        let message =
+            std::format!("BYE sip:u@h SIP/2.0\r\nMax-Forwards: 9\r\n{lines}To: x\r\n\r\n");
+        let got = copied(&message, &Copy { plan, target, ..PLAIN });
+        got.replace(" SIP/2.0\r\nMax-Forwards: 8\r\n", "|")
+            .replace("To: x\r\n\r\n", "")
+            .replace("BYE ", "")
+    }
+
+    const fn plan(popped: u8, restored: bool) -> Plan {
+        Plan { popped, restored, stripped: false }
+    }
+
+    // RFC 3261 16.4
+    #[test]
+    fn our_own_routes_go_however_they_are_written() {
+        let one = "Route: <sip:p;lr>, <sip:q;lr> , <sip:r;lr>;x=\"a,b\"";
+        assert_eq!(
+            routed(&[one], plan(1, false), b""),
+            "sip:u@h|Route: <sip:q;lr> , <sip:r;lr>;x=\"a,b\"\r\n"
+        );
+        assert_eq!(routed(&[one], plan(2, false), b""), "sip:u@h|Route: <sip:r;lr>;x=\"a,b\"\r\n");
+        assert_eq!(routed(&[one], plan(3, false), b""), "sip:u@h|");
+        let apart = ["Route: <sip:p;lr>", "route : <sip:q;lr>,\r\n <sip:r;lr>"];
+        assert_eq!(
+            routed(&apart, plan(1, false), b""),
+            "sip:u@h|route : <sip:q;lr>,\r\n <sip:r;lr>\r\n"
+        );
+        assert_eq!(routed(&apart, plan(2, false), b""), "sip:u@h|route : <sip:r;lr>\r\n");
+    }
+
+    // RFC 3261 16.4, 16.12.1.2: a strict router put our Record-Route into the Request-URI.
+    #[test]
+    fn the_last_route_comes_back_as_request_uri() {
+        assert_eq!(
+            routed(&["Route: <sip:q;lr>, <sip:t@d>"], plan(0, true), b""),
+            "sip:t@d|Route: <sip:q;lr>\r\n"
+        );
+        assert_eq!(
+            routed(&["Route: <sip:q;lr>", "Route: <sip:t@d>"], plan(0, true), b""),
+            "sip:t@d|Route: <sip:q;lr>\r\n"
+        );
+        assert_eq!(routed(&["Route: <sip:t@d>"], plan(0, true), b""), "sip:t@d|");
+        assert_eq!(
+            routed(&["Route: <sip:p;lr>,<sip:q;lr>,<sip:t@d>"], plan(1, true), b""),
+            "sip:t@d|Route: <sip:q;lr>\r\n"
+        );
+    }
+
+    // RFC 3261 16.6 step 6
+    #[test]
+    fn a_strict_router_finds_itself_in_the_request_uri() {
+        assert_eq!(
+            routed(&["Route: <sip:s@strict>"], plan(0, false), b""),
+            "sip:s@strict|Route: <sip:u@h>\r\n"
+        );
+        assert_eq!(
+            routed(&["Route: <sip:p;lr>, <sip:strict>, <sip:q;lr>"], plan(1, false), b""),
+            "sip:strict|Route: <sip:q;lr>, <sip:u@h>\r\n"
+        );
+        assert_eq!(
+            routed(&["Route: <sip:strict>", "Route: <sip:q;lr>"], plan(0, false), b"sip:new@t"),
+            "sip:strict|Route: <sip:q;lr>, <sip:new@t>\r\n"
+        );
+        assert_eq!(
+            routed(&["Route: <sip:strict>", "Route: <sip:t@d>"], plan(0, true), b""),
+            "sip:strict|Route: <sip:t@d>\r\n"
+        );
+    }
+
+    // RFC 3261 18.2.1, RFC 3581 4
+    #[test]
+    fn the_top_via_says_where_the_request_came_from() {
+        let marked = |via: &str| {
+            let message =
+                std::format!("ACK sip:a@b SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 1\r\n\r\n");
+            let source = Some(Addr::v4(192, 0, 2, 9, 4444));
+            let got = copied(&message, &Copy { source, ..PLAIN });
+            got.strip_prefix("ACK sip:a@b SIP/2.0\r\nVia: ")
+                .unwrap()
+                .split("\r\nMax")
+                .next()
+                .unwrap()
+                .to_string()
+        };
+        let top = "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1";
+        assert_eq!(marked(top), top);
+        assert_eq!(
+            marked("SIP/2.0/UDP h;branch=z9hG4bK1, SIP/2.0/UDP i"),
+            "SIP/2.0/UDP h;branch=z9hG4bK1;received=192.0.2.9, SIP/2.0/UDP i"
+        );
+        assert_eq!(
+            marked("SIP/2.0/UDP h;rport ;x"),
+            "SIP/2.0/UDP h;rport=4444 ;x;received=192.0.2.9"
+        );
+        assert_eq!(
+            marked("SIP/2.0/UDP h;received=1.1.1.1;rport=2"),
+            "SIP/2.0/UDP h;received=192.0.2.9;rport=4444"
+        );
+    }
+
+    proptest! {
+        // Whatever stands in fields that a proxy need not know leaves as it came.
+        #[test]
+        fn unknown_fields_are_not_touched(
+            fields in proptest::collection::vec(("[A-Za-z-]{1,12}", "[ -~]{0,40}"), 0..12),
+            body in "[ -~\r\n]{0,60}",
+            popped in 0u8..3,
+        ) {
+            let known = |n: &str| Name::of(n.as_bytes()) != Name::Other;
+            let lines: String = fields
+                .iter()
+                .filter(|(name, _)| !known(name))
+                .map(|(name, value)| std::format!("{name}: {value}\r\n"))
+                .collect();
+            let routes = "Route: <sip:p;lr>, <sip:p;lr>, <sip:q;lr>\r\n";
+            let message = std::format!(
+                "INFO sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n{routes}Max-Forwards: 5\r\n{lines}\r\n{body}"
+            );
+            let kept = ["<sip:p;lr>"; 2][usize::from(popped)..].join(", ");
+            let kept = if kept.is_empty() { kept } else { kept + ", " };
+            let want = message
+                .replacen(routes, &std::format!("Route: {kept}<sip:q;lr>\r\n"), 1)
+                .replacen("Max-Forwards: 5", "Max-Forwards: 4", 1);
+            prop_assert_eq!(copied(&message, &Copy { plan: plan(popped, false), ..PLAIN }), want);
+        }
     }
 }

@@ -26,7 +26,7 @@ use crate::store::queries::{Answer, Ask, Owner, OwnerKind, Query, QueryId, Targe
 use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey};
 use crate::time::Instant;
-use crate::tx::{Failure, TxHandle};
+use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::{MessageRef, Method};
 
 use forward::URI_ROOM;
@@ -203,6 +203,10 @@ impl Forks {
             if let (Some(fork), Some(block)) = (self.forks.get_mut(h), request) {
                 low.down.cx.pool.hold(block);
                 (fork.tx, fork.request) = (Some(tx), Some(block));
+            }
+            // RFC 3261 17.2.1: nobody knows whether a target answers within 200 ms.
+            if m.method() == Method::Invite {
+                low.down.tx.reply(low.down.cx, tx, 100, &Reply::default())?;
             }
             self.begin(low, h, m, way(low.down.cx, m, e, plan))
         });
