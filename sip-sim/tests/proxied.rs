@@ -59,8 +59,8 @@ fn setup_and_disconnect() {
         "
            0  a: invite sip:b@example.com
            0  a > p  INVITE sip:b@example.com | Max-Forwards: 70
+           0  p > a  100
            0  p > b  INVITE sip:b@example.com | Max-Forwards: 69 | Record-Route: lr
-         200  p > a  100
          200  b > p  100
          300  b: ring 180
          300  b > p  180
@@ -89,8 +89,8 @@ fn called_user_is_busy() {
         "
            0  a: invite sip:b@example.com
            0  a > p  INVITE
+           0  p > a  100
            0  p > b  INVITE
-         200  p > a  100
          200  b > p  100
          500  b: reject 486
          500  b > p  486
@@ -111,6 +111,7 @@ fn called_user_does_not_answer() {
         "
            0  a: invite sip:b@example.com
            0  a > p  INVITE
+           0  p > a  100
            0  p > b  INVITE
          100  b: ring 180
          100  b > p  180
@@ -141,8 +142,8 @@ fn losses_on_one_hop_are_repaired_on_that_hop() {
            0  a: invite sip:b@example.com
            0  a > p  INVITE  lost
          500  a > p  INVITE
+         510  p > a  100
          510  p > b  INVITE  lost
-         710  p > a  100
         1010  p > b  INVITE
         1100  b: ring 180
         1100  b > p  180
@@ -175,8 +176,8 @@ fn a_callee_that_is_gone_is_a_408() {
         "
            0  a: invite sip:b@example.com
            0  a > p  INVITE
+           0  p > a  100
            0  p > b  INVITE  lost
-         200  p > a  100
          500  p > b  INVITE  lost
         1500  p > b  INVITE  lost
         3500  p > b  INVITE  lost
@@ -209,6 +210,7 @@ fn a_registered_phone_is_found_by_its_address_of_record() {
         "
           20  a: invite sip:b@example.com
           20  a > p  INVITE sip:b@example.com
+          20  p > a  100
           20  p > b  INVITE
           30  b: reject 603
           30  b > p  603
@@ -220,11 +222,46 @@ fn a_registered_phone_is_found_by_its_address_of_record() {
           40  p > b  200 REGISTER
           50  a: invite sip:b@example.com
           50  a > p  INVITE
+          50  p > a  100
           50  p > a  480
           50  a > p  ACK
         ",
     );
     finish(w, [a, p, b]);
+}
+
+// RFC 3261 12.1, 12.2.1.1: the scripted parties build their route sets as the RFC says, and the
+// proxy finds its way by them in both directions.
+#[test]
+fn scripted_parties_follow_the_record_route() {
+    let mut w = World::new(1);
+    w.add_party("a", "10.0.0.1:5060");
+    let app = ProxyApp::new().route("b@example.com", "sip:10.0.0.2");
+    let p = add_proxy(&mut w, "p", "10.0.0.9:5060", 20, app);
+    w.add_party("b", "10.0.0.2:5060");
+    w.script(
+        "
+           0  a > p  INVITE sip:b@example.com
+           0  p > a  100
+           0  p > b  INVITE sip:b@example.com
+         100  b > p  180
+         100  p > a  180
+         150  b > p  200 INVITE
+         150  p > a  200 INVITE
+         160  a > p  ACK sip:b@10.0.0.2:5060 | Max-Forwards: 9
+         160  p > b  ACK sip:b@10.0.0.2:5060 | Max-Forwards: 8
+         900  b > p  INFO
+         900  p > a  INFO sip:a@10.0.0.1:5060
+         950  a > p  200 INFO
+         950  p > b  200 INFO
+        1000  a > p  BYE
+        1000  p > b  BYE sip:b@10.0.0.2:5060
+        1100  b > p  200 BYE
+        1100  p > a  200 BYE
+       90000  quiet
+        ",
+    );
+    is_empty(&w, p);
 }
 
 #[test]
@@ -238,6 +275,7 @@ fn an_unregistered_name_of_our_domain_is_refused() {
     w.script(
         "
            0  a > p  INVITE sip:nobody@example.com
+           0  p > a  100
            0  p > a  404
            1  a > p  ACK
        40000  quiet
