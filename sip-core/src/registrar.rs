@@ -14,12 +14,6 @@ impl<'a> Bindings<'a> {
         ("", Self(b))
     }
 }
-impl<'e> Iterator for Bindings<'e> {
-    type Item = crate::store::queries::Binding<'e>;
-    fn next(&mut self) -> Option<Self::Item> {
-        None
-    }
-}
 pub struct Registrar;
 impl Registrar {
     pub fn new(_: &Limits, _: u8) -> Result<Self, Error> {
