@@ -126,7 +126,8 @@ mod tests {
     use super::*;
 
     fn run(seed: u64) -> Vec<Vec<u8>> {
-        let mut mutator = Mutator::new(seed, vec![b"INVITE sip:a@b SIP/2.0\r\n\r\n".to_vec()], "\"x\"");
+        let mut mutator =
+            Mutator::new(seed, vec![b"INVITE sip:a@b SIP/2.0\r\n\r\n".to_vec()], "\"x\"");
         let mut out = Vec::new();
         (0..1000)
             .map(|_| {

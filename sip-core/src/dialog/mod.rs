@@ -66,8 +66,6 @@ pub struct Dialog {
     pub(crate) remote_seq: Option<u32>,
     /// RFC 3261 12.1.1: made by a request to a sips URI over TLS.
     pub(crate) secure: bool,
-    /// Whether we sent the request that made it.
-    pub(crate) caller: bool,
     /// The identity at our end.
     pub(crate) local_id: LocalId,
     /// The connection that the peer's requests come by.
@@ -171,7 +169,6 @@ impl Dialogs {
             local_seq: 0,
             remote_seq: Some(cseq.number),
             secure,
-            caller: false,
             local_id: path.local,
             flow: path.flow,
         };
@@ -212,7 +209,6 @@ impl Dialogs {
             local_seq: cseq.number,
             remote_seq: None,
             secure,
-            caller: true,
             local_id: path.local,
             flow: path.flow,
         };

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::resolve::{Hop, NoWay, next_hop};
 use crate::store::pool::BlockId;
 use crate::wire::name::Name;
-use crate::wire::scan::{Cursor, Span};
+use crate::wire::scan::Cursor;
 use crate::wire::start_line::Method;
 use crate::wire::write::{WriteError, Writer};
 
@@ -81,7 +81,9 @@ fn address<'a>(target: &'a [u8], routes: &'a [u8]) -> Addressing<'a> {
     if is_loose(first_route) {
         return Addressing { uri: target, routes, target_last: None, hop: route_uri(first_route) };
     }
-    let rest = cursor.item().map_or(&[][..], |s| Span::new(s.start(), routes.len()).of(routes));
+    cursor.ws();
+    cursor.eat(b',');
+    let rest = cursor.rest().trim_ascii_start();
     let uri = route_uri(first_route);
     Addressing { uri, routes: rest, target_last: Some(target), hop: uri }
 }

@@ -85,10 +85,6 @@ impl Core {
         let down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
         (&mut self.forks, ForkLow { attempts: &mut self.attempts, down })
     }
-
-    pub(crate) fn down(&mut self) -> Down<'_> {
-        Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx }
-    }
 }
 
 impl Engine {
@@ -257,7 +253,7 @@ impl Engine {
                 }
                 Record::Close(_) | Record::Forget(_) => None,
             };
-            return output::of_record(&self.core.cx, &self.core.tx, &record);
+            return output::of_record(&self.core.cx, &record);
         }
     }
 
@@ -296,7 +292,9 @@ impl Engine {
 }
 
 fn ignored(message: &[u8]) -> Ignored {
-    if message.iter().all(|c| matches!(c, b'\r' | b'\n' | 0)) {
+    // Line ends (RFC 5626 4.4.1), nothing at all, or the four zeros of some NAT keep-alives.
+    let zeros = message.len() <= 4 && message.iter().all(|c| *c == 0);
+    if zeros || message.iter().all(|c| matches!(c, b'\r' | b'\n')) {
         Ignored::KeepAlive
     } else {
         Ignored::NotSip

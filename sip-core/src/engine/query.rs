@@ -43,7 +43,7 @@ impl Core {
                 let h = AttemptHandle::from_raw(query.asker.object);
                 let mut down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 let from = self.attempts.on_answer(&mut down, h, addresses, flow)?;
-                self.from_attempt(from)
+                self.pass_attempt(from)
             }
             OwnerKind::Fork => {
                 let (forks, mut low) = self.fork_low();
@@ -59,13 +59,13 @@ impl Core {
 }
 
 const fn fits(ask: Ask, answer: &Answer<'_>) -> bool {
-    match (ask, answer) {
+    matches!(
+        (ask, answer),
         (_, Answer::Failed)
-        | (Ask::Dns, Answer::Addresses(..) | Answer::NotFound)
-        | (Ask::Connect, Answer::Connected(_))
-        | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
-        | (Ask::Locate, Answer::Located { .. } | Answer::NotFound)
-        | (Ask::Store, Answer::Stored | Answer::Conflict) => true,
-        _ => false,
-    }
+            | (Ask::Dns, Answer::Addresses(..) | Answer::NotFound)
+            | (Ask::Connect, Answer::Connected(_))
+            | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
+            | (Ask::Locate, Answer::Located { .. } | Answer::NotFound)
+            | (Ask::Store, Answer::Stored | Answer::Conflict)
+    )
 }

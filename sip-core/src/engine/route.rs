@@ -83,7 +83,7 @@ impl Core {
                     FromAttempt::Response { owner, tx } if owner.kind != OwnerKind::Attempt => {
                         self.deliver(owner, tx, (m, e, path))
                     }
-                    other => self.from_attempt(other),
+                    other => self.pass_attempt(other),
                 }
             }
             OwnerKind::Call => {
@@ -103,7 +103,7 @@ impl Core {
     }
 
     /// What an attempt passes up, other than a response.
-    pub(super) fn from_attempt(&mut self, from: FromAttempt) -> Result<(), Error> {
+    pub(super) fn pass_attempt(&mut self, from: FromAttempt) -> Result<(), Error> {
         match from {
             FromAttempt::Failed { owner, why } => self.client_failed(owner, why),
             FromAttempt::AckSent { owner, block, path } => {
@@ -133,7 +133,7 @@ impl Core {
                     FromAttempt::Failed { owner, why } if owner.kind != OwnerKind::Attempt => {
                         self.client_failed(owner, why)
                     }
-                    other => self.from_attempt(other),
+                    other => self.pass_attempt(other),
                 }
             }
             OwnerKind::Call => {
@@ -153,7 +153,7 @@ impl Core {
     }
 
     /// A transaction has failed.
-    pub(super) fn from_timer(&mut self, from: FromTimer) -> Result<(), Error> {
+    pub(super) fn pass_failure(&mut self, from: FromTimer) -> Result<(), Error> {
         let FromTimer::Failed { owner, why, .. } = from else { return Ok(()) };
         // Client transactions belong to attempts; all others are a server's.
         match owner.kind {
@@ -172,7 +172,7 @@ impl Core {
 
     pub(super) fn send_failed(&mut self, send: super::output::SendId) -> Result<(), Error> {
         let from = self.tx.send_failed(&mut self.cx, TxHandle::from_raw(send.0));
-        self.from_timer(from)
+        self.pass_failure(from)
     }
 
     /// Closes a connection: nothing more is taken from it.
@@ -275,7 +275,14 @@ impl Core {
         received: Received<'_, '_>,
     ) -> Result<Seen, Error> {
         let Some((_, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
-        let seen = self.answer_stateless(received, 200, &[])?;
+        let (m, e, path) = received;
+        let tag = (owner.kind == OwnerKind::Call)
+            .then(|| self.ua.tag(CallHandle::from_raw(owner.object)))
+            .flatten();
+        // The To tag is the one of the INVITE's responses.
+        let reply = Reply { to_tag: tag.as_ref().map(|t| t.as_bytes()), ..Reply::default() };
+        let sent = self.tx.reply_stateless(&mut self.cx, m, e, path, 200, &reply)?;
+        let seen = if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) };
         match owner.kind {
             OwnerKind::Call => {
                 let (ua, mut low) = self.low();

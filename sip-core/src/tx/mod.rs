@@ -9,6 +9,7 @@
 //! table, and one or two timers of the common heap.
 
 mod address;
+pub mod alone;
 mod build;
 mod cells;
 mod client;
@@ -17,6 +18,15 @@ mod lists;
 mod server;
 pub mod table;
 mod timers;
+
+#[cfg(test)]
+mod cells_test;
+#[cfg(test)]
+mod matching_test;
+#[cfg(test)]
+mod schedule_test;
+#[cfg(test)]
+mod testing;
 
 use crate::cx::{Cx, Token, base32};
 use crate::error::{Error, Limit};

@@ -31,7 +31,7 @@ pub(super) struct Armed {
 const TABLE: u8 = Timer::ALL.len() as u8;
 
 impl Kind {
-    const fn number(self) -> u8 {
+    pub(super) const fn number(self) -> u8 {
         kind::TX
             + match self {
                 Self::Table(timer) => timer as u8,

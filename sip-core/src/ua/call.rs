@@ -66,6 +66,8 @@ pub(crate) struct Call {
     pub(super) repeating: Option<Repeating>,
     /// The transaction that repeats it.
     pub(super) repeat_by: Option<TxHandle>,
+    /// Where the INVITE of a call that came in came from.
+    pub(super) source: Path,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
     /// Our ACK, to repeat it for a repeated 2xx.
@@ -74,7 +76,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(super) const fn new(state: State, caller: bool, tag: Token<16>) -> Self {
+    pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
         Self {
             state,
             caller,
@@ -90,6 +92,7 @@ impl Call {
             invite: None,
             repeating: None,
             repeat_by: None,
+            source: Path::default(),
             ack_seq: 0,
             ack: None,
             timers: [None; 3],
@@ -104,6 +107,11 @@ pub(super) const fn owner(h: CallHandle, part: u8) -> Owner {
 impl Ua {
     pub(super) fn state(&self, h: CallHandle) -> Result<State, Error> {
         self.calls.live(h).map(|c| c.state)
+    }
+
+    /// Our tag in a call.
+    pub(crate) fn tag(&self, h: CallHandle) -> Option<Token<16>> {
+        self.calls.get(h).map(|c| c.tag)
     }
 
     /// Looks the cell up and goes on to its state; what the cell does is the caller's to do.

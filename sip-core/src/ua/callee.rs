@@ -55,6 +55,7 @@ impl Ua {
         let dialog = low.dialogs.create_uas(cx, m, e, tag.as_bytes(), owner(h, 0), path)?;
         let call = self.calls.live_mut(h)?;
         call.line = line;
+        call.source = *path;
         call.dialog = Some(dialog);
         let tx = low.down.tx.open_server(cx, owner(h, 0), m, e, path)?;
         call.invite = Some(tx);
@@ -274,6 +275,12 @@ impl Ua {
         let over = repeating.since.after(t1.saturating_mul(64));
         if now >= over {
             call.repeat_by = None;
+            let source = call.source;
+            let fresh = matches!(call.state, State::Accepted | State::Parting);
+            if fresh && !low.cx().is_proven(&source) {
+                // Its Contact may be anybody's address: a BYE there would be a reflection.
+                return self.ended(low, h, EndReason::NoAck, 0, None);
+            }
             if self.step(h, Happening::NoAck)? == Act::SendBye {
                 return self.send_bye(low, h);
             }

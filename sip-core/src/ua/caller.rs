@@ -22,6 +22,9 @@ use crate::wire::name::Name;
 use crate::wire::start_line::Method;
 use crate::wire::write::{WriteError, Writer};
 
+/// The early dialogs of one call: a peer that invents To tags may not have the whole table.
+const EARLY_MAX: usize = 8;
+
 impl Ua {
     /// Calls `target`. Queues output.
     pub fn invite(
@@ -167,9 +170,9 @@ impl Ua {
         if act != Act::TellProgress || m.status() == 100 {
             return Ok(());
         }
-        if e.to.is_some_and(|t| !t.tag.is_empty())
-            && low.dialogs.of_response(low.down.cx, m, e).is_none()
-        {
+        let fresh = e.to.is_some_and(|t| !t.tag.is_empty())
+            && low.dialogs.of_response(low.down.cx, m, e).is_none();
+        if fresh && self.early_dialogs(low, h) < EARLY_MAX {
             // Without room for another early dialog its 2xx still makes one.
             match self.add_dialog(low, h, m, e, path) {
                 Ok(_) | Err(Error::Full(_)) => {}
@@ -178,6 +181,11 @@ impl Ua {
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, event::PROGRESS, m.status(), block)
+    }
+
+    fn early_dialogs(&self, low: &Low<'_>, h: CallHandle) -> usize {
+        let first = self.calls.get(h).and_then(|c| c.dialog);
+        core::iter::successors(first, |d| low.dialogs.get(*d)?.next).take(EARLY_MAX).count()
     }
 
     fn add_dialog(
