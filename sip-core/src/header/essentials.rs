@@ -56,6 +56,25 @@ const KEYS: NameSet = NameSet::of(&[
     Name::ContentType,
 ]);
 
+/// The names that have been seen, each in a byte of its own.
+struct Seen([bool; 128]);
+
+const _: () = assert!(Name::ALL.len() < 128);
+
+impl Seen {
+    /// Adds a name; whether it is new.
+    #[inline(always)]
+    fn add(&mut self, name: Name) -> bool {
+        let Some(seen) = self.0.get_mut(name as usize) else { return true };
+        !core::mem::replace(seen, true)
+    }
+
+    #[inline(always)]
+    fn has(&self, name: Name) -> bool {
+        self.0.get(name as usize).is_some_and(|&seen| seen)
+    }
+}
+
 impl Essentials {
     /// Reads them in one pass over the fields.
     #[must_use]
@@ -77,22 +96,20 @@ impl Essentials {
             listed: [None; LISTED],
         };
         let bytes = m.bytes();
-        let mut seen = NameSet::NONE;
-        for field in m.fields() {
-            let repeated = seen.has(field.name);
-            seen = seen.with(field.name);
-            if repeated {
-                e.again(bytes, &field);
-            } else {
-                e.first(bytes, &field);
-            }
+        let mut seen = Seen([false; 128]);
+        let (indexed, others) = m.indexed();
+        for field in indexed {
+            e.field(bytes, field, &mut seen);
+        }
+        for field in others {
+            e.field(bytes, &field, &mut seen);
         }
         if let StartLine::Request { method, uri, .. } = m.start() {
             e.request(m, method, uri);
         } else {
             e.response(m);
         }
-        e.missing(m, seen);
+        e.missing(m, &seen);
         e
     }
 
@@ -112,6 +129,15 @@ impl Essentials {
         self.kinds.add(kind);
         if let Some(free) = self.listed.iter_mut().find(|d| d.is_none()) {
             *free = Some(Defect { kind, name, at });
+        }
+    }
+
+    #[inline(always)]
+    fn field(&mut self, bytes: &[u8], field: &Field, seen: &mut Seen) {
+        if seen.add(field.name) {
+            self.first(bytes, field);
+        } else {
+            self.again(bytes, field);
         }
     }
 
@@ -294,8 +320,8 @@ impl Essentials {
 
     /// What is not there.
     #[inline(always)]
-    fn missing(&mut self, m: &MessageRef<'_>, seen: NameSet) {
-        const NEEDED: NameSet = NameSet::of(&[
+    fn missing(&mut self, m: &MessageRef<'_>, seen: &Seen) {
+        const NEEDED: [Name; 7] = [
             Name::Via,
             Name::From,
             Name::To,
@@ -303,8 +329,8 @@ impl Essentials {
             Name::CSeq,
             Name::MaxForwards,
             Name::Contact,
-        ]);
-        if !seen.has_all(NEEDED) || self.call_id.is_empty() {
+        ];
+        if self.call_id.is_empty() || !NEEDED.iter().all(|&name| seen.has(name)) {
             self.report_missing(m, seen);
         }
         if self.from.is_some_and(|from| from.tag.is_empty()) {
@@ -313,7 +339,7 @@ impl Essentials {
     }
 
     #[cold]
-    fn report_missing(&mut self, m: &MessageRef<'_>, seen: NameSet) {
+    fn report_missing(&mut self, m: &MessageRef<'_>, seen: &Seen) {
         let lacks = |name: Name| !seen.has(name);
         for (name, kind) in [
             (Name::Via, DefectKind::NoVia),

@@ -54,13 +54,13 @@ impl NameAddr {
         v.display(c)?;
         if c.eat(b'<') {
             let at = c.at;
-            v.uri = Uri::next(c, false)?;
+            v.uri.take(c)?;
             v.uri_text = c.since(at);
             if !c.eat(b'>') {
                 return Err(c.malformed());
             }
         } else {
-            v.uri = Uri::next(c, true)?;
+            v.uri.take_bare(c)?;
             v.uri_text = c.since(start);
         }
         let mut end = c.at;

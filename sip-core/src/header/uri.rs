@@ -70,7 +70,8 @@ impl Uri {
     #[inline]
     pub fn parse_at(bytes: &[u8], span: Span) -> Result<Uri, Malformed> {
         let mut c = Cursor::new(bytes, span);
-        let uri = Uri::next(&mut c, false)?;
+        let mut uri = Uri::default();
+        uri.take(&mut c)?;
         if c.done() { Ok(uri) } else { Err(c.malformed()) }
     }
 
@@ -80,54 +81,56 @@ impl Uri {
     /// # Errors
     /// [`Malformed`] where it departs from the grammar.
     pub fn next(c: &mut Cursor<'_>, bare: bool) -> Result<Uri, Malformed> {
-        if !bare {
-            return Uri::take(c);
-        }
+        let mut uri = Uri::default();
+        if bare { uri.take_bare(c) } else { uri.take(c) }.map(|()| uri)
+    }
+
+    /// Takes a URI that ends where the header goes on, into this empty one.
+    pub(super) fn take_bare(&mut self, c: &mut Cursor<'_>) -> Result<(), Malformed> {
         let mut part = *c;
         let whole = part.until(b";,? \t\r\n<>\"");
         let mut part = Cursor::new(c.bytes(), whole);
-        let uri = Uri::take(&mut part)?;
+        self.take(&mut part)?;
         if !part.done() {
             return Err(part.malformed());
         }
         c.at = part.at;
-        Ok(uri)
+        Ok(())
     }
 
-    #[inline]
-    fn take(c: &mut Cursor<'_>) -> Result<Uri, Malformed> {
-        let mut uri = Uri::default();
-        uri.scheme(c)?;
-        match uri.scheme {
+    /// Takes a URI into this empty one.
+    pub(super) fn take(&mut self, c: &mut Cursor<'_>) -> Result<(), Malformed> {
+        self.scheme(c)?;
+        match self.scheme {
             Scheme::Sip | Scheme::Sips => {
-                uri.userinfo(c);
-                uri.host = c.host().ok_or_else(|| c.malformed())?;
-                uri.port = c.port(false).ok_or_else(|| c.malformed())?;
+                self.userinfo(c);
+                self.host = c.host().ok_or_else(|| c.malformed())?;
+                self.port = c.port(false).ok_or_else(|| c.malformed())?;
                 if c.peek() == b';' {
-                    uri.params(c)?;
+                    self.params(c)?;
                 }
                 if c.eat(b'?') {
-                    uri.headers = c.run(Class::HEADER);
-                    if uri.headers.is_empty() {
+                    self.headers = c.run(Class::HEADER);
+                    if self.headers.is_empty() {
                         return Err(c.malformed());
                     }
                 }
             }
             Scheme::Tel => {
-                uri.user = c.run(Class::PARAM | Class::USER_ODD);
-                if uri.user.is_empty() {
+                self.user = c.run(Class::PARAM | Class::USER_ODD);
+                if self.user.is_empty() {
                     return Err(c.malformed());
                 }
-                uri.params(c)?;
+                self.params(c)?;
             }
             Scheme::Other => {
-                uri.opaque = c.run(Class::URI | Class::USER_ODD);
-                if uri.opaque.is_empty() {
+                self.opaque = c.run(Class::URI | Class::USER_ODD);
+                if self.opaque.is_empty() {
                     return Err(c.malformed());
                 }
             }
         }
-        Ok(uri)
+        Ok(())
     }
 
     #[inline(always)]

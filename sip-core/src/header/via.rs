@@ -23,6 +23,8 @@ pub struct Via {
     pub rport_asked: bool,
     /// The value of `rport`.
     pub rport: Option<u16>,
+    /// The whole `rport` parameter, without its semicolon.
+    pub rport_span: Span,
     /// The value of `branch`.
     pub branch: Span,
     /// The value of `received`.
@@ -101,6 +103,8 @@ impl Via {
             6 if same(name, b"branch") => self.branch = value,
             5 if same(name, b"rport") => {
                 self.rport_asked = true;
+                let end = p.value.unwrap_or(p.name).end();
+                self.rport_span = Span::new(p.name.start(), end);
                 self.rport = decimal(c.text(value)).and_then(|n| u16::try_from(n).ok());
             }
             8 if same(name, b"received") => self.received = value,

@@ -107,12 +107,15 @@ pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
             None => return Step::Line(Span::new(at, end), next),
         },
     };
+    let line = bytes.get(..end).unwrap_or(bytes);
+    let white = |at: usize| line.get(at).is_some_and(|&b| scan::is(b, Class::WS));
     let mut value_at = colon.wrapping_add(1);
-    while value_at < end && bytes.get(value_at).is_some_and(|&b| scan::is(b, Class::WS)) {
+    // One space as a rule.
+    value_at = value_at.wrapping_add(usize::from(line.get(value_at) == Some(&b' ')));
+    while white(value_at) {
         value_at = value_at.wrapping_add(1);
     }
-    while end > value_at && bytes.get(end.wrapping_sub(1)).is_some_and(|&b| scan::is(b, Class::WS))
-    {
+    while end > value_at && white(end.wrapping_sub(1)) {
         end = end.wrapping_sub(1);
     }
     let field = Field {
@@ -253,6 +256,12 @@ impl<'a> MessageRef<'a> {
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
         Fields { indexed: self.fields.iter(), bytes: self.bytes, rest: self.rest }
+    }
+
+    /// The fields that are indexed, and the others.
+    #[inline]
+    pub(crate) fn indexed(&self) -> (&'a [Field], Fields<'a>) {
+        (self.fields, Fields { indexed: [].iter(), bytes: self.bytes, rest: self.rest })
     }
 
     /// The first field of this name.
