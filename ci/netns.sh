@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # netns.sh CMD...: runs CMD in a network namespace of its own with the loopback up, where that is
 # allowed: fixed ports, and no traffic but the test's. Elsewhere CMD runs in the machine's own network,
-# where it must choose free ports. SANSIP_NETNS tells CMD which of the two it is (1 or 0).
+# where it must choose free ports. SANSIP_NETNS tells CMD which of the two it is (1 or 0). With
+# SANSIP_HOSTS=FILE that file stands in for /etc/hosts, for CMD alone.
 set -euo pipefail
 
 # lo is brought up by ioctl (SIOCGIFFLAGS, SIOCSIFFLAGS | IFF_UP): a small image has no `ip`.
@@ -14,7 +15,14 @@ os.environ["SANSIP_NETNS"] = "1"
 os.execvp(sys.argv[1], sys.argv[1:])
 '
 
-for unshare in "unshare -n" "unshare -r -n"; do
+if [ -n "${SANSIP_HOSTS:-}" ]; then
+    inside="
+import os, subprocess
+subprocess.run(['mount', '--bind', os.environ['SANSIP_HOSTS'], '/etc/hosts'], check=True)
+$inside"
+fi
+
+for unshare in "unshare -m -n" "unshare -r -m -n"; do
     if $unshare python3 -c "$inside" true 2>/dev/null; then
         exec $unshare python3 -c "$inside" "$@"
     fi

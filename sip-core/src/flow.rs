@@ -93,6 +93,7 @@ pub struct Flows {
     by_id: Index,
     by_remote: Index,
     lost: Vec<Lost>,
+    highest: u64,
 }
 
 impl Flows {
@@ -102,6 +103,7 @@ impl Flows {
             by_id: Index::new(max)?,
             by_remote: Index::new(max)?,
             lost: reserve(max)?,
+            highest: 0,
         })
     }
 
@@ -138,7 +140,8 @@ impl Flows {
         info: &FlowInfo<'_>,
         wire: &WireLimits,
     ) -> Result<(), Error> {
-        if id.0 == 0 || self.slot(cx, id).is_some() {
+        // Numbers grow, so that none names two connections in an engine's life.
+        if id.0 <= self.highest {
             return Err(Error::Misuse(Misuse::Flow));
         }
         if cx.locals.get(info.local).is_none() {
@@ -160,6 +163,7 @@ impl Flows {
             closing: false,
         };
         let slot = self.flows.insert(flow)?;
+        self.highest = id.0;
         self.by_id.insert(Self::id_key(cx, id), slot.raw());
         self.by_remote.insert(Self::remote_key(cx, info.transport, info.remote), id.0);
         Ok(())

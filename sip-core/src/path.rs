@@ -156,7 +156,8 @@ impl Transport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, PartialOrd, Ord)]
 pub struct LocalId(pub u16);
 
-/// The caller's number for a connection. Never used twice in an engine's life; 0 is no flow.
+/// The caller's number for a connection: 1 or more, and each greater than all before it, so that
+/// none is used twice in an engine's life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub struct FlowId(pub u64);
 

@@ -217,6 +217,7 @@ const STAMP: ResponseParts<'_> = ResponseParts {
     record_route: true,
     contact: None,
     extra: &[],
+    named: &[],
     body: None,
 };
 

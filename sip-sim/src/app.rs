@@ -5,8 +5,6 @@ use std::fmt;
 
 use sansip::{Answer, Engine, Event, Instant, Query, QueryId, RequestHandle};
 
-use crate::text::Message;
-
 /// What an application can reach while it acts.
 #[derive(Debug)]
 pub struct Io<'a> {
@@ -87,8 +85,16 @@ impl Asked {
 }
 
 fn own(bindings: sansip::Bindings<'_>, now: u64) -> Vec<StoredBinding> {
-    let _ = (bindings, now);
-    Vec::new()
+    bindings
+        .map(|b| StoredBinding {
+            uri: b.uri.to_string(),
+            params: b.params.to_string(),
+            q: b.q,
+            until: now + u64::from(b.expires) * 1_000,
+            call_id: b.call_id.to_string(),
+            cseq: b.cseq,
+        })
+        .collect()
 }
 
 /// What an application does. All of it may do nothing.
@@ -96,8 +102,8 @@ pub trait App: Any + fmt::Debug {
     /// The engine is new.
     fn on_start(&mut self, _io: &mut Io<'_>) {}
 
-    /// Something happened; the message that caused it, if there is one.
-    fn on_event(&mut self, _io: &mut Io<'_>, _event: Event, _message: Option<&Message>) {}
+    /// Something happened; the bytes of the message that caused it, if there is one.
+    fn on_event(&mut self, _io: &mut Io<'_>, _event: Event, _message: Option<&[u8]>) {}
 
     /// A question. Unanswered, it fails at its deadline.
     fn on_query(&mut self, io: &mut Io<'_>, id: QueryId, _query: &Asked) {

@@ -10,7 +10,6 @@ use sansip::{
 
 use crate::app::{App, Asked, Io};
 use crate::network::{Delivery, Network, NodeId, StreamId};
-use crate::text::Message;
 
 const UDP: LocalId = LocalId(0);
 const TCP: LocalId = LocalId(1);
@@ -47,7 +46,7 @@ enum Todo {
     Connect(QueryId, Addr, Transport),
     Dns(QueryId, String),
     Ask(QueryId, Asked),
-    Event(sansip::Event, Option<Message>),
+    Event(sansip::Event, Option<Vec<u8>>),
 }
 
 impl EngineNode {
@@ -213,7 +212,7 @@ impl EngineNode {
                 Output::Query(id, Query::Dns { name, .. }) => Todo::Dns(id, name.to_string()),
                 Output::Query(id, query) => Todo::Ask(id, Asked::of(&query, now)),
                 Output::Event(event, message) => {
-                    Todo::Event(event, message.and_then(|m| Message::parse(m.bytes())))
+                    Todo::Event(event, message.map(|m| m.bytes().to_vec()))
                 }
                 _ => Todo::Done,
             };
@@ -242,7 +241,7 @@ impl EngineNode {
                 None => io.answer(query, Answer::NotFound),
             },
             Todo::Ask(query, asked) => self.app.on_query(&mut io, query, &asked),
-            Todo::Event(event, message) => self.app.on_event(&mut io, event, message.as_ref()),
+            Todo::Event(event, message) => self.app.on_event(&mut io, event, message.as_deref()),
         }
     }
 }

@@ -93,8 +93,15 @@ pub struct Phone {
     pub refused: Vec<Error>,
 }
 
+/// An engine without room is asked again so many milliseconds later.
+const FULL_MS: u64 = 10;
+
 const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0\r\n";
+
+const fn sdp() -> Extras<'static> {
+    Extras { headers: &[], content_type: "application/sdp", body: SDP }
+}
 
 impl Phone {
     /// A phone that does nothing by itself, for this address of record.
@@ -205,8 +212,9 @@ impl Phone {
         Ok(())
     }
 
-    fn incoming(&mut self, io: &mut Io<'_>, call: CallHandle, message: Option<&Message>) {
-        let number = message.and_then(|m| m.header("X-Call")?.parse().ok()).unwrap_or(0);
+    fn incoming(&mut self, io: &mut Io<'_>, call: CallHandle, message: Option<&[u8]>) {
+        let number =
+            message.and_then(|m| Message::parse(m)?.header("X-Call")?.parse().ok()).unwrap_or(0);
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: true, since, answered: false });
         self.newest = Some(call);
@@ -215,23 +223,27 @@ impl Phone {
             let _ = io.engine.ring(io.now, call, how.ring, Extras::default());
         }
         match how.after {
-            Some(0) => self.answer(io, call),
+            Some(0) => {
+                if let Err(Error::Full(_)) = self.answer(io, call) {
+                    self.alarm(since + FULL_MS, Alarm::Answer(call));
+                }
+            }
             Some(after) => self.alarm(since + after, Alarm::Answer(call)),
             None => {}
         }
     }
 
-    fn answer(&mut self, io: &mut Io<'_>, call: CallHandle) {
+    fn answer(&mut self, io: &mut Io<'_>, call: CallHandle) -> Result<(), Error> {
         let status = self.answering.map_or(200, |a| a.status);
-        let done = if status < 300 {
-            let extras = Extras { headers: &[], content_type: "application/sdp", body: SDP };
-            io.engine.answer_call(io.now, call, extras)
+        if status < 300 {
+            io.engine.answer_call(io.now, call, sdp())?;
         } else {
-            io.engine.reject(io.now, call, status, Extras::default())
-        };
-        if let (Ok(()), Some(live)) = (done, self.live.get_mut(&call.raw())) {
+            io.engine.reject(io.now, call, status, Extras::default())?;
+        }
+        if let Some(live) = self.live.get_mut(&call.raw()) {
             live.answered = status < 300;
         }
+        Ok(())
     }
 
     fn call_changed(
@@ -239,7 +251,7 @@ impl Phone {
         io: &mut Io<'_>,
         call: CallHandle,
         change: CallChange,
-        message: Option<&Message>,
+        message: Option<&[u8]>,
     ) {
         let now = io.now.0;
         self.changes.push((now, change));
@@ -294,7 +306,7 @@ impl App for Phone {
         }
     }
 
-    fn on_event(&mut self, io: &mut Io<'_>, event: Event, message: Option<&Message>) {
+    fn on_event(&mut self, io: &mut Io<'_>, event: Event, message: Option<&[u8]>) {
         match event {
             Event::Call { call, change, .. } => self.call_changed(io, call, change, message),
             Event::Line { change, .. } => self.line_changes.push((io.now.0, change)),
@@ -306,24 +318,27 @@ impl App for Phone {
         self.alarms.first_key_value().map(|((at, _), _)| *at)
     }
 
+    /// One at a time: between two the engine is polled.
     fn on_alarm(&mut self, io: &mut Io<'_>) {
-        while let Some(((at, _), _)) = self.alarms.first_key_value() {
-            if *at > io.now.0 {
-                return;
+        let Some(((at, _), alarm)) = self.alarms.pop_first() else { return };
+        if at > io.now.0 {
+            self.alarm(at, alarm);
+            return;
+        }
+        let done = match alarm {
+            Alarm::Answer(call) => self.answer(io, call),
+            Alarm::GiveUp(call) => match self.live.get(&call.raw()) {
+                Some(live) if !live.answered => io.engine.hangup(io.now, call),
+                _ => Ok(()),
+            },
+            Alarm::Hangup(call) => io.engine.hangup(io.now, call),
+            Alarm::Place => {
+                self.place(io);
+                Ok(())
             }
-            match self.alarms.pop_first().map(|(_, alarm)| alarm) {
-                Some(Alarm::Answer(call)) => self.answer(io, call),
-                Some(Alarm::GiveUp(call)) => {
-                    if self.live.get(&call.raw()).is_some_and(|l| !l.answered) {
-                        let _ = io.engine.hangup(io.now, call);
-                    }
-                }
-                Some(Alarm::Hangup(call)) => {
-                    let _ = io.engine.hangup(io.now, call);
-                }
-                Some(Alarm::Place) => self.place(io),
-                None => return,
-            }
+        };
+        if let Err(Error::Full(_)) = done {
+            self.alarm(io.now.0 + FULL_MS, alarm);
         }
     }
 
@@ -334,19 +349,13 @@ impl App for Phone {
         let done = match words {
             ["invite", target] => self.invite(io, target),
             ["ring", code] => io.engine.ring(io.now, call()?, status(code)?, Extras::default()),
-            ["answer"] => {
-                let extras = Extras { headers: &[], content_type: "application/sdp", body: SDP };
-                io.engine.answer_call(io.now, call()?, extras)
-            }
+            ["answer"] => io.engine.answer_call(io.now, call()?, sdp()),
             ["reject", code] => io.engine.reject(io.now, call()?, status(code)?, Extras::default()),
             ["redirect", code, to] => {
                 io.engine.redirect(io.now, call()?, status(code)?, to, Extras::default())
             }
             ["hangup"] => io.engine.hangup(io.now, call()?),
-            ["reinvite"] => {
-                let extras = Extras { headers: &[], content_type: "application/sdp", body: SDP };
-                io.engine.reinvite(io.now, call()?, extras)
-            }
+            ["reinvite"] => io.engine.reinvite(io.now, call()?, sdp()),
             ["register"] => io.engine.register(io.now, line),
             ["unregister"] => io.engine.unregister(io.now, line),
             ["shutdown"] => io.engine.shutdown(io.now),

@@ -253,7 +253,7 @@ impl Engine {
                 }
                 Record::Close(_) | Record::Forget(_) => None,
             };
-            return output::of_record(&self.core.cx, &self.core.tx, &record);
+            return output::of_record(&self.core.cx, &record);
         }
     }
 

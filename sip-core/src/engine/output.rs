@@ -5,7 +5,7 @@ use crate::error::Limit;
 use crate::path::{Addr, FlowId, Path, Transport};
 use crate::store::queries::{Ask, Query as StoredQuery};
 use crate::store::ring::{EventRecord, Record};
-use crate::tx::{Transactions, TxHandle};
+use crate::tx::TxHandle;
 use crate::ua;
 use crate::wire::message::MessageRef;
 
@@ -136,7 +136,7 @@ pub enum Event {
 }
 
 /// Turns a record into what `poll` returns.
-pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> Option<Output<'e>> {
+pub(super) fn of_record<'e>(cx: &'e Cx, record: &Record) -> Option<Output<'e>> {
     Some(match *record {
         Record::Transmit { block, path, object, copy } => {
             let bytes = cx.pool.bytes_of(block);
@@ -146,7 +146,7 @@ pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> O
         Record::Forget(id) => Output::Forget(QueryId::from_raw(id)),
         Record::Query(id) => {
             let id = QueryId::from_raw(id);
-            Output::Query(id, question(cx, tx, cx.queries.get(id)?))
+            Output::Query(id, question(cx, cx.queries.get(id)?))
         }
         Record::Event(event) => {
             let message = event.block.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
@@ -155,7 +155,7 @@ pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> O
     })
 }
 
-fn question<'e>(cx: &'e Cx, tx: &Transactions, query: &StoredQuery) -> Query<'e> {
+fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
     let bytes = query.text.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let text = core::str::from_utf8(bytes).unwrap_or("");
     match query.ask {
@@ -163,7 +163,6 @@ fn question<'e>(cx: &'e Cx, tx: &Transactions, query: &StoredQuery) -> Query<'e>
         Ask::Connect => Query::Connect { to: query.addr, transport: query.transport, name: text },
         Ask::Route => {
             let request = TxHandle::from_raw(query.number);
-            let _ = tx;
             Query::Route { request, uri: text, ours: query.addr.port != 0 }
         }
         Ask::Locate => Query::Locate { aor: text },

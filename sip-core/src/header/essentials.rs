@@ -101,7 +101,12 @@ impl Essentials {
         for field in indexed {
             e.field(bytes, field, &mut seen);
         }
+        // Of too many fields only what an answer needs is looked for.
+        let enough = m.kinds().has(DefectKind::TooManyFields);
         for field in others {
+            if enough && e.via.is_some() {
+                break;
+            }
             e.field(bytes, &field, &mut seen);
         }
         if let StartLine::Request { method, uri, .. } = m.start() {

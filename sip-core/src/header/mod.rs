@@ -3,6 +3,7 @@
 //! Each is a small `Copy` struct of spans into the message it was read from.
 
 pub mod accept;
+pub mod aor;
 pub mod auth;
 pub mod contact;
 pub mod content;

@@ -184,6 +184,7 @@ pub(super) fn reply(
         to_tag: reply.to_tag.or(own_tag),
         via_received: received.as_ref().map(Text::as_bytes),
         via_rport: mark.map(|source| source.port),
+        via: source.map(|(via, _)| via),
         record_route: reply.record_route,
         contact: reply.contact,
         extra: reply.extra,

@@ -444,3 +444,46 @@ impl Iterator for Values<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    const TEXT: &[u8] = b"SUBSCRIBE sip:a SIP/2.0\r\n\
+        v: SIP/2.0/UDP a;x=\"1,2\" ,,SIP/2.0/UDP b\r\n\
+        X-Odd : 1\r\n\
+        Via: SIP/2.0/UDP c\r\n\
+        x-odd: 2\r\n\
+        Authorization: Digest a=b, c=d\r\n\
+        M: \"a, b\" <sip:c,d@e>\r\n , <sip:f>\r\n\
+        o:\r\n presence \r\n\
+        \r\nbody";
+
+    #[test]
+    fn lists_go_over_all_fields_of_a_name() {
+        // RFC 3261 7.3.1.
+        let m = MessageRef::lazy(TEXT).unwrap();
+        let all = |name| m.values(name).map(|s| m.text(s)).collect::<Vec<_>>();
+        let vias: [&[u8]; 3] = [b"SIP/2.0/UDP a;x=\"1,2\"", b"SIP/2.0/UDP b", b"SIP/2.0/UDP c"];
+        assert_eq!(all(Name::Via), vias);
+        assert_eq!(all(Name::Contact), [&b"\"a, b\" <sip:c,d@e>"[..], b"<sip:f>"]);
+        assert_eq!(all(Name::Authorization), [b"Digest a=b, c=d"]);
+        assert_eq!(all(Name::Event), [b"presence"]);
+        assert!(all(Name::To).is_empty());
+    }
+
+    #[test]
+    fn fields_are_found_by_any_spelling_of_their_name() {
+        let m = MessageRef::lazy(TEXT).unwrap();
+        assert_eq!(m.header_named(b"VIA"), m.header(Name::Via));
+        assert_eq!(m.header_named(b"V"), m.header(Name::Via));
+        let odd: Vec<_> = m.headers_named(b"X-ODD").collect();
+        assert_eq!(odd, [b"1", b"2"]);
+        assert_eq!(m.header_named(b"x-od"), None);
+        assert_eq!(m.headers(Name::Via).count(), 2);
+        assert!(m.field(Name::Event).is_some_and(|f| f.is_folded()));
+        assert_eq!(m.body(), b"body");
+        assert_eq!(m.method(), Method::Subscribe);
+    }
+}

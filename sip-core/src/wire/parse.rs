@@ -99,9 +99,6 @@ pub fn parse<'a>(
         index.report(DefectKind::LeadingCrlf, Name::Other, Span::EMPTY);
     }
     let section = fields(bytes, headers, limits, index);
-    if section.odd {
-        inspect(bytes, headers, section.body, limits, index);
-    }
     start_defects(&start, limits, index);
     let available = bytes.len().saturating_sub(section.body);
     let length = body_length(bytes, &section, available, framing, index);
@@ -111,6 +108,10 @@ pub fn parse<'a>(
     }
     if section.body > usize::from(limits.header_section) {
         index.report(DefectKind::HeadersTooLong, Name::Other, Span::new(0, section.body));
+    }
+    // What is too long is refused as it stands.
+    if section.odd && index.kinds.and(OVER).is_empty() {
+        inspect(bytes, headers, section.body, limits, index);
     }
     Ok(MessageRef {
         bytes: bytes.get(..end).unwrap_or(bytes),
@@ -124,6 +125,14 @@ pub fn parse<'a>(
         skipped: skipped as u16,
     })
 }
+
+/// The limits that say enough of a message.
+const OVER: Kinds = Kinds::of(&[
+    DefectKind::TooLong,
+    DefectKind::HeadersTooLong,
+    DefectKind::TooManyFields,
+    DefectKind::ValueTooLong,
+]);
 
 /// How many bytes of line ends come first (RFC 3261 7.5).
 fn leading_crlf(bytes: &[u8]) -> usize {
@@ -388,4 +397,42 @@ fn measure(value: &[u8]) -> (usize, usize) {
         c.eat(b',');
     }
     (items, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_takes_what_it_says() {
+        let limits = WireLimits { fields: 77, defects: 3, ..WireLimits::default() };
+        let index = Index::new(&limits).unwrap();
+        assert_eq!((index.fields.capacity(), index.defects.capacity()), (77, 3));
+        let size = 77 * size_of::<Field>() + 3 * size_of::<Defect>();
+        assert_eq!(Index::bytes(&limits), size);
+        assert!(size_of::<Field>() <= 12);
+    }
+
+    #[test]
+    fn defects_past_the_list_keep_their_kind() {
+        let limits = WireLimits { defects: 2, ..WireLimits::default() };
+        let mut index = Index::new(&limits).unwrap();
+        let text = b"OPTIONS  sip:a SIP/2.0\r\n: a\r\nb\r\nc\r\nl: x\r\n\r\n";
+        let m = parse(text, &limits, Framing::Datagram, &mut index).unwrap();
+        assert_eq!(m.defects().count(), 2);
+        for kind in [DefectKind::HeaderLine, DefectKind::LengthBad, DefectKind::StartLineSpace] {
+            assert!(m.kinds().has(kind), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn on_a_stream_the_next_message_is_left() {
+        let limits = WireLimits::default();
+        let mut index = Index::new(&limits).unwrap();
+        let text = b"\r\nOPTIONS sip:a SIP/2.0\r\nl: 3\r\n\r\nabcOPTIONS";
+        let m = parse(text, &limits, Framing::Stream, &mut index).unwrap();
+        assert_eq!((m.body(), m.consumed()), (&b"abc"[..], text.len() - 7));
+        assert!(!m.kinds().has(DefectKind::Excess));
+        assert_eq!(m.bytes().first(), Some(&b'O'));
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use sansip::{
     Addr, CallChange, CallHandle, Config, Engine, Event, Instant, Limits, LineConfig, LineHandle,
-    Local, LocalId, Output, Path, Retransmit, Transport,
+    Local, LocalId, Output, Path, Query, QueryId, Retransmit, Transport,
 };
 
 /// What an engine said.
@@ -62,6 +62,10 @@ pub struct Net {
     pub nodes: Vec<Node>,
     pub trace: Vec<Sent>,
     queue: VecDeque<Sent>,
+    /// Questions that wait: the node, the question, and whether it is `Locate`.
+    pub asked: Vec<(usize, QueryId, bool)>,
+    /// Answers them.
+    pub on_query: Option<fn(&mut Net)>,
     /// Drops what it says true to.
     pub drop: Box<dyn FnMut(&Sent) -> bool>,
 }
@@ -81,6 +85,8 @@ impl Net {
             nodes: Vec::new(),
             trace: Vec::new(),
             queue: VecDeque::new(),
+            asked: Vec::new(),
+            on_query: None,
             drop: Box::new(|_| false),
         }
     }
@@ -128,9 +134,8 @@ impl Net {
     /// Polls everybody until nothing comes and nothing is on the wire.
     pub fn settle(&mut self) {
         loop {
-            for node in &mut self.nodes {
-                loop {
-                    let Some(output) = node.engine.poll() else { break };
+            for (n, node) in self.nodes.iter_mut().enumerate() {
+                while let Some(output) = node.engine.poll() {
                     match output {
                         Output::Transmit(t) => self.queue.push_back(Sent {
                             at: self.now,
@@ -143,9 +148,17 @@ impl Net {
                             event,
                             message: message.map_or(Vec::new(), |m| m.bytes().to_vec()),
                         }),
+                        Output::Query(id, query) => {
+                            self.asked.push((n, id, matches!(query, Query::Locate { .. })));
+                        }
+                        Output::Forget(_) => {}
                         other => panic!("{} at {}: {other:?}", node.name, self.now),
                     }
                 }
+            }
+            if let Some(answer) = self.on_query.filter(|_| !self.asked.is_empty()) {
+                answer(self);
+                continue;
             }
             let Some(sent) = self.queue.pop_front() else { return };
             self.trace.push(sent.clone());

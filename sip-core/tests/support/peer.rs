@@ -43,10 +43,6 @@ impl Out {
         param(self.header("To"), "tag")
     }
 
-    pub fn from_tag(&self) -> &str {
-        param(self.header("From"), "tag")
-    }
-
     /// A response of the peer to this request of the engine's.
     pub fn answer(&self, status: &str, to_tag: &str, more: &str) -> String {
         let vias: String = self.all("Via").iter().map(|v| format!("Via: {v}\r\n")).collect();
