@@ -386,3 +386,79 @@ fn number(bytes: &[u8], value: Span) -> Option<u32> {
     let n = c.number()?;
     c.done().then_some(n)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+    use std::string::String;
+
+    /// The kinds found in a request of `method` with `to` and one line more.
+    fn kinds(method: &str, to: &str, line: &str) -> Kinds {
+        let text = format!(
+            "{method} sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nMax-Forwards: 1\r\n\
+            From: <sip:f>;tag=1\r\nTo: {to}\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n{line}\r\n"
+        );
+        Essentials::of(&MessageRef::lazy(text.as_bytes()).unwrap()).kinds()
+    }
+
+    fn only(kind: DefectKind) -> Kinds {
+        Kinds::of(&[kind])
+    }
+
+    #[test]
+    fn a_route_stands_in_angle_brackets() {
+        // RFC 3261 20.34.
+        assert_eq!(kinds("BYE", "<sip:t>", "Route: <sip:r;lr>, x\r\n"), Kinds::NONE);
+        for bad in ["sip:r", "sip:r;lr", "", "x"] {
+            let line = format!("Route: {bad}\r\n");
+            assert_eq!(kinds("BYE", "<sip:t>", &line), only(DefectKind::BadRoute), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_registration_needs_a_sip_uri_in_to() {
+        // RFC 3261 10.3 and 8.2.2.1.
+        assert_eq!(kinds("REGISTER", "<tel:1>", ""), only(DefectKind::ToScheme));
+        assert_eq!(kinds("REGISTER", "<sips:t>", ""), Kinds::NONE);
+        assert_eq!(kinds("OPTIONS", "<tel:1>", ""), Kinds::NONE);
+    }
+
+    #[test]
+    fn a_request_that_makes_a_dialog_needs_contact() {
+        // RFC 3261 8.1.1.8.
+        for method in ["INVITE", "SUBSCRIBE", "REFER"] {
+            assert_eq!(kinds(method, "<sip:t>", ""), only(DefectKind::NoContact), "{method}");
+            assert_eq!(kinds(method, "<sip:t>;tag=2", ""), Kinds::NONE, "{method}");
+            assert_eq!(kinds(method, "<sip:t>", "m: <sip:m>\r\n"), Kinds::NONE, "{method}");
+        }
+        assert_eq!(kinds("OPTIONS", "<sip:t>", ""), Kinds::NONE);
+    }
+
+    #[test]
+    fn every_contact_is_read_and_the_first_is_kept() {
+        let text = b"OPTIONS sip:a SIP/2.0\r\nm: <sip:a>, <sip:b>\r\nm: <sip:c\r\n\r\n";
+        let m = MessageRef::lazy(text).unwrap();
+        let e = Essentials::of(&m);
+        assert_eq!(m.text(e.contact.unwrap().uri_text), b"sip:a");
+        assert!(e.kinds().has(DefectKind::BadContact) && !e.contact_star);
+        let m = MessageRef::lazy(b"OPTIONS sip:a SIP/2.0\r\nm: *\r\n\r\n").unwrap();
+        let e = Essentials::of(&m);
+        assert!(e.contact_star && e.contact.is_none());
+        assert!(!e.kinds().has(DefectKind::BadContact));
+    }
+
+    #[test]
+    fn defects_say_where_they_are() {
+        let text = "OPTIONS sip:a?x=y SIP/2.0\r\nt: \"x\r\nMax-Forwards: 300\r\n\r\n";
+        let m = MessageRef::lazy(text.as_bytes()).unwrap();
+        let e = Essentials::of(&m);
+        let at = |kind| {
+            let d = e.defects().find(|d| d.kind == kind).unwrap();
+            (d.name, String::from_utf8(d.at.of(text.as_bytes()).to_vec()).unwrap())
+        };
+        assert_eq!(at(DefectKind::BadTo), (Name::To, "\"x".into()));
+        assert_eq!(at(DefectKind::MaxForwardsRange), (Name::MaxForwards, "300".into()));
+        assert_eq!(at(DefectKind::UriHeaders), (Name::Other, "x=y".into()));
+    }
+}

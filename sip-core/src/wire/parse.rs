@@ -220,8 +220,8 @@ fn content_length(bytes: &[u8], field: Field, section: &mut Section, index: &mut
         section.length = Some(field);
         return;
     };
-    let (a, b) = (first.value.of(bytes), field.value.of(bytes));
-    if a != b && (scan::decimal(a) != scan::decimal(b) || scan::decimal(a).is_none()) {
+    let length = scan::decimal(first.value.of(bytes));
+    if length.is_none() || length != scan::decimal(field.value.of(bytes)) {
         index.report(DefectKind::LengthConflict, field.name, field.value);
     }
 }
