@@ -32,6 +32,7 @@ use crate::wire::{MessageRef, Method};
 use forward::URI_ROOM;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
+#[cfg(feature = "registrar")]
 pub(crate) use validate::unsupported;
 
 handle!(
@@ -53,6 +54,12 @@ pub struct ForkLow<'a> {
     pub attempts: &'a mut Attempts,
     /// What is below those.
     pub down: Down<'a>,
+}
+
+impl<'a> ForkLow<'a> {
+    pub(crate) const fn new(attempts: &'a mut Attempts, down: Down<'a>) -> Self {
+        Self { attempts, down }
+    }
 }
 
 /// A response context: what is known of a request while it is forwarded.
