@@ -10,7 +10,7 @@ use crate::cx::Cx;
 use crate::error::{Error, Limit};
 use crate::flow::Flows;
 use crate::limits::Limits;
-use crate::path::{Addr, FlowId, LocalId, Path, Transport};
+use crate::path::{Addr, FlowId, LocalId, Path, Transport, port_text};
 use crate::resolve::{self, Hop, NoWay};
 use crate::store::pool::BlockId;
 use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
@@ -518,37 +518,4 @@ pub(crate) fn stamp(
     }
     let bytes = scratch.get(..at).unwrap_or(&[]);
     pool.copy_in(bytes)
-}
-
-/// `:port`
-pub(crate) fn port_text(port: u16, out: &mut [u8; 6]) -> &[u8] {
-    let mut at = out.len();
-    let mut n = port;
-    loop {
-        at -= 1;
-        if let Some(place) = out.get_mut(at) {
-            *place = b'0' + u8::try_from(n % 10).unwrap_or(0);
-        }
-        n /= 10;
-        if n == 0 || at == 1 {
-            break;
-        }
-    }
-    at -= 1;
-    if let Some(place) = out.get_mut(at) {
-        *place = b':';
-    }
-    out.get(at..).unwrap_or(&[])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::port_text;
-
-    #[test]
-    fn a_port_is_written_with_its_colon() {
-        for (port, text) in [(1, ":1"), (80, ":80"), (5060, ":5060"), (65_535, ":65535")] {
-            assert_eq!(port_text(port, &mut [0; 6]), text.as_bytes());
-        }
-    }
 }

@@ -85,7 +85,8 @@ impl Cx {
         self.out.room() >= outputs && self.pool.has_room(blocks, len.max(LAST_MESSAGE))
     }
 
-    pub(crate) fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
+    /// The shared part of an engine, all of its room reserved.
+    pub fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
         if config.seed == [0; 32] {
             return Err(Error::Misuse(Misuse::ZeroSeed));
         }
@@ -109,7 +110,9 @@ impl Cx {
         })
     }
 
-    pub(crate) const fn bytes(limits: &Limits) -> usize {
+    /// The bytes that this room takes.
+    #[must_use]
+    pub const fn bytes(limits: &Limits) -> usize {
         Locals::bytes(limits.locals)
             + Pool::bytes(limits.pool, limits.wire.message as usize)
             + Timers::bytes(limits.timers())

@@ -282,3 +282,80 @@ fn what_is_ignored_says_why_and_leaves_nothing() {
     engine.receive(Instant(2), udp(), &request("OPTIONS", 7)).unwrap();
     assert_eq!(label(&drain(&mut engine).0[0]), "200 OPTIONS");
 }
+
+/// Bytes in, and bytes out to the source, for one request through a proxy and registrar.
+fn proxied(method: &str, uri: &str, route: Option<&str>) -> (usize, usize) {
+    let mut config = config(4);
+    config.retransmit = Retransmit::Paid;
+    config.roles = sansip::Roles { ua: false, proxy: true, registrar: true };
+    config.domains = vec!["example.com".into()];
+    let mut engine = Engine::new(config, &Limits::TESTER).unwrap();
+    let bound = Addr::v4(10, 0, 0, 1, 5060);
+    let local = Local {
+        transport: Transport::Udp,
+        bound,
+        host: "10.0.0.1",
+        port: 5060,
+        network: 0,
+    };
+    engine.set_local(Instant(0), LOCAL, local).unwrap();
+    let (mut paid, mut got) = (0, 0);
+    let bytes = String::from_utf8(request(method, 1)).unwrap();
+    let bytes = bytes.replace("sip:bob@10.0.0.1 SIP", &format!("{uri} SIP"));
+    for ms in 0..240_000 {
+        let now = Instant(ms);
+        if ms == 0 || ms == 500 {
+            paid += bytes.len();
+            engine.receive(now, udp(), bytes.as_bytes()).unwrap();
+        }
+        if engine.next_timeout().is_some_and(|t| t <= now) {
+            engine.handle_timeout(now).unwrap();
+        }
+        let mut asked = Vec::new();
+        loop {
+            while let Some(output) = engine.poll() {
+                match output {
+                    Output::Transmit(t) if t.path.remote == PEER => got += t.bytes.len(),
+                    Output::Query(id, Query::Locate { .. }) => asked.push((id, Answer::NotFound)),
+                    Output::Query(id, Query::Store { .. }) => asked.push((id, Answer::Stored)),
+                    Output::Query(id, Query::Route { .. }) => match route {
+                        Some(_) => asked.push((id, Answer::Failed)),
+                        None => asked.push((id, Answer::NotFound)),
+                    },
+                    _ => {}
+                }
+            }
+            if asked.is_empty() {
+                break;
+            }
+            for (id, answer) in asked.drain(..) {
+                let target = route.map(|next_hop| sansip::Target { uri: "", next_hop, q: 1000 });
+                let targets: Vec<_> = target.into_iter().collect();
+                let routed = matches!(answer, Answer::Failed);
+                let answer = if routed { Answer::Route(&targets) } else { answer };
+                engine.answer(now, id, answer).unwrap();
+            }
+        }
+    }
+    assert!(engine.is_quiescent(), "{method}: {:?}", engine.stats());
+    (paid, got)
+}
+
+#[test]
+fn a_proxy_and_registrar_send_an_unproven_source_at_most_3_times_what_it_sent() {
+    for method in [
+        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY",
+        "PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE", "FOO",
+    ] {
+        for (uri, route) in [
+            ("sip:bob@example.com", None),
+            // A next hop that never answers.
+            ("sip:bob@example.com", Some("sip:10.0.0.77")),
+            ("sip:bob@10.0.0.77", Some("")),
+            ("sip:example.com", None),
+        ] {
+            let (paid, got) = proxied(method, uri, route);
+            assert!(got <= 3 * paid, "{method} {uri} {route:?}: {got} bytes for {paid}");
+        }
+    }
+}

@@ -13,14 +13,17 @@ struct Counting;
 
 thread_local! {
     static TAKEN: Cell<usize> = const { Cell::new(0) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static WITHIN: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: every call goes to the system's allocator unchanged; only counters are kept beside.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = TAKEN.try_with(|t| t.set(t.get() + layout.size()));
-        let _ = CALLS.try_with(|c| c.set(c.get() + 1));
+        if INSIDE.try_with(Cell::get).unwrap_or(false) {
+            let _ = WITHIN.try_with(|w| w.set(w.get() + 1));
+        }
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
@@ -123,4 +126,103 @@ fn tiny_carries_both_of_its_calls_at_once() {
     let now = net.at();
     net.engine(1).shutdown(now).unwrap();
     net.finish();
+}
+
+/// a calls b through the proxy p, which has no binding and a static route.
+struct Proxied {
+    net: Net,
+    line: sansip::LineHandle,
+}
+
+const BODY: &[u8] = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
+fn proxied() -> Proxied {
+    let mut net = Net::new();
+    for (name, seed) in [("a", 1), ("p", 2), ("b", 3)] {
+        let mut c = config(seed);
+        let proxy = name == "p";
+        c.roles = sansip::Roles { ua: !proxy, proxy, registrar: proxy };
+        if proxy {
+            c.domains = vec!["example.com".into()];
+        }
+        net.add(name, c, &Limits::TESTER);
+    }
+    let mut lines = Vec::new();
+    for (n, aor) in [(0, "sip:a@example.com"), (2, "sip:b@example.com")] {
+        let line = LineConfig {
+            aor,
+            display: "",
+            proxy: "sip:10.0.0.2:5060",
+            local: None,
+            expires: 0,
+            any: false,
+            user: 0,
+        };
+        let now = net.at();
+        lines.push(net.engine(n).add_line(now, line).unwrap());
+    }
+    net.on_query = Some(|net| {
+        for (n, id, locate) in std::mem::take(&mut net.asked) {
+            let now = net.at();
+            let target = sansip::Target { uri: "", next_hop: "sip:10.0.0.3:5060", q: 1000 };
+            let targets = [target];
+            let answer =
+                if locate { sansip::Answer::NotFound } else { sansip::Answer::Route(&targets) };
+            let engine = &mut net.nodes[n].engine;
+            net::enter(|| engine.answer(now, id, answer)).unwrap();
+        }
+    });
+    Proxied { net, line: lines[0] }
+}
+
+impl Proxied {
+    /// One call in three shapes: answered, refused, given up.
+    fn call(&mut self, shape: usize) {
+        let sdp = Extras { headers: &[], content_type: "application/sdp", body: BODY };
+        let (net, line) = (&mut self.net, self.line);
+        let now = net.at();
+        let caller = &mut net.nodes[0].engine;
+        let call = net::enter(|| caller.invite(now, line, "sip:b@example.com", 0, sdp)).unwrap();
+        net.settle();
+        let peer = net.call(2);
+        let callee = &mut net.nodes[2].engine;
+        net::enter(|| callee.ring(now, peer, 180, Extras::default())).unwrap();
+        net.settle();
+        let callee = &mut net.nodes[2].engine;
+        match shape {
+            0 => net::enter(|| callee.answer_call(now, peer, sdp)).unwrap(),
+            1 => net::enter(|| callee.reject(now, peer, 486, Extras::default())).unwrap(),
+            _ => {}
+        }
+        net.settle();
+        if shape != 1 {
+            let caller = &mut net.nodes[0].engine;
+            net::enter(|| caller.hangup(now, call)).unwrap();
+        }
+        net.settle();
+        net.nodes.iter_mut().for_each(|n| n.said.clear());
+        net.trace.clear();
+    }
+}
+
+#[test]
+fn nothing_is_allocated_over_10_000_calls_through_user_agents_and_proxy() {
+    let mut w = proxied();
+    net::WATCH.set(Some(|inside| INSIDE.set(inside)));
+    for n in 0..10_000 {
+        w.call(n % 3);
+        // Transactions live for 32 s; 40 calls at a time fit the tables.
+        if n % 40 == 39 {
+            w.net.run(40_000);
+        }
+    }
+    w.net.run(400_000);
+    net::WATCH.set(None);
+    assert_eq!(WITHIN.get(), 0, "allocations inside the engines");
+    for node in &w.net.nodes {
+        let stats = node.engine.stats();
+        assert!(node.engine.is_quiescent(), "{} holds {stats:?}", node.name);
+        assert_eq!(stats.blocks, stats.lines, "{}", node.name);
+        assert_eq!(stats.refused_full, 0);
+    }
 }

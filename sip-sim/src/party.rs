@@ -363,10 +363,9 @@ impl Party {
             self.legs.len() - 1
         });
         self.current = at;
-        if matches!(message.method(), "INVITE" | "UPDATE") {
-            if let Some(contact) = message.contact() {
-                self.legs[at].target = contact;
-            }
+        let refreshes = matches!(message.method(), "INVITE" | "UPDATE");
+        if let Some(contact) = message.contact().filter(|_| refreshes) {
+            self.legs[at].target = contact;
         }
         if message.method() != "ACK" {
             let way = stream.map_or(Way::Udp(from), Way::Stream);

@@ -233,11 +233,14 @@ impl World {
             match next {
                 Some((i, p)) if fits(line, p) => taken[i] = true,
                 other => {
-                    let came_instead = match other {
-                        Some((_, p)) => self.describe(p),
-                        None => "nothing more between these two".to_string(),
+                    let mut why = match other {
+                        Some((_, p)) => format!("came      {}", self.describe(p)),
+                        None => "came      nothing more between these two".to_string(),
                     };
-                    let why = format!("came      {came_instead}");
+                    let named = other.filter(|(_, p)| is_named(line, p));
+                    if let Some(difference) = named.and_then(|(_, p)| difference(line, p)) {
+                        why.push_str(&format!("\n            {difference}"));
+                    }
                     let rest: Vec<_> =
                         came.iter().zip(&taken).filter(|(_, t)| !**t).map(|(p, _)| *p).collect();
                     return Err(self.failure(first, line, &why, &rest));
@@ -276,7 +279,8 @@ impl World {
         };
         let _ = writeln!(out, "  expected  {time:>6}  {pair:<18} {message}");
         let _ = writeln!(out, "  {why}");
-        if let Some(nearest) = nearest(line, rest) {
+        let came = |p: &Packet| why.contains(&self.describe(p));
+        if let Some(nearest) = nearest(line, rest).filter(|p| !came(p)) {
             let _ = writeln!(out, "  nearest   {}", self.describe(nearest));
             if let Some(difference) = difference(line, nearest) {
                 let _ = writeln!(out, "            {difference}");
@@ -298,17 +302,13 @@ fn pair(line: &Line, p: &Packet) -> bool {
         if p.from_node == *from && p.to_node == Some(*to))
 }
 
-fn is_what(line: &Line, message: &Message) -> bool {
-    match &line.doing {
-        Doing::Packet { what, uri, .. } => {
-            what.fits(message) && (uri.is_empty() || message.uri() == uri)
-        }
-        _ => false,
-    }
+fn is_named(line: &Line, p: &Packet) -> bool {
+    let Doing::Packet { what, .. } = &line.doing else { return false };
+    Message::parse(&p.bytes).is_some_and(|m| what.fits(&m))
 }
 
 fn fits(line: &Line, p: &Packet) -> bool {
-    Message::parse(&p.bytes).is_some_and(|m| is_what(line, &m)) && difference(line, p).is_none()
+    is_named(line, p) && difference(line, p).is_none()
 }
 
 /// What a packet of the right pair and name does not have, in words.
@@ -335,9 +335,8 @@ fn difference(line: &Line, p: &Packet) -> Option<String> {
 
 /// The packet most like what a line wants: of its name, else of its pair, then by time.
 fn nearest<'a>(line: &Line, rest: &[&'a Packet]) -> Option<&'a Packet> {
-    let name = |p: &Packet| Message::parse(&p.bytes).is_some_and(|m| is_what(line, &m));
-    let key = |p: &&&Packet| (!(pair(line, p) && name(p)), !name(p), p.sent.abs_diff(line.at));
-    rest.iter().filter(|p| name(p)).min_by_key(key).copied()
+    let key = |p: &&&Packet| (!pair(line, p), p.sent.abs_diff(line.at));
+    rest.iter().filter(|p| is_named(line, p)).min_by_key(key).copied()
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use sansip::path::{Addr, Transport};
+use sansip::{Addr, Limits, Transport};
 use sansip_sim::network::{Delivery, Network, NodeId};
 use sansip_sim::pcap::{Writer, write_trace};
+use sansip_sim::phone::Phone;
+use sansip_sim::world::World;
 
 const OPTIONS: &[u8] =
     b"OPTIONS sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n\
@@ -87,4 +89,32 @@ fn a_stream_of_the_simulation_decodes_as_one_conversation() {
     assert_eq!(text.matches("OPTIONS").count(), 2, "{text}");
     assert!(text.lines().all(|l| l.contains("|1|") && l.ends_with('|')), "{text}");
     assert_eq!(text.lines().next_back().map(|l| l.contains("··A····")), Some(true), "{text}");
+}
+
+#[test]
+fn a_whole_simulation_decodes_message_by_message() {
+    let mut world = World::new(1);
+    let config = world.config();
+    let callee = Phone::new("sip:bob@10.0.0.2").answers(200, 1_000);
+    world.add_engine("bob", "10.0.0.2:5060", config, &Limits::PHONE, callee);
+    let config = world.config();
+    let caller = Phone::new("sip:a@x").calls("sip:bob@10.0.0.2", 1, 0).hangs_up(2_000);
+    world.add_engine("alice", "10.0.0.1:5060", config, &Limits::PHONE, caller);
+    world.run_until(50_000);
+    let capture = write_trace(&world.net.trace, Vec::new()).unwrap();
+    let args = ["-T", "fields", "-E", "separator=|", "-e", "frame.time_epoch", "-e", "sip.Method"];
+    let args = [&args[..], &["-e", "sip.Status-Code", "-e", "sdp.media"]].concat();
+    let Some(text) = tshark("world", &capture, &args) else { return };
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "0.000000000|INVITE||audio 4000 RTP/AVP 0",
+            "0.000000000||180|",
+            "1.000000000||200|audio 4000 RTP/AVP 0",
+            "1.000000000|ACK||",
+            "3.000000000|BYE||",
+            "3.000000000||200|",
+        ]
+    );
 }

@@ -2,14 +2,13 @@
 
 mod request;
 
-use crate::attempt::port_text;
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::header::name_addr::NameAddr;
-use crate::header::uri::{Scheme, Uri};
+use crate::header::uri::Scheme;
 use crate::limits::Limits;
-use crate::path::{FlowId, LocalId, Path};
+use crate::path::{FlowId, LocalId, Path, port_text};
 use crate::store::index::{Index, Key};
 use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
@@ -54,9 +53,10 @@ struct Text {
 #[derive(Debug)]
 pub struct Dialog {
     pub(crate) state: DialogState,
-    pub(crate) owner: Owner,
+    /// Whose it is.
+    pub owner: Owner,
     /// The next dialog of the same call.
-    pub(crate) next: Option<DialogHandle>,
+    pub next: Option<DialogHandle>,
     block: BlockId,
     text: Text,
     key: Key,
@@ -99,14 +99,17 @@ struct Parts<'a> {
 }
 
 impl Dialogs {
-    pub(crate) fn new(limits: &Limits, tag: u8) -> Result<Self, Error> {
+    /// Room for `limits.dialogs`.
+    pub fn new(limits: &Limits, tag: u8) -> Result<Self, Error> {
         Ok(Self {
             slab: Slab::new(limits.dialogs, tag, Limit::Dialogs)?,
             index: Index::new(limits.dialogs)?,
         })
     }
 
-    pub(crate) const fn bytes(limits: &Limits) -> usize {
+    /// The bytes that this room takes.
+    #[must_use]
+    pub const fn bytes(limits: &Limits) -> usize {
         Slab::<DialogHandle, Dialog>::bytes(limits.dialogs) + Index::bytes(limits.dialogs)
     }
 
@@ -278,7 +281,8 @@ impl Dialogs {
         self.slab.get(h)
     }
 
-    pub(crate) fn get_mut(&mut self, h: DialogHandle) -> Option<&mut Dialog> {
+    /// The dialog.
+    pub fn get_mut(&mut self, h: DialogHandle) -> Option<&mut Dialog> {
         self.slab.get_mut(h)
     }
 
@@ -469,9 +473,4 @@ fn is_loose(route: &[u8]) -> bool {
 /// The URI of a Route value.
 fn route_uri(route: &[u8]) -> &[u8] {
     NameAddr::parse(route, Span::new(0, route.len())).map_or(&[], |n| n.uri_text.of(route))
-}
-
-/// Whether the URI is a sips URI.
-pub(crate) fn is_sips(uri: &[u8]) -> bool {
-    Uri::parse(uri).is_ok_and(|u| u.scheme == Scheme::Sips)
 }

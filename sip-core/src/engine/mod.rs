@@ -83,7 +83,7 @@ impl Core {
 
     pub(crate) fn fork_low(&mut self) -> (&mut Forks, ForkLow<'_>) {
         let down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
-        (&mut self.forks, ForkLow { attempts: &mut self.attempts, down })
+        (&mut self.forks, ForkLow::new(&mut self.attempts, down))
     }
 }
 
@@ -93,6 +93,12 @@ impl Engine {
     pub fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
         if !limits.usable() {
             return Err(Error::Misuse(Misuse::BadLimit));
+        }
+        let roles = config.roles;
+        if (roles.proxy && !cfg!(feature = "proxy"))
+            || (roles.registrar && !cfg!(feature = "registrar"))
+        {
+            return Err(Error::Misuse(Misuse::NotBuilt));
         }
         let tag = config.tag;
         let index = Index::new(&limits.wire).map_err(|_| Error::Full(Limit::Memory))?;

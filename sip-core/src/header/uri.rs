@@ -288,6 +288,12 @@ pub fn is_user(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&c| is(c, Class::USER))
 }
 
+/// Whether the text is a `sips` URI.
+#[must_use]
+pub fn is_sips(text: &[u8]) -> bool {
+    Uri::parse(text).is_ok_and(|u| u.scheme == Scheme::Sips)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

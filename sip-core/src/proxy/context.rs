@@ -2,7 +2,7 @@
 //! and the best response goes back (RFC 3261 16.6 to 16.10).
 
 use super::best::{is_better, is_challenge};
-use super::forward::{self, Copy, URI_ROOM, hop_of};
+use super::forward::{self, Copy, Survey, URI_ROOM, hop_of};
 use super::preprocess::{Plan, is_secure};
 use super::record_route::RecordRoute;
 use super::response::{with_challenges, without_via};
@@ -256,6 +256,7 @@ impl Forks {
         h: ForkHandle,
         b: BranchHandle,
         m: &MessageRef<'_>,
+        e: &Essentials,
     ) -> Result<(), Error> {
         let (fork, branch) = (self.forks.live(h)?, self.branches.live_mut(b)?);
         branch.provisional = true;
@@ -269,7 +270,7 @@ impl Forks {
             branch.deadline = Some(cx.now.after(cx.config.timer_c).min(last));
         }
         let Some(tx) = fork.tx.filter(|_| !fork.done) else { return Ok(()) };
-        let Some(block) = without_via(cx, m)? else { return Ok(()) };
+        let Some(block) = without_via(cx, m, e)? else { return Ok(()) };
         match low.down.tx.respond(cx, tx, m.status(), block) {
             Err(e @ Error::Full(_)) => Err(e),
             _ => Ok(()),
@@ -297,7 +298,7 @@ impl Forks {
             }
             // Without room the 2xx is lost, as on the network: the callee repeats that of an
             // INVITE.
-            relayed = super::relay(low, tx, m);
+            relayed = super::relay(low, tx, m, e);
         }
         self.set_done(h);
         self.give_up(low, h);
@@ -312,6 +313,7 @@ impl Forks {
         h: ForkHandle,
         b: BranchHandle,
         m: &MessageRef<'_>,
+        e: &Essentials,
     ) -> Result<(), Error> {
         let status = m.status();
         let cancelled = self.forks.live(h)?.cancelled;
@@ -319,7 +321,7 @@ impl Forks {
         let best = self.best(h);
         let beats = best.is_none_or(|(_, old)| is_better(status, old, cancelled));
         if !done && (beats || is_challenge(status)) {
-            let block = without_via(low.down.cx, m)?;
+            let block = without_via(low.down.cx, m, e)?;
             if let Some(branch) = self.branches.get_mut(b) {
                 branch.response = block;
             }
@@ -570,23 +572,25 @@ fn write_copy(
 ) -> Result<(usize, Result<Hop, NoWay>), Error> {
     let m = MessageRef::lazy(cx.pool.bytes_of(request)).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
-    let (target, next) = (entry.uri.of(set), entry.hop.of(set));
-    let hop = hop_of(cx, &m, fork.plan, target, next);
+    let survey = Survey::of(&m, fork.plan);
     let mut room = [0; URI_ROOM];
-    let uri = if target.is_empty() { fork.plan.request_uri(&m, &mut room) } else { target };
-    let secure = is_secure(uri);
-    let fields = RecordRoute::of(cx, fork.method, fork.incoming, &hop, secure);
+    let uri = match entry.uri.of(set) {
+        [] => fork.plan.request_uri(&m, &mut room),
+        target => target,
+    };
+    let hop = hop_of(cx, &m, &survey, uri, entry.hop.of(set));
+    let fields = RecordRoute::of(cx, fork.method, fork.incoming, &hop, is_secure(uri));
     let transport = match &hop {
         Ok(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => Some(*transport),
         Err(_) => None,
     };
     let copy = Copy {
         plan: fork.plan,
-        target,
+        uri,
         record_route: fields.lines(),
         stream: transport.is_some_and(|t| t.is_reliable()),
         source: fork.source,
     };
-    let len = forward::write(&m, &copy, out)?;
+    let len = forward::write(&m, &survey, &copy, out)?;
     Ok((len, hop))
 }

@@ -3,10 +3,10 @@
 
 use core::net::IpAddr;
 
-use super::preprocess::{Plan, is_secure};
+use super::preprocess::{Plan, is_secure, route};
 use crate::cx::{Cx, write_error};
 use crate::error::Error;
-use crate::header::{Uri, Via};
+use crate::header::{NameAddr, Uri, Via};
 use crate::path::{Addr, parse_ip};
 use crate::resolve::{Hop, NoWay, next_hop};
 use crate::wire::edit::{Edit, apply, lines, sort};
@@ -25,8 +25,8 @@ pub(super) const URI_ROOM: usize = 512;
 pub(super) struct Copy<'a> {
     /// What 16.4 changes.
     pub plan: Plan,
-    /// The target's URI; empty keeps the request's own.
-    pub target: &'a [u8],
+    /// The Request-URI that it gets, before a strict router takes its place.
+    pub uri: &'a [u8],
     /// The Record-Route lines that it gets.
     pub record_route: &'a [u8],
     /// Whether it goes by a stream, where Content-Length is needed.
@@ -35,21 +35,20 @@ pub(super) struct Copy<'a> {
     pub source: Option<Addr>,
 }
 
-/// Where the copy for a target goes: to the target's own next hop, else to the first Route value
-/// that stays, else by its Request-URI (16.6 step 7). A strict router too is where its URI says.
+/// Where the copy with the Request-URI `uri` goes: to the target's own next `hop`, else to the first
+/// Route value that stays, else by its Request-URI (16.6 step 7). A strict router too is where its
+/// URI says.
 pub(super) fn hop_of(
     cx: &Cx,
     m: &MessageRef<'_>,
-    plan: Plan,
-    target: &[u8],
+    survey: &Survey,
+    uri: &[u8],
     hop: &[u8],
 ) -> Result<Hop, NoWay> {
-    let mut room = [0; URI_ROOM];
-    let uri = if target.is_empty() { plan.request_uri(m, &mut room) } else { target };
-    let next = plan.next_route(m);
-    let text = match next {
+    let text = match survey.next_route {
         _ if !hop.is_empty() => hop,
         Some(route) => m.text(route.uri_text),
+        None if survey.bad_route => return Err(NoWay::Host),
         None => uri,
     };
     // 16.6 step 7: a sips resource is reached as if the next hop's URI were a sips URI.
@@ -105,28 +104,37 @@ impl<'a> Edits<'a> {
 }
 
 /// What one walk through the fields finds.
-struct Survey {
+pub(super) struct Survey {
     /// Where Record-Route and Max-Forwards go when there is none yet: behind the first Vias.
     top: usize,
     record_route: Option<usize>,
     max_forwards: Option<Span>,
     has_length: bool,
     via: Option<Field>,
+    /// How many Route values there are, and the first that stays.
+    routes: usize,
+    next_route: Option<NameAddr>,
+    /// That one cannot be read.
+    bad_route: bool,
     /// Behind the last field.
     end: usize,
 }
 
 impl Survey {
-    fn of(m: &MessageRef<'_>) -> Self {
+    /// Walks through `m`, with which `plan` is to be done.
+    pub(super) fn of(m: &MessageRef<'_>, plan: Plan) -> Self {
         let mut s = Self {
             top: 0,
             record_route: None,
             max_forwards: None,
             has_length: false,
             via: None,
+            routes: 0,
+            next_route: None,
+            bad_route: false,
             end: m.headers_at(),
         };
-        let mut last = None;
+        let (mut last, mut next) = (None, None);
         for field in m.fields() {
             let at = usize::from(field.name_at);
             if field.name != Name::Via && s.top == 0 {
@@ -137,10 +145,28 @@ impl Survey {
                 Name::RecordRoute => s.record_route = s.record_route.or(Some(at)),
                 Name::MaxForwards => s.max_forwards = s.max_forwards.or(Some(field.value)),
                 Name::ContentLength => s.has_length = true,
+                Name::Route => {
+                    let mut c = Cursor::new(m.bytes(), field.value);
+                    while let Some(item) = c.item() {
+                        c.eat(b',');
+                        if item.is_empty() {
+                            continue;
+                        }
+                        if s.routes == usize::from(plan.popped) {
+                            next = Some(item);
+                        }
+                        s.routes += 1;
+                    }
+                }
                 _ => {}
             }
             last = Some(field);
         }
+        // The last value is not a route where it becomes the Request-URI.
+        let routes = s.routes.saturating_sub(usize::from(plan.restored));
+        let next = next.filter(|_| routes > usize::from(plan.popped));
+        s.next_route = next.and_then(|value| route(m, value));
+        s.bad_route = next.is_some() && s.next_route.is_none();
         if let Some(field) = last {
             s.end = lines(m, &field).end();
         }
@@ -152,21 +178,20 @@ impl Survey {
 }
 
 /// Writes the copy of `m` into `out` and returns its length.
-pub(super) fn write(m: &MessageRef<'_>, copy: &Copy<'_>, out: &mut [u8]) -> Result<usize, Error> {
-    let survey = Survey::of(m);
-    let (mut uri_room, mut hops, mut length, mut marks) =
-        ([0; URI_ROOM], [0; 3], [0; 40], Marks { ip: [0; 40], port: [0; 5] });
-    let renamed = copy.plan.renames() || !copy.target.is_empty();
-    let uri = match copy.target {
-        [] => copy.plan.request_uri(m, &mut uri_room),
-        target => target,
-    };
-    let strict = copy.plan.next_route(m).filter(|r| !r.uri.lr);
+pub(super) fn write(
+    m: &MessageRef<'_>,
+    survey: &Survey,
+    copy: &Copy<'_>,
+    out: &mut [u8],
+) -> Result<usize, Error> {
+    let (mut hops, mut length) = ([0; 3], [0; 40]);
+    let mut marks = Marks { ip: [0; 40], port: [0; 5] };
+    let strict = survey.next_route.filter(|r| !r.uri.lr);
     let mut edits = Edits::new();
     // 16.6 steps 2 and 6.
     match strict {
         Some(route) => edits.replace(m.request_uri_span(), m.text(route.uri_text)),
-        None if renamed => edits.replace(m.request_uri_span(), uri),
+        None if copy.uri != m.request_uri() => edits.replace(m.request_uri_span(), copy.uri),
         None => {}
     }
     if let Some((source, via)) = copy.source.zip(survey.via) {
@@ -179,7 +204,7 @@ pub(super) fn write(m: &MessageRef<'_>, copy: &Copy<'_>, out: &mut [u8]) -> Resu
         Some(span) => edits.replace(span, one_less(m.text(span), &mut hops)),
         None => edits.insert(survey.top, MAX_FORWARDS),
     }
-    routes(m, copy.plan, strict.map(|_| uri), &mut edits);
+    routes(m, survey.routes, copy.plan, strict.map(|_| copy.uri), &mut edits);
     // 16.6 step 9
     if copy.stream && !survey.has_length {
         edits.insert(survey.end, content_length(m.body().len(), &mut length));
@@ -192,12 +217,17 @@ pub(super) fn write(m: &MessageRef<'_>, copy: &Copy<'_>, out: &mut [u8]) -> Resu
 
 /// 16.4 and 16.6 step 6: the Route values that go, and behind those that stay, for a strict router,
 /// the Request-URI.
-fn routes<'a>(m: &MessageRef<'_>, plan: Plan, appended: Option<&'a [u8]>, edits: &mut Edits<'a>) {
+fn routes<'a>(
+    m: &MessageRef<'_>,
+    total: usize,
+    plan: Plan,
+    appended: Option<&'a [u8]>,
+    edits: &mut Edits<'a>,
+) {
     let gone = usize::from(plan.popped) + usize::from(appended.is_some());
     if gone == 0 && !plan.restored {
         return;
     }
-    let total = m.values(Name::Route).count();
     let stay = gone..total.saturating_sub(usize::from(plan.restored));
     let mut index = 0usize;
     // Where the last value that stays ends, and where the last field ended.
@@ -332,7 +362,7 @@ mod tests {
 
     const PLAIN: Copy<'static> = Copy {
         plan: Plan { popped: 0, restored: false, stripped: false },
-        target: b"",
+        uri: b"",
         record_route: b"",
         stream: false,
         source: None,
@@ -341,7 +371,11 @@ mod tests {
     fn copied(message: &str, copy: &Copy<'_>) -> String {
         let mut out = [0; 4_000];
         let m = MessageRef::lazy(message.as_bytes()).unwrap();
-        let len = write(&m, copy, &mut out).unwrap();
+        let survey = Survey::of(&m, copy.plan);
+        let mut room = [0; URI_ROOM];
+        let own = copy.plan.request_uri(&m, &mut room);
+        let uri = if copy.uri.is_empty() { own } else { copy.uri };
+        let len = write(&m, &survey, &Copy { uri, ..*copy }, &mut out).unwrap();
         String::from_utf8(out[..len].to_vec()).unwrap()
     }
 
@@ -366,8 +400,7 @@ mod tests {
 
     #[test]
     fn a_target_and_a_record_route_are_the_only_other_changes() {
-        let copy =
-            Copy { target: b"sip:a@b", record_route: b"Record-Route: <sip:p;lr>\r\n", ..PLAIN };
+        let copy = Copy { uri: b"sip:a@b", record_route: b"Record-Route: <sip:p;lr>\r\n", ..PLAIN };
         let want = ODD
             .replace("0068", "67")
             .replace("sip:vivekg@chair-dnrc.example.com;unknownparam SIP", "sip:a@b SIP")
@@ -405,7 +438,7 @@ mod tests {
         let lines: String = routes.iter().map(|r| r.to_string() + "\r\n").collect();
         let message =
             std::format!("BYE sip:u@h SIP/2.0\r\nMax-Forwards: 9\r\n{lines}To: x\r\n\r\n");
-        let got = copied(&message, &Copy { plan, target, ..PLAIN });
+        let got = copied(&message, &Copy { plan, uri: target, ..PLAIN });
         got.replace(" SIP/2.0\r\nMax-Forwards: 8\r\n", "|")
             .replace("To: x\r\n\r\n", "")
             .replace("BYE ", "")

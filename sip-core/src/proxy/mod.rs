@@ -32,6 +32,7 @@ use crate::wire::{MessageRef, Method};
 use forward::URI_ROOM;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
+#[cfg(feature = "registrar")]
 pub(crate) use validate::unsupported;
 
 handle!(
@@ -53,6 +54,12 @@ pub struct ForkLow<'a> {
     pub attempts: &'a mut Attempts,
     /// What is below those.
     pub down: Down<'a>,
+}
+
+impl<'a> ForkLow<'a> {
+    pub(crate) const fn new(attempts: &'a mut Attempts, down: Down<'a>) -> Self {
+        Self { attempts, down }
+    }
 }
 
 /// A response context: what is known of a request while it is forwarded.
@@ -322,8 +329,8 @@ impl Forks {
             Answer::Route(list) if self.set_targets(low, h, list.iter().copied())? => {
                 self.work(low, h)
             }
-            // 16.5: no such resource, or none of its devices is there.
-            Answer::Route(_) if fork_is_known(&self.forks, h) => self.refuse(low, h, 480),
+            // 16.5: a resource none of whose devices is there, or none at all.
+            Answer::Route(_) | Answer::NotFound if self.is_known(h) => self.refuse(low, h, 480),
             Answer::Route(_) | Answer::NotFound => self.refuse(low, h, 404),
             Answer::Reject(status @ 300..=699) => self.refuse(low, h, status),
             _ => self.refuse(low, h, 500),
@@ -349,6 +356,11 @@ impl Forks {
             Err(Error::Full(_)) => self.refuse(low, h, 503),
             other => other,
         }
+    }
+
+    /// Whether the address of record has had bindings.
+    fn is_known(&self, h: ForkHandle) -> bool {
+        self.forks.get(h).is_some_and(|f| f.known)
     }
 
     /// Keeps a target set. False when there is nothing in it that could be tried.
@@ -405,14 +417,14 @@ impl Forks {
         _path: &Path,
     ) -> Result<(), Error> {
         if from.part == RELAY {
-            return relay(low, TxHandle::from_raw(from.object), m);
+            return relay(low, TxHandle::from_raw(from.object), m, e);
         }
         let h = ForkHandle::from_raw(from.object);
         let Some(b) = self.branch(h, from.part) else { return Ok(()) };
         match m.status() {
-            ..=199 => self.on_provisional(low, h, b, m),
+            ..=199 => self.on_provisional(low, h, b, m, e),
             200..=299 => self.on_success(low, h, b, m, e),
-            _ => self.on_refusal(low, h, b, m),
+            _ => self.on_refusal(low, h, b, m, e),
         }
     }
 
@@ -483,17 +495,18 @@ impl Forks {
     }
 }
 
-fn fork_is_known(forks: &Slab<ForkHandle, Fork>, h: ForkHandle) -> bool {
-    forks.get(h).is_some_and(|f| f.known)
-}
-
 /// A further 2xx to an INVITE that has been answered: at once to its server transaction (16.7
 /// step 5). Without one it is dropped (RFC 6026 7.1).
-fn relay(low: &mut ForkLow<'_>, tx: TxHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+fn relay(
+    low: &mut ForkLow<'_>,
+    tx: TxHandle,
+    m: &MessageRef<'_>,
+    e: &Essentials,
+) -> Result<(), Error> {
     if !(200..300).contains(&m.status()) || low.down.tx.state(tx).is_none() {
         return Ok(());
     }
-    let Some(block) = response::without_via(low.down.cx, m)? else { return Ok(()) };
+    let Some(block) = response::without_via(low.down.cx, m, e)? else { return Ok(()) };
     match low.down.tx.respond(low.down.cx, tx, m.status(), block) {
         Err(e @ Error::Full(_)) => Err(e),
         _ => {
@@ -506,7 +519,7 @@ fn relay(low: &mut ForkLow<'_>, tx: TxHandle, m: &MessageRef<'_>) -> Result<(), 
 
 // RFC 3261 16.5
 fn way(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, plan: Plan) -> Way {
-    if plan.next_route(m).is_some() {
+    if plan.leaves_route(m) {
         return Way::Direct;
     }
     let mut room = [0; URI_ROOM];

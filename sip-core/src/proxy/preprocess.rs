@@ -88,11 +88,6 @@ impl Plan {
         plan
     }
 
-    /// Whether 16.4 gives the request another Request-URI than it came with.
-    pub(super) const fn renames(self) -> bool {
-        self.restored || self.stripped
-    }
-
     /// The Request-URI that the request goes on with. `room` is for one that has to be written
     /// anew; one that does not fit stays as it came.
     pub(super) fn request_uri<'a>(self, m: &MessageRef<'a>, room: &'a mut [u8]) -> &'a [u8] {
@@ -106,12 +101,10 @@ impl Plan {
         m.request_uri()
     }
 
-    /// The first Route value that stays: the URI of the next hop (RFC 3261 16.6 step 6).
-    pub(super) fn next_route(self, m: &MessageRef<'_>) -> Option<NameAddr> {
-        let total = m.values(Name::Route).count();
-        let kept = total.saturating_sub(usize::from(self.restored));
-        let first = m.values(Name::Route).take(kept).nth(usize::from(self.popped))?;
-        route(m, first)
+    /// Whether a Route value stays, to lead the way (RFC 3261 16.6 step 7).
+    pub(super) fn leaves_route(self, m: &MessageRef<'_>) -> bool {
+        let gone = usize::from(self.popped) + usize::from(self.restored);
+        m.values(Name::Route).nth(gone).is_some()
     }
 }
 

@@ -64,7 +64,7 @@ impl RecordRoute {
         let mut port = [0u8; 6];
         let port = match entry.port {
             0 => &[][..],
-            n => crate::attempt::port_text(n, &mut port),
+            n => crate::path::port_text(n, &mut port),
         };
         let scheme: &[u8] = if secure { b"sips:" } else { b"sip:" };
         let start = self.len;

@@ -4,19 +4,31 @@
 use super::best::is_challenge;
 use crate::cx::{Cx, write_error};
 use crate::error::Error;
+use crate::header::Essentials;
 use crate::store::pool::BlockId;
 use crate::wire::MessageRef;
-use crate::wire::edit::{Edit, apply, at_end, pop};
+use crate::wire::edit::{Edit, apply, at_end, lines, pop};
 use crate::wire::name::Name;
 
 /// The response without its top Via, in a block held once. `None` when no other Via is left: the
 /// response was meant for us (16.7 step 3).
-pub(super) fn without_via(cx: &mut Cx, m: &MessageRef<'_>) -> Result<Option<BlockId>, Error> {
-    let Some(via) = m.field(Name::Via) else { return Ok(None) };
-    if m.values(Name::Via).nth(1).is_none() {
+pub(super) fn without_via(
+    cx: &mut Cx,
+    m: &MessageRef<'_>,
+    e: &Essentials,
+) -> Result<Option<BlockId>, Error> {
+    let Some((field, via)) = m.field(Name::Via).zip(e.via) else { return Ok(None) };
+    let whole = lines(m, &field);
+    let span = if via.whole.end() >= field.value.end() {
+        whole
+    } else if let Edit::Delete { span } = pop(m, &field) {
+        span
+    } else {
+        return Ok(None);
+    };
+    if span == whole && m.fields().filter(|f| f.name == Name::Via).nth(1).is_none() {
         return Ok(None);
     }
-    let Edit::Delete { span } = pop(m, &via) else { return Ok(None) };
     let (bytes, gone) = (m.bytes(), usize::from(span.len));
     let block = cx.pool.take(bytes.len().saturating_sub(gone))?;
     let (head, tail) = (bytes.get(..span.start()), bytes.get(span.end()..));
@@ -59,13 +71,12 @@ fn add_challenges(room: &mut [u8], len: usize, other: &[u8]) -> Option<usize> {
         let wanted = |name| matches!(name, Name::WwwAuthenticate | Name::ProxyAuthenticate);
         other.fields().filter(move |f| wanted(f.name))
     };
-    let lines = |f| crate::wire::edit::lines(&other, &f);
-    let more: usize = fields().map(|f| usize::from(lines(f).len)).sum();
+    let more: usize = fields().map(|f| usize::from(lines(&other, &f).len)).sum();
     let longer = len.checked_add(more).filter(|n| *n <= room.len().min(65_535))?;
     room.copy_within(at..len, at.checked_add(more)?);
     let mut to = at;
     for field in fields() {
-        let text = other.text(lines(field));
+        let text = other.text(lines(&other, &field));
         let end = to.checked_add(text.len())?;
         room.get_mut(to..end)?.copy_from_slice(text);
         to = end;

@@ -24,7 +24,7 @@ use crate::store::filled;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Answer, Ask, Binding, Owner, OwnerKind, Query, QueryId};
 use crate::store::slab::{Slab, handle};
-use crate::tx::{Failure, Reply, TxHandle};
+use crate::tx::{Reply, TxHandle};
 use crate::wire::name::Name;
 use crate::wire::{MessageRef, Writer};
 
@@ -288,16 +288,6 @@ impl Registrar {
         answered(down.tx.reply(down.cx, tx, status, &reply))
     }
 
-    /// The server transaction has failed: nobody waits for the answer any more. What has been
-    /// asked to be stored is stored all the same.
-    pub fn on_server_failure(&mut self, down: &mut Down<'_>, from: Owner, _why: Failure) {
-        let h = JobHandle::from_raw(from.object);
-        if let Some(query) = self.jobs.get(h).and_then(|job| job.asked) {
-            down.cx.forget_query(query);
-        }
-        self.end(down.cx, h);
-    }
-
     fn end(&mut self, cx: &mut Cx, h: JobHandle) {
         let Some(job) = self.jobs.remove(h) else { return };
         for block in [Some(job.request), job.stored].into_iter().flatten() {
@@ -306,7 +296,7 @@ impl Registrar {
     }
 }
 
-/// A transaction that has ended takes no answer.
+/// A transaction that has ended takes no answer; what was stored stays.
 fn answered(replied: Result<(), Error>) -> Result<(), Error> {
     match replied {
         Err(Error::Gone | Error::Late) => Ok(()),
@@ -384,8 +374,10 @@ fn write_contacts(bindings: Bindings<'_>, out: &mut [u8]) -> Option<usize> {
     for (i, b) in bindings.enumerate() {
         let comma = if i == 0 { "" } else { ", " };
         write!(to, "{comma}<{}>{}", b.uri, b.params).ok()?;
-        if b.q < 1_000 {
-            write!(to, ";q=0.{:03}", b.q).ok()?;
+        match b.q {
+            1_000.. => {}
+            q if q % 100 == 0 => write!(to, ";q=0.{}", q / 100).ok()?,
+            q => write!(to, ";q=0.{q:03}").ok()?,
         }
         write!(to, ";expires={}", b.expires).ok()?;
     }

@@ -200,3 +200,169 @@ pub(super) fn apply(
     }
     Ok(changed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    const RULES: Rules = Rules { min: 60, default: 3_600, max: 7_200, bindings: 3 };
+
+    /// `uri` as registered with Call-ID `c` and CSeq 5, and 100 seconds left.
+    fn old<'a>(uri: &'a str, call_id: &'a str) -> Binding<'a> {
+        Binding { uri, params: ";x", q: 500, expires: 100, call_id, cseq: 5 }
+    }
+
+    /// What a REGISTER with Call-ID `c`, this CSeq and these lines makes: `uri params q expires
+    /// call-id cseq` of each binding; a `=` in front when nothing has changed.
+    fn made(existing: &[Binding<'_>], cseq: u32, lines: &str) -> Result<Vec<String>, Refusal> {
+        let text = format!(
+            "REGISTER sip:h SIP/2.0\r\nCall-ID: c\r\nCSeq: {cseq} REGISTER\r\n{lines}\r\n\r\n"
+        );
+        let m = MessageRef::lazy(text.as_bytes()).unwrap();
+        check(&m)?;
+        let mut room = [0; 2_000];
+        let mut out = Encoder::new(&mut room, b"sip:a@h").unwrap();
+        let changed = apply(&m, existing, &RULES, &mut out)?;
+        let shown = out.bindings().map(|b| {
+            format!("{} {} {} {} {} {}", b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)
+        });
+        Ok(if changed {
+            shown.collect()
+        } else {
+            core::iter::once("=".into()).chain(shown).collect()
+        })
+    }
+
+    #[track_caller]
+    fn gives(existing: &[Binding<'_>], cseq: u32, lines: &str, want: &[&str]) {
+        assert_eq!(
+            made(existing, cseq, lines).as_deref(),
+            Ok(&want.iter().map(|s| String::from(*s)).collect::<Vec<_>>()[..]),
+            "{lines}"
+        );
+    }
+
+    #[track_caller]
+    fn fails(existing: &[Binding<'_>], cseq: u32, lines: &str, why: Refusal) {
+        assert_eq!(made(existing, cseq, lines), Err(why), "{lines}");
+    }
+
+    #[test]
+    fn contacts_are_added_updated_and_taken_away() {
+        let a = "sip:a@1 ;x 500 100 o 5";
+        gives(&[], 1, "Contact: <sip:a@1>", &["sip:a@1  1000 3600 c 1"]);
+        gives(
+            &[old("sip:a@1", "o")],
+            1,
+            "Contact: <sip:a@2>;q=0.25",
+            &[a, "sip:a@2  250 3600 c 1"],
+        );
+        gives(
+            &[old("sip:a@1", "o")],
+            1,
+            "Contact: sip:A@1;expires=70, <sip:a@1>",
+            &["sip:A@1  1000 70 c 1", "sip:a@1  1000 3600 c 1"],
+        );
+        gives(
+            &[old("sip:a@1", "o"), old("sip:a@2", "o")],
+            1,
+            "m: <sip:a@1>;expires=0",
+            &["sip:a@2 ;x 500 100 o 5"],
+        );
+        gives(&[old("sip:a@1", "o")], 1, "Contact: <sip:a@9>;expires=0", &["=", a]);
+        gives(&[old("sip:a@1", "o")], 1, "Expires: 0", &["=", a]);
+        // One that has just run out is not there any more.
+        gives(&[Binding { expires: 0, ..old("sip:a@1", "c") }], 1, "X: y", &["="]);
+        // The last of two that are the same counts.
+        gives(&[], 1, "Contact: <sip:a@1>;q=0.1, <sip:a@1>;q=0.2", &["sip:a@1  200 3600 c 1"]);
+    }
+
+    // RFC 4475 3.1.1.4, 3.3.12 to 3.3.14
+    #[test]
+    fn what_a_contact_is_stays_what_it_is() {
+        gives(
+            &[],
+            1,
+            "Contact: <sip:%00@h>\r\nContact: <sip:%00%00@h>",
+            &["sip:%00@h  1000 3600 c 1", "sip:%00%00@h  1000 3600 c 1"],
+        );
+        gives(&[], 1, "Contact: sip:a@1;unknown", &["sip:a@1 ;unknown 1000 3600 c 1"]);
+        gives(&[], 1, "Contact: <sip:a@1;unknown>", &["sip:a@1;unknown  1000 3600 c 1"]);
+        gives(
+            &[],
+            1,
+            "Contact: <sip:a@1?Route=%3Csip:r%3E>",
+            &["sip:a@1?Route=%3Csip:r%3E  1000 3600 c 1"],
+        );
+        gives(
+            &[],
+            1,
+            "Contact: \"A\" <sip:a@1>;+x=\"<a, b>\" ; q=0.7;Expires=90;audio",
+            &["sip:a@1 ;+x=\"<a, b>\";audio 700 90 c 1"],
+        );
+    }
+
+    #[test]
+    fn intervals() {
+        gives(
+            &[],
+            1,
+            "Expires: 100\r\nContact: <sip:a@1>, <sip:a@2>;expires=200",
+            &["sip:a@1  1000 100 c 1", "sip:a@2  1000 200 c 1"],
+        );
+        gives(&[], 1, "Contact: <sip:a@1>;expires=99999999999", &["sip:a@1  1000 7200 c 1"]);
+        // RFC 3261 20.10: a malformed one counts as 3600.
+        gives(
+            &[],
+            1,
+            "Expires: 70\r\nContact: <sip:a@1>;expires=soon",
+            &["sip:a@1  1000 3600 c 1"],
+        );
+        fails(&[], 1, "Contact: <sip:a@1>;expires=59", Refusal::TooBrief);
+        fails(&[], 1, "Expires: 1\r\nContact: <sip:a@1>", Refusal::TooBrief);
+        gives(&[], 1, "Contact: <sip:a@1>;expires=60", &["sip:a@1  1000 60 c 1"]);
+    }
+
+    // RFC 3261 10.3 steps 6 and 7
+    #[test]
+    fn a_request_of_the_same_call_id_must_be_newer() {
+        let mine = [old("sip:a@1", "c"), old("sip:a@2", "o")];
+        fails(&mine, 5, "Contact: <sip:a@1>", Refusal::OutOfOrder);
+        fails(&mine, 4, "Contact: <sip:a@1>;expires=0", Refusal::OutOfOrder);
+        // Nothing of a request that fails is done.
+        fails(&mine, 5, "Contact: <sip:a@3>, <sip:a@1>", Refusal::OutOfOrder);
+        gives(&mine, 6, "Contact: <sip:a@1>;expires=0", &["sip:a@2 ;x 500 100 o 5"]);
+        gives(&mine, 1, "Contact: <sip:a@2>;expires=0", &["sip:a@1 ;x 500 100 c 5"]);
+        fails(&mine, 5, "Contact: *\r\nExpires: 0", Refusal::OutOfOrder);
+        gives(&mine, 6, "Contact: *\r\nExpires: 0", &[]);
+        gives(&mine[1..], 1, "Contact: *\r\nExpires: 0", &[]);
+        gives(&[], 1, "Contact: *\r\nExpires: 0", &["="]);
+    }
+
+    #[test]
+    fn a_star_is_alone_and_means_none() {
+        for lines in [
+            "Contact: *",
+            "Contact: *\r\nExpires: 1",
+            "Contact: *, <sip:a@1>\r\nExpires: 0",
+            "Contact: <sip:a@1>\r\nContact: *\r\nExpires: 0",
+            "Contact: *, *\r\nExpires: 0",
+            "Contact: sip:a@1?Route=%3Csip:r%3E",
+            "Contact: <sip:a@1",
+            "Contact: <sip:a@1>;x=\"a\u{1}b\"",
+        ] {
+            fails(&[], 1, lines, Refusal::BadContact);
+        }
+    }
+
+    #[test]
+    fn an_address_of_record_has_a_bounded_number_of_bindings() {
+        let full = [old("sip:a@1", "o"), old("sip:a@2", "o"), old("sip:a@3", "o")];
+        fails(&full, 1, "Contact: <sip:a@4>", Refusal::TooMany);
+        assert!(made(&full, 1, "Contact: <sip:a@1>").is_ok());
+        assert!(made(&full, 1, "Contact: <sip:a@1>;expires=0, <sip:a@4>").is_ok());
+    }
+}

@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(a.remove(first), Some(1));
         let second = a.insert(5).unwrap();
         assert_ne!(first, second);
+        assert_ne!(first.raw(), 0, "no handle is 0");
         assert_eq!(a.get(first), None);
         assert_eq!(a.remove(first), None);
         assert_eq!(a.live(second), Ok(&5));

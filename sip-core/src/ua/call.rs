@@ -2,7 +2,7 @@
 
 use super::Extras;
 use super::table::{Act, Happening, State, step};
-use super::{CallHandle, EndReason, LineHandle, Low, Ua, event};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
 use crate::dialog::{DialogHandle, InDialog, contact_value};
@@ -229,7 +229,7 @@ impl Ua {
         status: u16,
         message: Option<BlockId>,
     ) -> Result<(), Error> {
-        let told = self.tell(low.cx(), h, event::ENDED + why as u16, status, message);
+        let told = self.tell(low.cx(), h, record::ENDED + why as u16, status, message);
         self.forget(low, h);
         told
     }

@@ -5,7 +5,7 @@ use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
 use super::outside::named;
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
+use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::dialog::DialogHandle;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
@@ -66,7 +66,7 @@ impl Ua {
         if let Some(block) = block {
             low.cx().pool.hold(block);
         }
-        self.tell(low.cx(), h, event::INCOMING, 0, block)
+        self.tell(low.cx(), h, record::INCOMING, 0, block)
     }
 
     /// Sends a response to the call's open INVITE.
@@ -259,7 +259,7 @@ impl Ua {
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
-                self.tell(low.cx(), h, event::CONFIRMED, 0, block)?;
+                self.tell(low.cx(), h, record::CONFIRMED, 0, block)?;
             }
             Act::SendBye => self.send_bye(low, h)?,
             _ => {}
@@ -327,7 +327,7 @@ impl Ua {
         if let Some(block) = block {
             cx.pool.hold(block);
         }
-        self.tell(low.cx(), h, event::REINVITE, 0, block)
+        self.tell(low.cx(), h, record::REINVITE, 0, block)
     }
 
     /// The server transaction of an INVITE has failed.

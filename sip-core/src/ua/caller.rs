@@ -5,13 +5,14 @@ use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
 use super::line::Line;
 use super::outside::write_extras;
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
+use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::Start;
 use crate::cx::{joined, write_error};
-use crate::dialog::{DialogHandle, InDialog, Kept, contact_value, is_sips};
+use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
 use crate::error::{Error, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
+use crate::header::uri::is_sips;
 use crate::path::Path;
 use crate::resolve::{Hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
@@ -180,7 +181,7 @@ impl Ua {
             }
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, event::PROGRESS, m.status(), block)
+        self.tell(low.cx(), h, record::PROGRESS, m.status(), block)
     }
 
     fn early_dialogs(&self, low: &Low<'_>, h: CallHandle) -> usize {
@@ -242,7 +243,7 @@ impl Ua {
             return self.send_bye(low, h);
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, event::ANSWERED, m.status(), block)
+        self.tell(low.cx(), h, record::ANSWERED, m.status(), block)
     }
 
     /// Ends all early dialogs but one.
@@ -453,7 +454,7 @@ impl Ua {
         }
         self.drop_again(low, h);
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, event::REINVITED, status, block)?;
+        self.tell(low.cx(), h, record::REINVITED, status, block)?;
         // RFC 3261 12.2.1.2, 14.1: the dialog is gone.
         if matches!(status, 408 | 481) && self.step(h, Happening::Hangup)? == Act::SendBye {
             return self.send_bye(low, h);
@@ -496,7 +497,7 @@ impl Ua {
         }
         self.drop_again(low, h);
         let status = if why == Failure::Timeout { 408 } else { 503 };
-        self.tell(low.cx(), h, event::REINVITED, status, None)?;
+        self.tell(low.cx(), h, record::REINVITED, status, None)?;
         // RFC 3261 14.1 with 12.2.1.2: no answer ends the dialog.
         if self.act(h, Happening::Hangup)? == Act::SendBye {
             self.step(h, Happening::Hangup)?;

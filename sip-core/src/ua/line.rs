@@ -2,15 +2,16 @@
 
 use super::LineConfig;
 use super::caller::hop_transport;
-use super::{LineHandle, Low, Ua, event};
+use super::{LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, Start};
 use crate::cx::{Cx, Token, joined, write_error};
-use crate::dialog::{contact_value, is_sips};
+use crate::dialog::contact_value;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::host::Host;
 use crate::header::name_addr::NameAddr;
 use crate::header::uri::Uri;
+use crate::header::uri::is_sips;
 use crate::path::LocalId;
 use crate::resolve::{Hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
@@ -333,7 +334,7 @@ impl Ua {
         if (200..300).contains(&status) {
             if line.registration == Registration::Ending {
                 line.registration = Registration::Off;
-                return self.tell_line(low.cx(), h, event::UNREGISTERED, 0, 0, None);
+                return self.tell_line(low.cx(), h, record::UNREGISTERED, 0, 0, None);
             }
             let given = granted(low.down.cx, line, m, e);
             // A quarter of the time, but at most 30 s, is left for the refresh.
@@ -341,7 +342,7 @@ impl Ua {
             let key = TimerKey { kind: TIMER_REFRESH, object: h.raw() };
             let cx = &mut *low.down.cx;
             line.timer = Some(cx.timers.arm(cx.now.after(u64::from(refresh) * 1000), key)?);
-            return self.tell_line(low.cx(), h, event::REGISTERED, status, u64::from(given), None);
+            return self.tell_line(low.cx(), h, record::REGISTERED, status, u64::from(given), None);
         }
         // RFC 3261 10.2.8
         if status == 423
@@ -353,7 +354,7 @@ impl Ua {
         }
         line.registration = Registration::Off;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell_line(low.cx(), h, event::REGISTER_FAILED, status, 0, block)
+        self.tell_line(low.cx(), h, record::REGISTER_FAILED, status, 0, block)
     }
 
     /// Our REGISTER has failed without a response.
@@ -368,7 +369,7 @@ impl Ua {
         line.attempt = None;
         line.registration = Registration::Off;
         let status = if why == Failure::Timeout { 408 } else { 503 };
-        self.tell_line(low.cx(), h, event::REGISTER_FAILED, status, 0, None)
+        self.tell_line(low.cx(), h, record::REGISTER_FAILED, status, 0, None)
     }
 
     /// It is time to refresh a registration.

@@ -8,6 +8,24 @@ use sansip::{
     Local, LocalId, Output, Path, Query, QueryId, Retransmit, Transport,
 };
 
+std::thread_local! {
+    /// Told when an engine is entered (true) and left (false).
+    pub static WATCH: std::cell::Cell<Option<fn(bool)>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs one call into an engine.
+pub fn enter<R>(call: impl FnOnce() -> R) -> R {
+    let watch = WATCH.get();
+    if let Some(watch) = watch {
+        watch(true);
+    }
+    let result = call();
+    if let Some(watch) = watch {
+        watch(false);
+    }
+    result
+}
+
 /// What an engine said.
 #[derive(Clone, Debug)]
 pub struct Said {
@@ -135,7 +153,7 @@ impl Net {
     pub fn settle(&mut self) {
         loop {
             for (n, node) in self.nodes.iter_mut().enumerate() {
-                while let Some(output) = node.engine.poll() {
+                while let Some(output) = enter(|| node.engine.poll()) {
                     match output {
                         Output::Transmit(t) => self.queue.push_back(Sent {
                             at: self.now,
@@ -168,7 +186,7 @@ impl Net {
             let now = Instant(self.now);
             if let Some(node) = self.nodes.iter_mut().find(|n| n.addr == sent.to) {
                 let path = Path { local: LOCAL, remote: sent.from, flow: None };
-                node.engine.receive(now, path, &sent.bytes).unwrap();
+                enter(|| node.engine.receive(now, path, &sent.bytes)).unwrap();
             }
         }
     }
@@ -184,7 +202,7 @@ impl Net {
             let now = Instant(self.now);
             for node in &mut self.nodes {
                 if node.engine.next_timeout().is_some_and(|t| t <= now) {
-                    node.engine.handle_timeout(now).unwrap();
+                    enter(|| node.engine.handle_timeout(now)).unwrap();
                 }
             }
             self.settle();

@@ -4,6 +4,7 @@
 use sansip::{Config, Limits, Retransmit};
 use sansip_sim::network::NodeId;
 use sansip_sim::phone::Phone;
+use sansip_sim::proxy_app::ProxyApp;
 use sansip_sim::world::World;
 
 /// Room for many calls at once.
@@ -47,4 +48,13 @@ pub fn is_empty(world: &World, node: NodeId) {
     assert!(world.is_quiescent(node), "{name}: {stats:?}");
     assert_eq!(stats.blocks, stats.lines, "{name}: {stats:?}");
     assert_eq!(world.full(node), 0, "{name} had no room: {stats:?}");
+}
+
+/// Adds a record-routing proxy and registrar for example.com.
+pub fn add_proxy(world: &mut World, name: &str, at: &str, calls: usize, app: ProxyApp) -> NodeId {
+    let mut config = world.config();
+    config.roles.ua = false;
+    config.retransmit = Retransmit::Rfc;
+    config.domains = vec!["example.com".to_string()];
+    world.add_engine(name, at, config, &roomy(calls), app)
 }
