@@ -214,6 +214,7 @@ const STAMP: ResponseParts<'_> = ResponseParts {
     via_received: Some(b"192.0.2.9"),
     via_rport: Some(5062),
     via: None,
+    to: None,
     record_route: true,
     contact: None,
     extra: &[],

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::defect::{Defect, DefectKind, Kinds};
 use super::limits::WireLimits;
-use super::message::{Field, MessageRef, Step, bare_lf, next_field, start_line};
+use super::message::{Field, MessageRef, Step, bare_lf, line_end, next_field, start_line};
 use super::name::Name;
 use super::scan::{self, Cursor, MAX_LEN, Span};
 use super::start_line::StartLine;
@@ -167,12 +167,13 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
                 if field.is_folded() {
                     lines = lines.wrapping_add(folds(bytes, field.value));
                 }
-                if index.fields.len() < index.fields.capacity() {
-                    index.fields.push(field);
-                } else if section.rest == 0 {
+                if index.fields.len() == index.fields.capacity() {
                     section.rest = at;
                     index.report(DefectKind::TooManyFields, field.name, field.name_span());
+                    skim(bytes, at, &mut section, index);
+                    return section;
                 }
+                index.fields.push(field);
                 if field.name == Name::ContentLength {
                     content_length(bytes, field, &mut section, index);
                 }
@@ -206,6 +207,26 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
         || survey.commas.wrapping_add(index.fields.len()) > usize::from(limits.list)
         || survey.semicolons > usize::from(limits.params);
     section
+}
+
+/// Walks over the fields that did not fit the index: there only Content-Length and the end of the
+/// header section still matter.
+#[cold]
+fn skim(bytes: &[u8], mut at: usize, section: &mut Section, index: &mut Index) {
+    while let Some((end, next)) = line_end(bytes, at) {
+        if end == at {
+            section.body = next;
+            return;
+        }
+        if matches!(bytes.get(at), Some(b'l' | b'L' | b'c' | b'C'))
+            && let Step::Field(field, _) = next_field(bytes, at)
+            && field.name == Name::ContentLength
+        {
+            content_length(bytes, field, section, index);
+        }
+        at = next;
+    }
+    index.report(DefectKind::NoHeaderEnd, Name::Other, Span::new(at, bytes.len()));
 }
 
 /// How many folds a value has.
