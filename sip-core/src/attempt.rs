@@ -10,11 +10,11 @@ use crate::cx::Cx;
 use crate::error::{Error, Limit};
 use crate::flow::Flows;
 use crate::limits::Limits;
-use crate::path::{Addr, FlowId, LocalId, Path, Transport};
+use crate::path::{Addr, FlowId, LocalId, Path, Transport, port_text};
 use crate::resolve::{self, Hop, NoWay};
 use crate::store::pool::BlockId;
 use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
-use crate::store::slab::{Handle, Slab, handle};
+use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::tx::{Branch, Failure, Transactions, TxHandle};
 use crate::wire::start_line::Method;
@@ -203,7 +203,12 @@ impl Attempts {
         }
     }
 
-    fn resolve(&mut self, down: &mut Down<'_>, h: AttemptHandle, hop: Result<Hop, NoWay>) -> Result<FromAttempt, Error> {
+    fn resolve(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        hop: Result<Hop, NoWay>,
+    ) -> Result<FromAttempt, Error> {
         match hop {
             Ok(Hop::Address { to, transport, name }) => {
                 let name = name.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
@@ -217,7 +222,13 @@ impl Attempts {
             }
             Ok(Hop::Name { name, port, transport }) if down.cx.config.dns => {
                 let asker = Owner::new(OwnerKind::Attempt, h.raw());
-                let query = down.cx.ask(Ask::Dns, asker, name.as_bytes(), (Addr::default(), transport), 0)?;
+                let query = down.cx.ask(
+                    Ask::Dns,
+                    asker,
+                    name.as_bytes(),
+                    (Addr::default(), transport),
+                    0,
+                )?;
                 let secure = transport.is_secure().then_some(name);
                 let name = secure.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
                 self.set(h, |a| {
@@ -235,7 +246,12 @@ impl Attempts {
         }
     }
 
-    fn fail_soon(&mut self, down: &mut Down<'_>, h: AttemptHandle, why: Failure) -> Result<FromAttempt, Error> {
+    fn fail_soon(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        why: Failure,
+    ) -> Result<FromAttempt, Error> {
         let key = TimerKey { kind: TIMER_FAILED, object: h.raw() };
         let now = down.cx.now;
         if let Some(a) = self.slab.get_mut(h) {
@@ -253,8 +269,9 @@ impl Attempts {
     fn try_next(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<FromAttempt, Error> {
         loop {
             let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+            let why = a.why;
             if a.left == 0 || a.cancelled {
-                return self.fail_soon(down, h, a.why);
+                return self.fail_soon(down, h, why);
             }
             let Some(to) = a.candidates.get(usize::from(a.next)).copied() else {
                 return self.fail_soon(down, h, Failure::Transport);
@@ -275,7 +292,12 @@ impl Attempts {
         }
     }
 
-    fn connect(&mut self, down: &mut Down<'_>, h: AttemptHandle, to: Addr) -> Result<FromAttempt, Error> {
+    fn connect(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        to: Addr,
+    ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         let asker = Owner::new(OwnerKind::Attempt, h.raw());
         let query = down.cx.ask(Ask::Connect, asker, &[], (to, a.transport), 0)?;
@@ -290,7 +312,12 @@ impl Attempts {
     }
 
     /// Stamps Via and sends.
-    fn send(&mut self, down: &mut Down<'_>, h: AttemptHandle, path: Path) -> Result<FromAttempt, Error> {
+    fn send(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        path: Path,
+    ) -> Result<FromAttempt, Error> {
         let a = self.slab.live_mut(h)?;
         let Some(request) = a.request else { return Ok(FromAttempt::Nothing) };
         let branch = Transactions::new_branch(down.cx);
@@ -331,7 +358,8 @@ impl Attempts {
         }
         if matches!(a.phase, Phase::Asking(_)) {
             let mut n = 0u8;
-            let usable = addresses.iter().map(|ip| Addr::new(*ip, a.port)).filter(Addr::is_sendable);
+            let usable =
+                addresses.iter().map(|ip| Addr::new(*ip, a.port)).filter(Addr::is_sendable);
             for (place, addr) in a.candidates.iter_mut().zip(usable) {
                 *place = addr;
                 n += 1;
@@ -369,7 +397,12 @@ impl Attempts {
     }
 
     /// The attempt's transaction has failed.
-    pub fn on_failure(&mut self, down: &mut Down<'_>, h: AttemptHandle, why: Failure) -> Result<FromAttempt, Error> {
+    pub fn on_failure(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        why: Failure,
+    ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         a.phase = Phase::Ended;
         a.why = why;
@@ -451,7 +484,12 @@ impl Attempts {
 }
 
 /// The request with a Via of ours on top (RFC 3261 8.1.1.7, 16.6 step 8, 18.1.1; RFC 3581 3).
-pub(crate) fn stamp(cx: &mut Cx, request: BlockId, path: &Path, branch: &Branch) -> Result<BlockId, Error> {
+pub(crate) fn stamp(
+    cx: &mut Cx,
+    request: BlockId,
+    path: &Path,
+    branch: &Branch,
+) -> Result<BlockId, Error> {
     let Cx { pool, scratch, locals, .. } = cx;
     let entry = locals.get(path.local).ok_or(Error::Misuse(crate::error::Misuse::Local))?;
     let source = pool.bytes_of(request);
@@ -480,37 +518,4 @@ pub(crate) fn stamp(cx: &mut Cx, request: BlockId, path: &Path, branch: &Branch)
     }
     let bytes = scratch.get(..at).unwrap_or(&[]);
     pool.copy_in(bytes)
-}
-
-/// `:port`
-pub(crate) fn port_text(port: u16, out: &mut [u8; 6]) -> &[u8] {
-    let mut at = out.len();
-    let mut n = port;
-    loop {
-        at -= 1;
-        if let Some(place) = out.get_mut(at) {
-            *place = b'0' + u8::try_from(n % 10).unwrap_or(0);
-        }
-        n /= 10;
-        if n == 0 || at == 1 {
-            break;
-        }
-    }
-    at -= 1;
-    if let Some(place) = out.get_mut(at) {
-        *place = b':';
-    }
-    out.get(at..).unwrap_or(&[])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::port_text;
-
-    #[test]
-    fn a_port_is_written_with_its_colon() {
-        for (port, text) in [(1, ":1"), (80, ":80"), (5060, ":5060"), (65_535, ":65535")] {
-            assert_eq!(port_text(port, &mut [0; 6]), text.as_bytes());
-        }
-    }
 }

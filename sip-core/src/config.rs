@@ -111,7 +111,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults with this seed and all roles.
+    /// The defaults with this seed and all roles that were built.
     #[must_use]
     pub const fn new(seed: [u8; 32]) -> Self {
         Self {
@@ -120,7 +120,11 @@ impl Config {
             unix_at_zero: 0,
             tag: 0,
             shard: 0,
-            roles: Roles { ua: true, proxy: true, registrar: true },
+            roles: Roles {
+                ua: true,
+                proxy: cfg!(feature = "proxy"),
+                registrar: cfg!(feature = "registrar"),
+            },
             t1: 500,
             t2: 4_000,
             t4: 5_000,

@@ -18,6 +18,7 @@ use crate::store::ring::{EventRecord, Record, Ring};
 use crate::store::slab::Slab;
 use crate::store::timers::{TimerKey, Timers, kind};
 use crate::time::Instant;
+use crate::wire::name::Name;
 use crate::wire::write::{WriteError, Writer};
 
 /// A token of our own making: a tag, a Call-ID's left part, a branch's random part.
@@ -84,7 +85,8 @@ impl Cx {
         self.out.room() >= outputs && self.pool.has_room(blocks, len.max(LAST_MESSAGE))
     }
 
-    pub(crate) fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
+    /// The shared part of an engine, all of its room reserved.
+    pub fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
         if config.seed == [0; 32] {
             return Err(Error::Misuse(Misuse::ZeroSeed));
         }
@@ -96,19 +98,21 @@ impl Cx {
             now: Instant(0),
             config,
             locals: Locals::new(limits.locals)?,
-            pool: Pool::new(limits.pool, limits.wire.message as usize)?,
+            pool: Pool::new(limits.pool, usize::from(limits.wire.message))?,
             timers: Timers::new(limits.timers())?,
             out: Ring::new(limits.outputs)?,
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
-            scratch: filled(limits.wire.message as usize, 0)?,
+            scratch: filled(usize::from(limits.wire.message), 0)?,
             promised: 0,
             proven: filled(limits.sources, 0)?,
             rng,
         })
     }
 
-    pub(crate) const fn bytes(limits: &Limits) -> usize {
+    /// The bytes that this room takes.
+    #[must_use]
+    pub const fn bytes(limits: &Limits) -> usize {
         Locals::bytes(limits.locals)
             + Pool::bytes(limits.pool, limits.wire.message as usize)
             + Timers::bytes(limits.timers())
@@ -146,7 +150,13 @@ impl Cx {
     }
 
     /// Queues bytes; the record takes a hold of its own on the block.
-    pub fn transmit(&mut self, block: BlockId, path: Path, object: u64, copy: u16) -> Result<(), Error> {
+    pub fn transmit(
+        &mut self,
+        block: BlockId,
+        path: Path,
+        object: u64,
+        copy: u16,
+    ) -> Result<(), Error> {
         self.out.push(Record::Transmit { block, path, object, copy })?;
         self.pool.hold(block);
         Ok(())
@@ -164,11 +174,9 @@ impl Cx {
     /// Writes a message into the scratch space and gives it a block of its size, held once.
     pub fn build(
         &mut self,
-        write: impl FnOnce(&mut Writer<'_>) -> Result<(), WriteError>,
+        write: impl FnOnce(Writer<'_>) -> Result<usize, WriteError>,
     ) -> Result<BlockId, Error> {
-        let mut writer = Writer::new(&mut self.scratch);
-        write(&mut writer).map_err(write_error)?;
-        let len = writer.len();
+        let len = write(Writer::new(&mut self.scratch)).map_err(write_error)?;
         let bytes = self.scratch.get(..len).unwrap_or(&[]);
         self.pool.copy_in(bytes)
     }
@@ -239,7 +247,9 @@ impl Cx {
             || self.config.retransmit == Retransmit::Rfc
             || self.transport(path.local).is_reliable()
             || self.config.is_trusted(path.remote.ip)
-            || self.source_key(path).is_some_and(|(place, key)| self.proven.get(place) == Some(&key))
+            || self
+                .source_key(path)
+                .is_some_and(|(place, key)| self.proven.get(place) == Some(&key))
     }
 
     /// Remembers that the source has proven its address: a token of ours came back from it.
@@ -257,7 +267,8 @@ impl Cx {
             core::net::IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
             core::net::IpAddr::V6(ip) => ip.octets(),
         };
-        let key = self.keyer.start(b'S').part(&ip).number(u64::from(path.remote.port)).finish().short();
+        let key =
+            self.keyer.start(b'S').part(&ip).number(u64::from(path.remote.port)).finish().short();
         let place = usize::try_from(key.checked_rem(self.proven.len() as u64)?).ok()?;
         Some((place, key | 1))
     }
@@ -267,6 +278,11 @@ impl Cx {
     pub fn stateless_tag(&self, key: Key) -> Token<16> {
         base32((u128::from(key.short()) << 16) | 0x5A)
     }
+}
+
+/// A header field whose value is put together from parts that are known to be well formed.
+pub(crate) fn joined(w: &mut Writer<'_>, name: Name, parts: &[&[u8]]) -> Result<(), WriteError> {
+    w.field(name, |v| parts.iter().try_for_each(|part| v.text(part)))
 }
 
 /// What a failure to write means to the caller of a verb.

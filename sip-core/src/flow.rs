@@ -8,13 +8,47 @@ use crate::error::{Error, Limit, Misuse};
 use crate::path::{Addr, FlowId, LocalId, Path, Transport};
 use crate::store::index::{Index, Key};
 use crate::store::reserve;
+use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::wire::framer::Framer;
+use crate::wire::limits::WireLimits;
+
+handle!(
+    /// A place in the table of connections.
+    FlowSlot
+);
 
 /// Half a message waits for its rest.
 pub(crate) const TIMER_PARTIAL: u8 = kind::FLOW;
 /// The transactions of a lost flow are worked off.
 pub(crate) const TIMER_LOST: u8 = kind::FLOW + 1;
+
+/// What is known of a connection that has opened.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowInfo<'a> {
+    /// The identity at our end.
+    pub local: LocalId,
+    /// The peer's address.
+    pub remote: Addr,
+    /// The transport.
+    pub transport: Transport,
+    /// Whether the peer opened it.
+    pub accepted: bool,
+    /// The names that TLS verified; empty without TLS.
+    pub names: &'a [&'a str],
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum FlowEnd {
+    /// The peer closed it.
+    Closed = 1,
+    /// It was reset, or writing failed.
+    Reset = 2,
+    /// We closed it, asked by `Output::Close`.
+    Asked = 3,
+}
 
 /// A connection.
 #[derive(Debug)]
@@ -55,30 +89,26 @@ struct Lost {
 /// The table of connections.
 #[derive(Debug)]
 pub struct Flows {
-    flows: Vec<Option<Flow>>,
+    flows: Slab<FlowSlot, Flow>,
     by_id: Index,
     by_remote: Index,
     lost: Vec<Lost>,
-    live: usize,
     highest: u64,
 }
 
 impl Flows {
     pub(crate) fn new(max: usize) -> Result<Self, Error> {
-        let mut flows = reserve(max)?;
-        flows.resize_with(max, || None);
         Ok(Self {
-            flows,
+            flows: Slab::new(max, 0, Limit::Flows)?,
             by_id: Index::new(max)?,
             by_remote: Index::new(max)?,
             lost: reserve(max)?,
-            live: 0,
             highest: 0,
         })
     }
 
     pub(crate) const fn bytes(max: usize) -> usize {
-        max * (size_of::<Option<Flow>>() + size_of::<Lost>()) + 2 * Index::bytes(max)
+        Slab::<FlowSlot, Flow>::bytes(max) + max * size_of::<Lost>() + 2 * Index::bytes(max)
     }
 
     fn id_key(cx: &Cx, id: FlowId) -> Key {
@@ -98,9 +128,8 @@ impl Flows {
         cx.keyer.start(b'N').part_no_case(name).finish().short() | 1
     }
 
-    fn place(&self, cx: &Cx, id: FlowId) -> Option<usize> {
-        let value = self.by_id.get(Self::id_key(cx, id))?;
-        usize::try_from(value).ok()?.checked_sub(1)
+    fn slot(&self, cx: &Cx, id: FlowId) -> Option<FlowSlot> {
+        self.by_id.get(Self::id_key(cx, id)).map(FlowSlot::from_raw)
     }
 
     /// A connection has opened, accepted or asked for.
@@ -108,15 +137,16 @@ impl Flows {
         &mut self,
         cx: &Cx,
         id: FlowId,
-        info: &crate::engine::input::FlowInfo<'_>,
+        info: &FlowInfo<'_>,
+        wire: &WireLimits,
     ) -> Result<(), Error> {
-        if id.0 == 0 || self.place(cx, id).is_some() {
+        // Numbers grow, so that none names two connections in an engine's life.
+        if id.0 <= self.highest {
             return Err(Error::Misuse(Misuse::Flow));
         }
         if cx.locals.get(info.local).is_none() {
             return Err(Error::Misuse(Misuse::Local));
         }
-        let free = self.flows.iter().position(Option::is_none).ok_or(Error::Full(Limit::Flows))?;
         let mut names = [0; 4];
         for (mark, name) in names.iter_mut().zip(info.names) {
             *mark = Self::name_mark(cx, name.as_bytes());
@@ -128,29 +158,22 @@ impl Flows {
             transport: info.transport,
             accepted: info.accepted,
             names,
-            framer: Framer::new(),
+            framer: Framer::new(wire),
             partial: None,
             closing: false,
         };
-        let value = free as u64 + 1;
-        self.by_id.insert(Self::id_key(cx, id), value);
+        let slot = self.flows.insert(flow)?;
+        self.highest = id.0;
+        self.by_id.insert(Self::id_key(cx, id), slot.raw());
         self.by_remote.insert(Self::remote_key(cx, info.transport, info.remote), id.0);
-        if let Some(place) = self.flows.get_mut(free) {
-            *place = Some(flow);
-            self.live += 1;
-        }
-        self.highest = self.highest.max(id.0);
         Ok(())
     }
 
     /// A connection has ended. Its transactions are told one by one, from a timer due now.
     pub(crate) fn closed(&mut self, cx: &mut Cx, id: FlowId) -> Result<(), Error> {
-        let place = self.place(cx, id).ok_or(Error::Gone)?;
-        let Some(flow) = self.flows.get_mut(place).and_then(Option::take) else {
-            return Err(Error::Gone);
-        };
-        self.live -= 1;
-        self.by_id.remove(Self::id_key(cx, id), place as u64 + 1);
+        let slot = self.slot(cx, id).ok_or(Error::Gone)?;
+        let flow = self.flows.remove(slot).ok_or(Error::Gone)?;
+        self.by_id.remove(Self::id_key(cx, id), slot.raw());
         self.by_remote.remove(Self::remote_key(cx, flow.transport, flow.remote), id.0);
         if let Some(timer) = flow.partial {
             cx.timers.cancel(timer);
@@ -175,12 +198,12 @@ impl Flows {
     /// The connection.
     #[must_use]
     pub fn get(&self, cx: &Cx, id: FlowId) -> Option<&Flow> {
-        self.flows.get(self.place(cx, id)?)?.as_ref()
+        self.flows.get(self.slot(cx, id)?)
     }
 
     pub(crate) fn get_mut(&mut self, cx: &Cx, id: FlowId) -> Option<&mut Flow> {
-        let place = self.place(cx, id)?;
-        self.flows.get_mut(place)?.as_mut()
+        let slot = self.slot(cx, id)?;
+        self.flows.get_mut(slot)
     }
 
     /// An open connection to `remote`; with `name`, one whose verified names hold it (RFC 5922 7).
@@ -196,10 +219,16 @@ impl Flows {
     }
 
     /// Half a message is waiting (or no longer): the clock of 64*T1 starts, or stops.
-    pub(crate) fn set_partial(&mut self, cx: &mut Cx, id: FlowId, partial: bool) -> Result<(), Error> {
+    pub(crate) fn set_partial(
+        &mut self,
+        cx: &mut Cx,
+        id: FlowId,
+        partial: bool,
+    ) -> Result<(), Error> {
         let wait = cx.config.t1.saturating_mul(64);
-        let Some(place) = self.place(cx, id) else { return Ok(()) };
-        let Some(flow) = self.flows.get_mut(place).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(flow) = self.slot(cx, id).and_then(|s| self.flows.get_mut(s)) else {
+            return Ok(());
+        };
         match (partial, flow.partial) {
             (true, None) => {
                 let key = TimerKey { kind: TIMER_PARTIAL, object: id.0 };
@@ -224,12 +253,12 @@ impl Flows {
     /// How many are open.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.live
+        self.flows.len()
     }
 
     /// Whether none is open.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.live == 0
+        self.flows.is_empty()
     }
 }

@@ -57,7 +57,12 @@ impl Limits {
         outputs: 8,
         pool: 10_000,
         sources: 4,
-        wire: WireLimits { message: 1_500, header_section: 1_400, fields: 40, ..WireLimits::DEFAULT },
+        wire: WireLimits {
+            message: 1_500,
+            header_section: 1_400,
+            fields: 40,
+            ..WireLimits::DEFAULT
+        },
     };
 
     /// A desk phone: 4 lines, 4 calls, messages of 4 KB.
@@ -76,7 +81,12 @@ impl Limits {
         outputs: 24,
         pool: 32_000,
         sources: 16,
-        wire: WireLimits { message: 4_000, header_section: 3_800, fields: 96, ..WireLimits::DEFAULT },
+        wire: WireLimits {
+            message: 4_000,
+            header_section: 3_800,
+            fields: 96,
+            ..WireLimits::DEFAULT
+        },
     };
 
     /// A proxy, registrar or gateway: 10,000 calls, messages of any allowed size.

@@ -156,7 +156,8 @@ impl Transport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, PartialOrd, Ord)]
 pub struct LocalId(pub u16);
 
-/// The caller's number for a connection. Never used twice in an engine's life; 0 is no flow.
+/// The caller's number for a connection: 1 or more, and each greater than all before it, so that
+/// none is used twice in an engine's life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub struct FlowId(pub u64);
 
@@ -330,6 +331,27 @@ pub fn parse_ip(host: &[u8]) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }
 
+/// `:port`
+pub(crate) fn port_text(port: u16, out: &mut [u8; 6]) -> &[u8] {
+    let mut at = out.len();
+    let mut n = port;
+    loop {
+        at -= 1;
+        if let Some(place) = out.get_mut(at) {
+            *place = b'0' + u8::try_from(n % 10).unwrap_or(0);
+        }
+        n /= 10;
+        if n == 0 || at == 1 {
+            break;
+        }
+    }
+    at -= 1;
+    if let Some(place) = out.get_mut(at) {
+        *place = b':';
+    }
+    out.get(at..).unwrap_or(&[])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,5 +405,12 @@ mod tests {
         }
         assert_eq!(parse_ip(b"[::1]"), Some("::1".parse().unwrap()));
         assert_eq!(parse_ip(b"example.com"), None);
+    }
+
+    #[test]
+    fn a_port_is_written_with_its_colon() {
+        for (port, text) in [(1, ":1"), (80, ":80"), (5060, ":5060"), (65_535, ":65535")] {
+            assert_eq!(port_text(port, &mut [0; 6]), text.as_bytes());
+        }
     }
 }

@@ -120,10 +120,13 @@ fn transport(cx: &Cx, asked: &[u8], secure: bool, host: &[u8]) -> Result<Transpo
         (None, false) if !asked.is_empty() => return Err(NoWay::Transport),
         (None, false) => {
             let v6 = host.first() == Some(&b'[');
-            let family = |e: &&crate::path::LocalEntry| e.bound.ip.is_ipv6() == v6 || parse_ip(host).is_none();
+            let family = |e: &&crate::path::LocalEntry| {
+                e.bound.ip.is_ipv6() == v6 || parse_ip(host).is_none()
+            };
             // Numeric or not, UDP is what no transport means; a side without UDP takes what it has.
             let has_udp = cx.locals.iter().filter(family).any(|e| e.transport == Transport::Udp);
-            let other = cx.locals.iter().filter(family).map(|e| e.transport).find(|t| !t.is_secure());
+            let other =
+                cx.locals.iter().filter(family).map(|e| e.transport).find(|t| !t.is_secure());
             if has_udp { Transport::Udp } else { other.unwrap_or(Transport::Udp) }
         }
     };
@@ -132,6 +135,11 @@ fn transport(cx: &Cx, asked: &[u8], secure: bool, host: &[u8]) -> Result<Transpo
 
 /// The identity to use towards `to`.
 #[must_use]
-pub fn identity(cx: &Cx, transport: Transport, to: IpAddr, near: Option<LocalId>) -> Option<LocalId> {
+pub fn identity(
+    cx: &Cx,
+    transport: Transport,
+    to: IpAddr,
+    near: Option<LocalId>,
+) -> Option<LocalId> {
     cx.locals.pick(transport, Addr::new(to, 1), near)
 }

@@ -3,8 +3,8 @@
 #[path = "support/vectors.rs"]
 mod vectors;
 
-use sansip::header::{self, ValueWriter};
-use sansip::wire::{Framing, Index, Name, Span, WireLimits, parse};
+use sansip::header::{self};
+use sansip::wire::{Framing, Index, Name, Span, WireLimits, Writer, parse};
 
 const SETS: [&str; 8] =
     ["rfc3665", "rfc3261", "rfc3515", "rfc3903", "rfc3891", "rfc6086", "rfc3581", "rfc4538"];
@@ -64,8 +64,9 @@ fn values_of_complete_messages_survive_their_types() {
 
 fn rewritten(name: Name, value: &[u8], shown: &str) -> Vec<u8> {
     let mut buffer = vec![0; value.len() + 16];
-    let mut out = ValueWriter::new(&mut buffer);
+    let mut out = Writer::new(&mut buffer);
     let whole = Span::new(0, value.len());
-    header::rewrite(name, value, whole, &mut out).unwrap_or_else(|e| panic!("{shown}: {e}"));
-    out.finish().to_vec()
+    header::rewrite(name, value, whole, &mut out.value(name))
+        .unwrap_or_else(|e| panic!("{shown}: {e}"));
+    out.written().to_vec()
 }

@@ -2,18 +2,17 @@
 
 mod request;
 
-use crate::attempt::port_text;
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::header::name_addr::NameAddr;
-use crate::header::uri::{Scheme, Uri};
+use crate::header::uri::Scheme;
 use crate::limits::Limits;
-use crate::path::{FlowId, LocalId, Path};
+use crate::path::{FlowId, LocalId, Path, port_text};
 use crate::store::index::{Index, Key};
 use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
-use crate::store::slab::{Handle, Slab, handle};
+use crate::store::slab::{Slab, handle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
@@ -54,9 +53,10 @@ struct Text {
 #[derive(Debug)]
 pub struct Dialog {
     pub(crate) state: DialogState,
-    pub(crate) owner: Owner,
+    /// Whose it is.
+    pub owner: Owner,
     /// The next dialog of the same call.
-    pub(crate) next: Option<DialogHandle>,
+    pub next: Option<DialogHandle>,
     block: BlockId,
     text: Text,
     key: Key,
@@ -66,8 +66,6 @@ pub struct Dialog {
     pub(crate) remote_seq: Option<u32>,
     /// RFC 3261 12.1.1: made by a request to a sips URI over TLS.
     pub(crate) secure: bool,
-    /// Whether we sent the request that made it.
-    pub(crate) caller: bool,
     /// The identity at our end.
     pub(crate) local_id: LocalId,
     /// The connection that the peer's requests come by.
@@ -101,14 +99,17 @@ struct Parts<'a> {
 }
 
 impl Dialogs {
-    pub(crate) fn new(limits: &Limits, tag: u8) -> Result<Self, Error> {
+    /// Room for `limits.dialogs`.
+    pub fn new(limits: &Limits, tag: u8) -> Result<Self, Error> {
         Ok(Self {
             slab: Slab::new(limits.dialogs, tag, Limit::Dialogs)?,
             index: Index::new(limits.dialogs)?,
         })
     }
 
-    pub(crate) const fn bytes(limits: &Limits) -> usize {
+    /// The bytes that this room takes.
+    #[must_use]
+    pub const fn bytes(limits: &Limits) -> usize {
         Slab::<DialogHandle, Dialog>::bytes(limits.dialogs) + Index::bytes(limits.dialogs)
     }
 
@@ -157,8 +158,8 @@ impl Dialogs {
             target: contact.map_or_else(|| m.text(from.uri_text), |s| m.text(s)),
         };
         let to_has_tag = e.to.is_some_and(|t| !t.tag.is_empty());
-        let secure = e.uri.is_some_and(|u| u.scheme == Scheme::Sips)
-            && cx.transport(path.local).is_secure();
+        let secure =
+            e.uri.is_some_and(|u| u.scheme == Scheme::Sips) && cx.transport(path.local).is_secure();
         let (block, text) = pack(cx, m, &parts, !to_has_tag, false)?;
         let dialog = Dialog {
             state: DialogState::Early,
@@ -171,7 +172,6 @@ impl Dialogs {
             local_seq: 0,
             remote_seq: Some(cseq.number),
             secure,
-            caller: false,
             local_id: path.local,
             flow: path.flow,
         };
@@ -212,7 +212,6 @@ impl Dialogs {
             local_seq: cseq.number,
             remote_seq: None,
             secure,
-            caller: true,
             local_id: path.local,
             flow: path.flow,
         };
@@ -246,7 +245,12 @@ impl Dialogs {
     }
 
     /// A request of the peer: notes its CSeq (RFC 3261 12.2.2).
-    pub fn note_request(&mut self, h: DialogHandle, number: u32, path: &Path) -> Result<Order, Error> {
+    pub fn note_request(
+        &mut self,
+        h: DialogHandle,
+        number: u32,
+        path: &Path,
+    ) -> Result<Order, Error> {
         let d = self.slab.live_mut(h)?;
         if d.remote_seq.is_some_and(|seen| number < seen) {
             return Ok(Order::Lower);
@@ -257,7 +261,12 @@ impl Dialogs {
     }
 
     /// A target refresh request or its 2xx: the Contact becomes the remote target (12.2.1.2, 12.2.2).
-    pub fn refresh_target(&mut self, cx: &mut Cx, h: DialogHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+    pub fn refresh_target(
+        &mut self,
+        cx: &mut Cx,
+        h: DialogHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
         let Some(contact) = contact_uri(m).map(|s| m.text(s)) else { return Ok(()) };
         let d = self.slab.live_mut(h)?;
         if d.text.target.of(cx.pool.bytes_of(d.block)) == contact {
@@ -272,7 +281,8 @@ impl Dialogs {
         self.slab.get(h)
     }
 
-    pub(crate) fn get_mut(&mut self, h: DialogHandle) -> Option<&mut Dialog> {
+    /// The dialog.
+    pub fn get_mut(&mut self, h: DialogHandle) -> Option<&mut Dialog> {
         self.slab.get_mut(h)
     }
 
@@ -400,7 +410,12 @@ fn put_routes(p: &mut Packer<'_>, m: &MessageRef<'_>, reverse: bool) -> Result<S
 }
 
 /// Writes the text anew with another target, and with the routes of `m` if it is given.
-fn repack(cx: &mut Cx, d: &mut Dialog, target: Option<&[u8]>, m: Option<&MessageRef<'_>>) -> Result<(), Error> {
+fn repack(
+    cx: &mut Cx,
+    d: &mut Dialog,
+    target: Option<&[u8]>,
+    m: Option<&MessageRef<'_>>,
+) -> Result<(), Error> {
     let Cx { pool, scratch, .. } = cx;
     let old = pool.bytes_of(d.block);
     let mut p = Packer { out: scratch, at: 0 };
@@ -422,7 +437,13 @@ fn repack(cx: &mut Cx, d: &mut Dialog, target: Option<&[u8]>, m: Option<&Message
 }
 
 /// Writes `<sip:user@host:port;transport=x>` of an identity: our Contact (RFC 3261 8.1.1.8).
-pub(crate) fn contact_value(cx: &Cx, local: LocalId, user: &[u8], secure: bool, out: &mut [u8]) -> usize {
+pub(crate) fn contact_value(
+    cx: &Cx,
+    local: LocalId,
+    user: &[u8],
+    secure: bool,
+    out: &mut [u8],
+) -> usize {
     let Some(entry) = cx.locals.get(local) else { return 0 };
     let mut port = [0u8; 6];
     let port = if entry.port == 0 { &[][..] } else { port_text(entry.port, &mut port) };
@@ -452,9 +473,4 @@ fn is_loose(route: &[u8]) -> bool {
 /// The URI of a Route value.
 fn route_uri(route: &[u8]) -> &[u8] {
     NameAddr::parse(route, Span::new(0, route.len())).map_or(&[], |n| n.uri_text.of(route))
-}
-
-/// Whether the URI is a sips URI.
-pub(crate) fn is_sips(uri: &[u8]) -> bool {
-    Uri::parse(uri).is_ok_and(|u| u.scheme == Scheme::Sips)
 }

@@ -2,12 +2,12 @@
 //! all others come from here, so that none of them is routed by a rule of its own.
 
 use super::{Dialog, DialogHandle, Dialogs, contact_value, is_loose, route_uri};
-use crate::cx::{Cx, write_error};
+use crate::cx::{Cx, joined, write_error};
 use crate::error::Error;
 use crate::resolve::{Hop, NoWay, next_hop};
 use crate::store::pool::BlockId;
 use crate::wire::name::Name;
-use crate::wire::scan::{Cursor, Span};
+use crate::wire::scan::Cursor;
 use crate::wire::start_line::Method;
 use crate::wire::write::{WriteError, Writer};
 
@@ -81,16 +81,21 @@ fn address<'a>(target: &'a [u8], routes: &'a [u8]) -> Addressing<'a> {
     if is_loose(first_route) {
         return Addressing { uri: target, routes, target_last: None, hop: route_uri(first_route) };
     }
-    let rest = cursor.item().map_or(&[][..], |s| {
-        Span::new(s.start(), routes.len()).of(routes)
-    });
+    cursor.ws();
+    cursor.eat(b',');
+    let rest = cursor.rest().trim_ascii_start();
     let uri = route_uri(first_route);
     Addressing { uri, routes: rest, target_last: Some(target), hop: uri }
 }
 
 impl Dialogs {
     /// Builds the next request of the dialog. Nothing is queued; the sequence number is taken.
-    pub fn request(&mut self, cx: &mut Cx, h: DialogHandle, what: &InDialog<'_>) -> Result<Made, Error> {
+    pub fn request(
+        &mut self,
+        cx: &mut Cx,
+        h: DialogHandle,
+        what: &InDialog<'_>,
+    ) -> Result<Made, Error> {
         let d = self.slab.live_mut(h)?;
         let cseq = match what.cseq {
             Some(n) => n,
@@ -98,18 +103,17 @@ impl Dialogs {
             None => d.local_seq.checked_add(1).ok_or(Error::Gone)?,
         };
         let mut contact = [0u8; 256];
-        let contact_len = what.contact.map_or(0, |user| {
-            contact_value(cx, d.local_id, user, d.secure, &mut contact)
-        });
+        let contact_len = what
+            .contact
+            .map_or(0, |user| contact_value(cx, d.local_id, user, d.secure, &mut contact));
         let contact = contact.get(..contact_len).unwrap_or(&[]);
         let Cx { pool, scratch, config, .. } = &mut *cx;
         let bytes = pool.bytes_of(d.block);
         let at = address(d.text.target.of(bytes), d.text.routes.of(bytes));
         let own = Own { cseq, contact, product: config.product.as_bytes() };
         let kept = what.kept.map(|k| pool.bytes_of(k.block));
-        let mut w = Writer::new(scratch);
-        write_request(&mut w, (d, bytes), &at, what, &own, kept).map_err(write_error)?;
-        let len = w.len();
+        let w = Writer::new(scratch);
+        let len = write_request(w, (d, bytes), &at, what, &own, kept).map_err(write_error)?;
         let hop = next_hop(cx, {
             let bytes = cx.pool.bytes_of(d.block);
             address(d.text.target.of(bytes), d.text.routes.of(bytes)).hop
@@ -130,20 +134,20 @@ struct Own<'a> {
 }
 
 fn write_request(
-    w: &mut Writer<'_>,
+    mut w: Writer<'_>,
     (d, bytes): (&Dialog, &[u8]),
     at: &Addressing<'_>,
     what: &InDialog<'_>,
     own: &Own<'_>,
     kept: Option<&[u8]>,
-) -> Result<(), WriteError> {
+) -> Result<usize, WriteError> {
     w.request_line(what.method.as_str().as_bytes(), at.uri)?;
     w.header(Name::MaxForwards, b"70")?;
     if !at.routes.is_empty() {
         w.header(Name::Route, at.routes)?;
     }
     if let Some(target) = at.target_last {
-        w.header_parts(Name::Route, &[b"<", target, b">"])?;
+        joined(&mut w, Name::Route, &[b"<", target, b">"])?;
     }
     w.header(Name::From, d.text.local.of(bytes))?;
     w.header(Name::To, d.text.remote.of(bytes))?;
@@ -159,7 +163,7 @@ fn write_request(
         w.header(Name::UserAgent, own.product)?;
     }
     if let Some(rest) = kept {
-        return w.raw(rest);
+        return w.rest(rest);
     }
     for (name, value) in what.extra {
         w.named(name.as_bytes(), value.as_bytes())?;

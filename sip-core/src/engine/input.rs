@@ -1,35 +1,11 @@
 //! Every input is a value.
 
 use crate::engine::output::{Answer, CallHandle, LineHandle, RequestHandle, SendId};
-use crate::path::{Addr, FlowId, Local, LocalId, Path, Transport};
+use crate::path::{FlowId, Local, LocalId, Path};
 use crate::store::queries::QueryId;
 
-/// What is known of a connection that has opened.
-#[derive(Clone, Copy, Debug)]
-pub struct FlowInfo<'a> {
-    /// The identity at our end.
-    pub local: LocalId,
-    /// The peer's address.
-    pub remote: Addr,
-    /// The transport.
-    pub transport: Transport,
-    /// Whether the peer opened it.
-    pub accepted: bool,
-    /// The names that TLS verified; empty without TLS.
-    pub names: &'a [&'a str],
-}
-
-/// Why a connection ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum FlowEnd {
-    /// The peer closed it.
-    Closed = 1,
-    /// It was reset, or writing failed.
-    Reset = 2,
-    /// We closed it, asked by `Output::Close`.
-    Asked = 3,
-}
+pub use crate::flow::{FlowEnd, FlowInfo};
+pub use crate::ua::{Extras, LineConfig};
 
 /// Why a datagram could not be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,37 +17,6 @@ pub enum SendEnd {
     TooLarge = 2,
     /// Anything else.
     Other = 3,
-}
-
-/// What a verb may add to the message that it sends.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Extras<'a> {
-    /// Header fields, as name and value. A value with CR, LF or another control byte is `Misuse`.
-    pub headers: &'a [(&'a str, &'a str)],
-    /// The body's Content-Type; needed with a body.
-    pub content_type: &'a str,
-    /// The body.
-    pub body: &'a [u8],
-}
-
-/// A line: an address of record that the user agent serves.
-#[derive(Clone, Copy, Debug)]
-pub struct LineConfig<'a> {
-    /// The address of record: a `sip:` or `sips:` URI.
-    pub aor: &'a str,
-    /// The display name; empty for none.
-    pub display: &'a str,
-    /// Where its requests outside dialogs go: a URI; empty sends them by their Request-URI.
-    pub proxy: &'a str,
-    /// The identity that it uses; `None` picks one by transport.
-    pub local: Option<LocalId>,
-    /// How long a registration shall last, in seconds; 0 takes 3,600.
-    pub expires: u32,
-    /// Whether it takes requests whose Request-URI no line has: a phone that answers whatever
-    /// reaches it. Else those get 404 (RFC 3261 8.2.2.1).
-    pub any: bool,
-    /// The caller's own number, given back in its events.
-    pub user: u64,
 }
 
 /// An input of the engine: plain data, so that it can be recorded, replayed and fuzzed.

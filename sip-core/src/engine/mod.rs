@@ -22,13 +22,12 @@ use crate::registrar::Registrar;
 use crate::store::pool::BlockId;
 use crate::store::queries::QueryId;
 use crate::store::ring::Record;
-use crate::store::slab::Handle;
 use crate::time::Instant;
 use crate::tx::{Transactions, TxHandle};
 use crate::ua::{Low, Ua};
 use crate::wire::framer::Frame;
 use crate::wire::limits::WireLimits;
-use crate::wire::message::{Framing, Index, MessageRef, parse};
+use crate::wire::{Framing, Index, MessageRef, parse};
 
 use input::{Done, FlowEnd, FlowInfo, Input, SendEnd};
 use output::{Answer, Output};
@@ -84,11 +83,7 @@ impl Core {
 
     pub(crate) fn fork_low(&mut self) -> (&mut Forks, ForkLow<'_>) {
         let down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
-        (&mut self.forks, ForkLow { attempts: &mut self.attempts, down })
-    }
-
-    pub(crate) fn down(&mut self) -> Down<'_> {
-        Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx }
+        (&mut self.forks, ForkLow::new(&mut self.attempts, down))
     }
 }
 
@@ -98,6 +93,12 @@ impl Engine {
     pub fn new(config: Config, limits: &Limits) -> Result<Self, Error> {
         if !limits.usable() {
             return Err(Error::Misuse(Misuse::BadLimit));
+        }
+        let roles = config.roles;
+        if (roles.proxy && !cfg!(feature = "proxy"))
+            || (roles.registrar && !cfg!(feature = "registrar"))
+        {
+            return Err(Error::Misuse(Misuse::NotBuilt));
         }
         let tag = config.tag;
         let index = Index::new(&limits.wire).map_err(|_| Error::Full(Limit::Memory))?;
@@ -121,9 +122,11 @@ impl Engine {
         match *input {
             Input::Receive { path, message } => self.take_datagram(&path, message).map(Done::Seen),
             Input::ReceiveStream { flow, bytes } => self.take_stream(flow, bytes).map(Done::Taken),
-            Input::FlowOpened { flow, info } => {
-                self.core.flows.opened(&self.core.cx, flow, &info, &self.wire).map(|()| Done::Nothing)
-            }
+            Input::FlowOpened { flow, info } => self
+                .core
+                .flows
+                .opened(&self.core.cx, flow, &info, &self.wire)
+                .map(|()| Done::Nothing),
             Input::FlowClosed { flow, .. } => {
                 self.core.flows.closed(&mut self.core.cx, flow).map(|()| Done::Nothing)
             }
@@ -155,7 +158,12 @@ impl Engine {
         self.take_message(path, message, framing)
     }
 
-    fn take_message(&mut self, path: &Path, message: &[u8], framing: Framing) -> Result<Seen, Error> {
+    fn take_message(
+        &mut self,
+        path: &Path,
+        message: &[u8],
+        framing: Framing,
+    ) -> Result<Seen, Error> {
         need::message(&self.core.cx, message.len())?;
         self.core.counts.received += 1;
         let seen = match parse(message, &self.wire, framing, &mut self.index) {
@@ -201,13 +209,9 @@ impl Engine {
                     match self.take_message(&path, message, Framing::Stream) {
                         // Back-pressure: the message is presented again, and scanned again.
                         Err(Error::Full(limit)) if taken > 0 || limit == Limit::Outputs => {
-                            self.unread(id);
                             return Ok(taken);
                         }
-                        Err(Error::Full(limit)) => {
-                            self.unread(id);
-                            return Err(Error::Full(limit));
-                        }
+                        Err(Error::Full(limit)) => return Err(Error::Full(limit)),
                         Ok(_) | Err(_) => {}
                     }
                     taken += n.max(1);
@@ -221,12 +225,6 @@ impl Engine {
                     return Ok(bytes.len());
                 }
             }
-        }
-    }
-
-    fn unread(&mut self, id: FlowId) {
-        if let Some(flow) = self.core.flows.get_mut(&self.core.cx, id) {
-            flow.framer.restart();
         }
     }
 
@@ -250,7 +248,9 @@ impl Engine {
                 Record::Event(event) => event.block,
                 Record::Query(id) => {
                     // Its asker may have ended since: then the question is not asked.
-                    let Some(query) = self.core.cx.queries.get(QueryId::from_raw(id)) else { continue };
+                    let Some(query) = self.core.cx.queries.get(QueryId::from_raw(id)) else {
+                        continue;
+                    };
                     let text = query.text;
                     if let Some(block) = text {
                         self.core.cx.pool.hold(block);
@@ -259,7 +259,7 @@ impl Engine {
                 }
                 Record::Close(_) | Record::Forget(_) => None,
             };
-            return output::of_record(&self.core.cx, &self.core.tx, &record);
+            return output::of_record(&self.core.cx, &record);
         }
     }
 
@@ -267,7 +267,11 @@ impl Engine {
     /// nothing is pending.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        if self.core.cx.out.is_empty() { self.core.cx.timers.next() } else { Some(self.core.cx.now) }
+        if self.core.cx.out.is_empty() {
+            self.core.cx.timers.next()
+        } else {
+            Some(self.core.cx.now)
+        }
     }
 
     /// The request that waits for its answer, as it came. `None` once it is answered or gone.
@@ -294,7 +298,9 @@ impl Engine {
 }
 
 fn ignored(message: &[u8]) -> Ignored {
-    if message.iter().all(|c| matches!(c, b'\r' | b'\n' | 0)) {
+    // Line ends (RFC 5626 4.4.1), nothing at all, or the four zeros of some NAT keep-alives.
+    let zeros = message.len() <= 4 && message.iter().all(|c| *c == 0);
+    if zeros || message.iter().all(|c| matches!(c, b'\r' | b'\n')) {
         Ignored::KeepAlive
     } else {
         Ignored::NotSip
@@ -318,13 +324,23 @@ impl Engine {
 
     /// Bytes of a stream; how many were taken. The caller keeps the rest and presents it again
     /// with more. `Ok(0)` while output waits: poll first. May queue output: call `poll`.
-    pub fn receive_stream(&mut self, now: Instant, flow: FlowId, bytes: &[u8]) -> Result<usize, Error> {
+    pub fn receive_stream(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        bytes: &[u8],
+    ) -> Result<usize, Error> {
         self.tick(now);
         self.take_stream(flow, bytes)
     }
 
     /// A connection has opened, accepted or asked for. Queues nothing.
-    pub fn flow_opened(&mut self, now: Instant, flow: FlowId, info: FlowInfo<'_>) -> Result<(), Error> {
+    pub fn flow_opened(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        info: FlowInfo<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::FlowOpened { flow, info }).map(drop)
     }
 
@@ -334,12 +350,22 @@ impl Engine {
     }
 
     /// What `send` names could not be sent. May queue output: call `poll`.
-    pub fn send_failed(&mut self, now: Instant, send: output::SendId, why: SendEnd) -> Result<(), Error> {
+    pub fn send_failed(
+        &mut self,
+        now: Instant,
+        send: output::SendId,
+        why: SendEnd,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::SendFailed { send, why }).map(drop)
     }
 
     /// Sets an identity of this side, new or in place of an old one. Queues nothing.
-    pub fn set_local(&mut self, now: Instant, local: LocalId, entry: Local<'_>) -> Result<(), Error> {
+    pub fn set_local(
+        &mut self,
+        now: Instant,
+        local: LocalId,
+        entry: Local<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::SetLocal { local, entry }).map(drop)
     }
 
@@ -350,7 +376,12 @@ impl Engine {
 
     /// The answer to a question. A question that is forgotten or answered takes it without effect.
     /// May queue output: call `poll`.
-    pub fn answer(&mut self, now: Instant, query: QueryId, answer: Answer<'_>) -> Result<(), Error> {
+    pub fn answer(
+        &mut self,
+        now: Instant,
+        query: QueryId,
+        answer: Answer<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::Answer { query, answer }).map(drop)
     }
 }

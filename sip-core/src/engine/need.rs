@@ -15,17 +15,19 @@ pub(super) const TIMER: usize = 4;
 /// Outputs that a verb can cause.
 pub(super) const VERB: usize = 4;
 
-/// Bytes that a message grows by when it is forwarded.
-const GROWTH: usize = 400;
+/// Bytes that a message grows by when it is answered or forwarded: Via, Record-Route, Contact, tag.
+const GROWTH: usize = 300;
 
-/// The row of a received message: it is stored, forwarded, answered and shown.
+/// The row of a received message: a user agent stores it, makes a dialog of it and answers; a proxy
+/// stores it, forwards it (once without and once with its Via) and answers.
 pub(super) fn message(cx: &Cx, len: usize) -> Result<(), Error> {
-    row(cx, MESSAGE, 4, len.saturating_add(GROWTH))
+    let blocks = if cx.config.roles.proxy { 4 } else { 2 };
+    row(cx, MESSAGE, blocks, len.saturating_add(GROWTH))
 }
 
 /// The row of a verb that sends a message with so much added to it.
 pub(super) fn verb(cx: &Cx, added: usize) -> Result<(), Error> {
-    row(cx, VERB, 3, added.saturating_add(2 * GROWTH))
+    row(cx, VERB, 2, added.saturating_add(2 * GROWTH))
 }
 
 fn row(cx: &Cx, outputs: usize, blocks: usize, len: usize) -> Result<(), Error> {

@@ -5,11 +5,11 @@ use crate::error::Limit;
 use crate::path::{Addr, FlowId, Path, Transport};
 use crate::store::queries::{Ask, Query as StoredQuery};
 use crate::store::ring::{EventRecord, Record};
-use crate::tx::{Transactions, TxHandle};
+use crate::tx::TxHandle;
 use crate::ua;
 use crate::wire::message::MessageRef;
 
-pub use crate::store::queries::QueryId;
+pub use crate::store::queries::{Answer, Binding, QueryId, Target};
 
 pub use crate::ua::{CallChange, CallHandle, EndReason, LineChange, LineHandle};
 
@@ -97,63 +97,6 @@ pub enum Query<'e> {
     },
 }
 
-/// The answer to a question.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Answer<'a> {
-    /// To `Dns`: the addresses, best first, and for how many seconds they hold.
-    Addresses(&'a [core::net::IpAddr], u32),
-    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404).
-    NotFound,
-    /// To any: it could not be done.
-    Failed,
-    /// To `Connect`: this flow, reported by `flow_opened` before.
-    Connected(FlowId),
-    /// To `Route`: try these targets; none is 404.
-    Route(&'a [Target<'a>]),
-    /// To `Route`: refuse the request with this status.
-    Reject(u16),
-    /// To `Locate`: the bindings and their version.
-    Located {
-        /// The version, to be named by `Store`.
-        version: u64,
-        /// The bindings that have not expired.
-        bindings: &'a [Binding<'a>],
-    },
-    /// To `Store`: done.
-    Stored,
-    /// To `Store`: the version is not the one named; the rule is applied again.
-    Conflict,
-}
-
-/// A target of a request that the proxy forwards.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    /// The new Request-URI; empty keeps the one that came.
-    pub uri: &'a str,
-    /// Where to send it in spite of its Request-URI: a URI; empty for none (RFC 3261 16.6 step 6).
-    pub next_hop: &'a str,
-    /// Preference, 0 to 1000, higher first.
-    pub q: u16,
-}
-
-/// A binding of an address of record (RFC 3261 10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Binding<'a> {
-    /// The contact's URI as it was registered.
-    pub uri: &'a str,
-    /// Its parameters other than `q` and `expires`, as they were: `;+sip.instance="..."`.
-    pub params: &'a str,
-    /// Preference, 0 to 1000.
-    pub q: u16,
-    /// Seconds until it expires, from now.
-    pub expires: u32,
-    /// The Call-ID of the REGISTER that made it.
-    pub call_id: &'a str,
-    /// The CSeq of that REGISTER.
-    pub cseq: u32,
-}
-
 pub use crate::registrar::Bindings;
 
 /// Something that happened.
@@ -193,7 +136,7 @@ pub enum Event {
 }
 
 /// Turns a record into what `poll` returns.
-pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> Option<Output<'e>> {
+pub(super) fn of_record<'e>(cx: &'e Cx, record: &Record) -> Option<Output<'e>> {
     Some(match *record {
         Record::Transmit { block, path, object, copy } => {
             let bytes = cx.pool.bytes_of(block);
@@ -203,7 +146,7 @@ pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> O
         Record::Forget(id) => Output::Forget(QueryId::from_raw(id)),
         Record::Query(id) => {
             let id = QueryId::from_raw(id);
-            Output::Query(id, question(cx, tx, cx.queries.get(id)?))
+            Output::Query(id, question(cx, cx.queries.get(id)?))
         }
         Record::Event(event) => {
             let message = event.block.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
@@ -212,7 +155,7 @@ pub(super) fn of_record<'e>(cx: &'e Cx, tx: &Transactions, record: &Record) -> O
     })
 }
 
-fn question<'e>(cx: &'e Cx, tx: &Transactions, query: &StoredQuery) -> Query<'e> {
+fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
     let bytes = query.text.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let text = core::str::from_utf8(bytes).unwrap_or("");
     match query.ask {
@@ -220,7 +163,6 @@ fn question<'e>(cx: &'e Cx, tx: &Transactions, query: &StoredQuery) -> Query<'e>
         Ask::Connect => Query::Connect { to: query.addr, transport: query.transport, name: text },
         Ask::Route => {
             let request = TxHandle::from_raw(query.number);
-            let _ = tx;
             Query::Route { request, uri: text, ours: query.addr.port != 0 }
         }
         Ask::Locate => Query::Locate { aor: text },

@@ -6,7 +6,6 @@ use crate::attempt::{AttemptHandle, Down};
 use crate::error::{Error, Misuse};
 use crate::path::FlowId;
 use crate::store::queries::{Ask, OwnerKind, Query, QueryId};
-use crate::store::slab::Handle;
 
 impl Core {
     pub(super) fn take_answer(&mut self, id: QueryId, answer: &Answer<'_>) -> Result<(), Error> {
@@ -42,18 +41,16 @@ impl Core {
                     _ => (&[], None),
                 };
                 let h = AttemptHandle::from_raw(query.asker.object);
-                let mut down =
-                    Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 let from = self.attempts.on_answer(&mut down, h, addresses, flow)?;
-                self.from_attempt(from)
+                self.pass_attempt(from)
             }
             OwnerKind::Fork => {
                 let (forks, mut low) = self.fork_low();
                 forks.on_answer(&mut low, query, answer)
             }
             OwnerKind::Registrar => {
-                let mut down =
-                    Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 self.registrar.on_answer(&mut down, query, answer)
             }
             _ => Ok(()),
@@ -62,13 +59,13 @@ impl Core {
 }
 
 const fn fits(ask: Ask, answer: &Answer<'_>) -> bool {
-    match (ask, answer) {
+    matches!(
+        (ask, answer),
         (_, Answer::Failed)
-        | (Ask::Dns, Answer::Addresses(..) | Answer::NotFound)
-        | (Ask::Connect, Answer::Connected(_))
-        | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
-        | (Ask::Locate, Answer::Located { .. } | Answer::NotFound)
-        | (Ask::Store, Answer::Stored | Answer::Conflict) => true,
-        _ => false,
-    }
+            | (Ask::Dns, Answer::Addresses(..) | Answer::NotFound)
+            | (Ask::Connect, Answer::Connected(_))
+            | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
+            | (Ask::Locate, Answer::Located { .. } | Answer::NotFound)
+            | (Ask::Store, Answer::Stored | Answer::Conflict)
+    )
 }

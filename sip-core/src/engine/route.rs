@@ -7,7 +7,6 @@ use crate::header::essentials::Essentials;
 use crate::path::{FlowId, Path};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::Record;
-use crate::store::slab::Handle;
 use crate::tx::{Failure, FromRequest, FromResponse, FromTimer, Reply, TxHandle};
 use crate::ua::CallHandle;
 use crate::wire::defect::{Role, Verdict, judge};
@@ -34,7 +33,12 @@ impl Core {
         if m.is_request() { self.on_request(m, &e, path) } else { self.on_response(m, &e, path) }
     }
 
-    fn on_response(&mut self, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<Seen, Error> {
+    fn on_response(
+        &mut self,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<Seen, Error> {
         if judge(Role::UserAgent, m, e) != Verdict::Accept {
             return Ok(Seen::Ignored(Ignored::BadResponse));
         }
@@ -61,16 +65,25 @@ impl Core {
     }
 
     /// A response for its owner.
-    fn deliver(&mut self, owner: Owner, tx: TxHandle, (m, e, path): Received<'_, '_>) -> Result<(), Error> {
+    fn deliver(
+        &mut self,
+        owner: Owner,
+        tx: TxHandle,
+        (m, e, path): Received<'_, '_>,
+    ) -> Result<(), Error> {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
-                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = crate::attempt::Down {
+                    tx: &mut self.tx,
+                    flows: &mut self.flows,
+                    cx: &mut self.cx,
+                };
                 match self.attempts.on_response(&mut down, h, tx, m.status())? {
                     FromAttempt::Response { owner, tx } if owner.kind != OwnerKind::Attempt => {
                         self.deliver(owner, tx, (m, e, path))
                     }
-                    other => self.from_attempt(other),
+                    other => self.pass_attempt(other),
                 }
             }
             OwnerKind::Call => {
@@ -90,7 +103,7 @@ impl Core {
     }
 
     /// What an attempt passes up, other than a response.
-    pub(super) fn from_attempt(&mut self, from: FromAttempt) -> Result<(), Error> {
+    pub(super) fn pass_attempt(&mut self, from: FromAttempt) -> Result<(), Error> {
         match from {
             FromAttempt::Failed { owner, why } => self.client_failed(owner, why),
             FromAttempt::AckSent { owner, block, path } => {
@@ -111,12 +124,16 @@ impl Core {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
-                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = crate::attempt::Down {
+                    tx: &mut self.tx,
+                    flows: &mut self.flows,
+                    cx: &mut self.cx,
+                };
                 match self.attempts.on_failure(&mut down, h, why)? {
                     FromAttempt::Failed { owner, why } if owner.kind != OwnerKind::Attempt => {
                         self.client_failed(owner, why)
                     }
-                    other => self.from_attempt(other),
+                    other => self.pass_attempt(other),
                 }
             }
             OwnerKind::Call => {
@@ -136,12 +153,11 @@ impl Core {
     }
 
     /// A transaction has failed.
-    pub(super) fn from_timer(&mut self, from: FromTimer) -> Result<(), Error> {
-        let FromTimer::Failed { owner, why, server, .. } = from else { return Ok(()) };
-        if !server {
-            return self.client_failed(owner, why);
-        }
+    pub(super) fn pass_failure(&mut self, from: FromTimer) -> Result<(), Error> {
+        let FromTimer::Failed { owner, why, .. } = from else { return Ok(()) };
+        // Client transactions belong to attempts; all others are a server's.
         match owner.kind {
+            OwnerKind::Attempt => self.client_failed(owner, why),
             OwnerKind::Call => {
                 let (ua, mut low) = self.low();
                 ua.on_server_failure(&mut low, owner, why)
@@ -156,7 +172,7 @@ impl Core {
 
     pub(super) fn send_failed(&mut self, send: super::output::SendId) -> Result<(), Error> {
         let from = self.tx.send_failed(&mut self.cx, TxHandle::from_raw(send.0));
-        self.from_timer(from)
+        self.pass_failure(from)
     }
 
     /// Closes a connection: nothing more is taken from it.
@@ -169,7 +185,12 @@ impl Core {
     }
 
     /// Refuses a request by its defect alone.
-    pub(super) fn refuse(&mut self, m: &MessageRef<'_>, path: &Path, status: u16) -> Result<Seen, Error> {
+    pub(super) fn refuse(
+        &mut self,
+        m: &MessageRef<'_>,
+        path: &Path,
+        status: u16,
+    ) -> Result<Seen, Error> {
         let e = Essentials::of(m);
         if !m.is_request() || m.method() == Method::Ack {
             return Ok(Seen::Ignored(Ignored::BadAck));
@@ -188,7 +209,12 @@ impl Core {
         Ok(if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) })
     }
 
-    fn on_request(&mut self, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<Seen, Error> {
+    fn on_request(
+        &mut self,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<Seen, Error> {
         let destination = self.destination(m, e);
         let role = match destination {
             Destination::Ua | Destination::Ourselves => Role::UserAgent,
@@ -197,7 +223,9 @@ impl Core {
         };
         match judge(role, m, e) {
             Verdict::Accept => {}
-            Verdict::Drop if m.method() == Method::Ack => return Ok(Seen::Ignored(Ignored::BadAck)),
+            Verdict::Drop if m.method() == Method::Ack => {
+                return Ok(Seen::Ignored(Ignored::BadAck));
+            }
             Verdict::Drop => return Ok(Seen::Ignored(Ignored::Unanswerable)),
             Verdict::Answer(status) => return self.answer_stateless((m, e, path), status, &[]),
         }
@@ -213,6 +241,7 @@ impl Core {
                 self.on_ack(None, destination, (m, e, path))
             }
             FromRequest::Merged | FromRequest::New => self.on_new(destination, (m, e, path)),
+            FromRequest::Unanswerable => Ok(Seen::Ignored(Ignored::NowhereToGo)),
         }
     }
 
@@ -246,7 +275,14 @@ impl Core {
         received: Received<'_, '_>,
     ) -> Result<Seen, Error> {
         let Some((_, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
-        let seen = self.answer_stateless(received, 200, &[])?;
+        let (m, e, path) = received;
+        let tag = (owner.kind == OwnerKind::Call)
+            .then(|| self.ua.tag(CallHandle::from_raw(owner.object)))
+            .flatten();
+        // The To tag is the one of the INVITE's responses.
+        let reply = Reply { to_tag: tag.as_ref().map(|t| t.as_bytes()), ..Reply::default() };
+        let sent = self.tx.reply_stateless(&mut self.cx, m, e, path, 200, &reply)?;
+        let seen = if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) };
         match owner.kind {
             OwnerKind::Call => {
                 let (ua, mut low) = self.low();
@@ -281,7 +317,8 @@ impl Core {
         let host = e.uri.map(|u| (m.text(u.host), u.port, u.user.is_empty()));
         if roles.registrar
             && m.method() == Method::Register
-            && host.is_some_and(|(host, port, _)| self.cx.config.is_domain(host) || ours(host, port))
+            && host
+                .is_some_and(|(host, port, _)| self.cx.config.is_domain(host) || ours(host, port))
             && !self.cx.config.domains.is_empty()
         {
             return Destination::Registrar;
@@ -293,7 +330,11 @@ impl Core {
         if roles.proxy { Destination::Proxy } else { Destination::Ua }
     }
 
-    fn on_new(&mut self, destination: Destination, (m, e, path): Received<'_, '_>) -> Result<Seen, Error> {
+    fn on_new(
+        &mut self,
+        destination: Destination,
+        (m, e, path): Received<'_, '_>,
+    ) -> Result<Seen, Error> {
         let in_dialog = self.dialogs.of_request(&self.cx, m, e);
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
@@ -318,7 +359,11 @@ impl Core {
                 ua.answer_options(&mut low, m, e, path)
             }
             (Destination::Registrar, _) => {
-                let mut down = crate::attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
+                let mut down = crate::attempt::Down {
+                    tx: &mut self.tx,
+                    flows: &mut self.flows,
+                    cx: &mut self.cx,
+                };
                 self.registrar.on_request(&mut down, m, e, path)
             }
             (Destination::Proxy, _) => {

@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::flow;
 use crate::path::FlowId;
 use crate::store::queries::QueryId;
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerKey, kind};
 use crate::tx::FromTimer;
 use crate::ua;
@@ -25,7 +24,7 @@ impl Core {
         match key.kind {
             k if (kind::TX..kind::FLOW).contains(&k) => {
                 let from = self.tx.on_timer(&mut self.cx, key);
-                self.from_timer(from)
+                self.pass_failure(from)
             }
             flow::TIMER_PARTIAL => {
                 let id = FlowId(key.object);
@@ -38,7 +37,7 @@ impl Core {
                 let mut down =
                     attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 let from = self.attempts.on_timer(&mut down, key);
-                self.from_attempt(from)
+                self.pass_attempt(from)
             }
             kind::QUERY => self.query_over(QueryId::from_raw(key.object)),
             k if (kind::CALL..kind::FORK).contains(&k) => {
@@ -70,7 +69,7 @@ impl Core {
                     *place = next;
                 }
                 self.cx.timers.arm(self.cx.now, key)?;
-                if from == FromTimer::Nothing { Ok(()) } else { self.from_timer(from) }
+                if from == FromTimer::Nothing { Ok(()) } else { self.pass_failure(from) }
             }
             None => {
                 self.flows.lost_done(id);

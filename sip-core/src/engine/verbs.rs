@@ -46,7 +46,9 @@ impl Core {
             Input::Invite { line, target, user, extras } => {
                 ua.invite(&mut low, line, target, user, &extras).map(Done::Call)
             }
-            Input::Ring { call, status, extras } => ua.ring(&mut low, call, status, &extras).map(nothing),
+            Input::Ring { call, status, extras } => {
+                ua.ring(&mut low, call, status, &extras).map(nothing)
+            }
             Input::AnswerCall { call, extras } => ua.answer(&mut low, call, &extras).map(nothing),
             Input::Reject { call, status, extras } => {
                 ua.reject(&mut low, call, status, &extras).map(nothing)
@@ -141,17 +143,34 @@ impl Engine {
     }
 
     /// Sends a provisional response, 101 to 199 (RFC 3261 13.3.1.1). May queue output: call `poll`.
-    pub fn ring(&mut self, now: Instant, call: CallHandle, status: u16, extras: Extras<'_>) -> Result<(), Error> {
+    pub fn ring(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        status: u16,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::Ring { call, status, extras }).map(drop)
     }
 
     /// Answers a call or a re-INVITE with 200 (RFC 3261 13.3.1.4). May queue output: call `poll`.
-    pub fn answer_call(&mut self, now: Instant, call: CallHandle, extras: Extras<'_>) -> Result<(), Error> {
+    pub fn answer_call(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::AnswerCall { call, extras }).map(drop)
     }
 
     /// Refuses a call or a re-INVITE, 300 to 699 (RFC 3261 13.3.1.3). May queue output: call `poll`.
-    pub fn reject(&mut self, now: Instant, call: CallHandle, status: u16, extras: Extras<'_>) -> Result<(), Error> {
+    pub fn reject(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        status: u16,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::Reject { call, status, extras }).map(drop)
     }
 
@@ -175,13 +194,24 @@ impl Engine {
     }
 
     /// Changes the session by a re-INVITE (RFC 3261 14.1). May queue output: call `poll`.
-    pub fn reinvite(&mut self, now: Instant, call: CallHandle, extras: Extras<'_>) -> Result<(), Error> {
+    pub fn reinvite(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::Reinvite { call, extras }).map(drop)
     }
 
     /// Answers a request that [`Event::Request`](super::output::Event::Request) brought. May queue
     /// output: call `poll`.
-    pub fn respond(&mut self, now: Instant, request: RequestHandle, status: u16, extras: Extras<'_>) -> Result<(), Error> {
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        request: RequestHandle,
+        status: u16,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
         self.apply(now, &Input::Respond { request, status, extras }).map(drop)
     }
 

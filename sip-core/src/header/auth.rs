@@ -1,6 +1,6 @@
 //! Challenges and credentials: WWW-Authenticate, Proxy-Authenticate, Authorization,
-//! Proxy-Authorization, Authentication-Info, Proxy-Authentication-Info (RFC 3261 20.7, 22; RFC 7616;
-//! RFC 8760).
+//! Proxy-Authorization, Authentication-Info, Proxy-Authentication-Info (RFC 3261 20.7 and 22,
+//! RFC 7616, RFC 8760).
 //!
 //! Spans of quoted strings are without their quotes and with their escapes, which is what a digest
 //! is computed over (RFC 7616 section 3.4, `unq`).
@@ -8,8 +8,8 @@
 use super::param::Param;
 use super::parts::{Slot, unquoted, write_param_value};
 use super::value::{Part, See, Value, ValueErrorKind, lws, token};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Class, Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// Digest algorithms (RFC 8760 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,10 +167,10 @@ fn read_opaque(c: &mut Cursor<'_>) -> Result<Span, ValueErrorKind> {
 }
 
 fn write_auth_params(
-    w: &mut ValueWriter<'_>,
+    w: &mut ValueWriter<'_, '_>,
     bytes: &[u8],
     params: Span,
-) -> Result<(), ValueWriteError> {
+) -> Result<(), WriteError> {
     for (index, p) in AuthParams::new(bytes, params).enumerate() {
         if index > 0 {
             w.put(b", ")?;
@@ -182,10 +182,22 @@ fn write_auth_params(
     Ok(())
 }
 
+const fn openly(_: &str, part: Part) -> Part {
+    part
+}
+
+/// The parts of credentials that are no secret stay; the rest is marked.
+fn masked(name: &str, part: Part) -> Part {
+    match part {
+        Part::Text(text) if matches!(name, "response" | "cnonce" | "params") => Part::Secret(text),
+        part => part,
+    }
+}
+
 macro_rules! schemes {
     ($(
         $(#[$doc:meta])*
-        $name:ident, $clause:literal {
+        $name:ident, $clause:literal, $shown:path {
             $($(#[$param_doc:meta])* $param:ident: $slot:ty = $text:literal $($must:ident)?;)*
         }
     )*) => {$(
@@ -229,19 +241,20 @@ macro_rules! schemes {
                 Ok(Self { scheme, $($param,)* params })
             }
 
-            fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+            fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
                 out.whole(|w| {
                     w.token(self.scheme.of(bytes))?;
                     w.put(b" ")?;
                     if self.is_digest(bytes) {
                         write_auth_params(w, bytes, self.params)
                     } else {
-                        w.text(self.params.of(bytes))
+                        w.received(self.params.of(bytes))
                     }
                 })
             }
 
             fn parts(&self, see: &mut See<'_>) {
+                let see: &mut See<'_> = &mut |name, part| see(name, $shown(name, part));
                 see("scheme", Part::Text(self.scheme));
                 $(self.$param.see($text, see);)*
                 see("params", Part::Text(self.params));
@@ -252,7 +265,7 @@ macro_rules! schemes {
 
 schemes! {
     /// WWW-Authenticate and Proxy-Authenticate: what a server asks for.
-    Challenge, "RFC 3261 20.44" {
+    Challenge, "RFC 3261 20.44", openly {
         /// Whose users are asked for.
         realm: Option<Span> = "realm" is_set;
         /// The server's nonce.
@@ -274,7 +287,7 @@ schemes! {
     }
 
     /// Authorization and Proxy-Authorization: what a client answers.
-    Credentials, "RFC 3261 20.7" {
+    Credentials, "RFC 3261 20.7", masked {
         /// User name, or its hash.
         username: Option<Span> = "username";
         /// User name in RFC 5987 form.
@@ -335,7 +348,7 @@ impl Value for AuthInfo {
         Ok(Self { params, ..info })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| write_auth_params(w, bytes, self.params))
     }
 
@@ -370,8 +383,8 @@ impl NewChallenge<'_> {
     /// Writes the value of WWW-Authenticate or Proxy-Authenticate.
     ///
     /// # Errors
-    /// `Control` for a control byte in a text, `NoRoom`.
-    pub fn write(&self, out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    /// [`WriteError::Forbidden`] for a control byte in a text, [`WriteError::Full`].
+    pub fn write(&self, out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.put(b"Digest realm=")?;
             w.quoted(self.realm)?;
@@ -424,8 +437,8 @@ impl NewCredentials<'_> {
     /// Writes the value of Authorization or Proxy-Authorization.
     ///
     /// # Errors
-    /// `Control` for a control byte in a text, `NotAToken` for such a qop, `NoRoom`.
-    pub fn write(&self, out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    /// [`WriteError::Forbidden`] for a control byte or a qop that is no token; [`WriteError::Full`].
+    pub fn write(&self, out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.put(b"Digest ")?;
             quoted(w, b"username=", Some(self.username))?;
@@ -449,10 +462,10 @@ impl NewCredentials<'_> {
 }
 
 fn quoted(
-    w: &mut ValueWriter<'_>,
+    w: &mut ValueWriter<'_, '_>,
     name: &[u8],
     value: Option<&[u8]>,
-) -> Result<(), ValueWriteError> {
+) -> Result<(), WriteError> {
     match value {
         Some(value) => {
             w.put(name)?;

@@ -2,8 +2,8 @@
 
 use super::parts::{AddrHead, Quality, parameterised};
 use super::value::{Part, See, Value, ValueErrorKind};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 parameterised! {
     /// One address of a Contact.
@@ -51,7 +51,7 @@ impl Value for Contact {
         ContactAddr::read(c).map(Self::Addr)
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         match self {
             Self::Star => out.token(b"*"),
             Self::Addr(addr) => addr.write(bytes, out),

@@ -2,8 +2,8 @@
 
 use super::parts::{MediaHead, TokenHead, parameterised};
 use super::value::{Part, See, Value, ValueErrorKind, number};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Class, Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 parameterised! {
     /// What a body is.
@@ -22,6 +22,14 @@ parameterised! {
         purpose: TokenHead;
         /// `optional` or `required`.
         handling: Option<Span> = "handling";
+    }
+}
+
+impl ContentType {
+    /// Whether it is a multipart of any kind, with or without a boundary.
+    #[must_use]
+    pub fn is_multipart(&self, bytes: &[u8]) -> bool {
+        self.media.kind.of(bytes).eq_ignore_ascii_case(b"multipart")
     }
 }
 
@@ -55,7 +63,7 @@ impl Value for ContentId {
         Ok(Self { id })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.put(b"<")?;
             w.of_class(self.id.of(bytes), Class::LOOSE)?;
@@ -88,11 +96,11 @@ impl Value for MimeVersion {
         Ok(Self { major, minor: number(c)? })
     }
 
-    fn write(&self, _: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, _: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
-            w.number(u64::from(self.major))?;
+            w.number(self.major)?;
             w.put(b".")?;
-            w.number(u64::from(self.minor))
+            w.number(self.minor)
         })
     }
 

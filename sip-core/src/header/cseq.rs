@@ -32,3 +32,22 @@ impl CSeq {
         Ok(CSeq { number, method: Method::of(c.text(method_text)), method_text })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_white_space_method() {
+        let read = |t: &str| {
+            let c = CSeq::parse(t.as_bytes(), Span::new(0, t.len())).ok()?;
+            Some((c.number, c.method, &t[c.method_text.start()..c.method_text.end()]))
+                .map(|(n, m, t)| (n, m, std::string::String::from(t)))
+        };
+        assert_eq!(read("0009\r\n  INVITE"), Some((9, Method::Invite, "INVITE".into())));
+        assert_eq!(read("4294967295 invite"), Some((u32::MAX, Method::Other, "invite".into())));
+        for bad in ["", "1", "1 ", "1INVITE", "INVITE", "1 INVITE x", "4294967296 ACK", "-1 ACK"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Date (RFC 3261 20.17): RFC 1123 form in GMT, to and from seconds since 1970.
 
 use super::value::{Part, See, Value, ValueErrorKind};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Class, Cursor};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// A point of time from the year 0 to 9999, to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,7 +127,7 @@ impl Value for Date {
     }
 
     /// A date before the year 0 or after 9999 is written as the nearest that can be.
-    fn write(&self, _: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, _: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         let date = (*self).clamp(Self::MIN, Self::MAX);
         let days = date.unix.div_euclid(DAY);
         let time = date.unix.rem_euclid(DAY);
@@ -135,13 +135,14 @@ impl Value for Date {
         let weekday = usize::try_from(days.rem_euclid(7)).ok().and_then(|d| DAYS.get(d));
         let month = month.checked_sub(1).and_then(|m| usize::try_from(m).ok());
         let month = month.and_then(|m| MONTHS.get(m));
-        let two = |n: i64| (n.unsigned_abs(), 2);
+        let small = |n: i64| u32::try_from(n).unwrap_or(0);
+        let two = |n: i64| (small(n), 2);
         out.whole(|w| {
             w.put(weekday.copied().unwrap_or(b"Thu"))?;
             let fields = [
                 (&b", "[..], two(day)),
                 (b" ", (0, 0)),
-                (b" ", (year.unsigned_abs(), 4)),
+                (b" ", (small(year), 4)),
                 (b" ", two(time / 3_600)),
                 (b":", two(time / 60 % 60)),
                 (b":", two(time % 60)),
@@ -167,6 +168,8 @@ impl Value for Date {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::name::Name;
+    use crate::wire::write::Writer;
     use proptest::prelude::*;
     use std::string::String;
 
@@ -176,9 +179,9 @@ mod tests {
 
     fn written(unix: i64) -> String {
         let mut buffer = [0; 40];
-        let mut w = ValueWriter::new(&mut buffer);
-        Date { unix }.write(b"", &mut w).unwrap();
-        String::from_utf8(w.finish().to_vec()).unwrap()
+        let mut w = Writer::new(&mut buffer);
+        Date { unix }.write(b"", &mut w.value(Name::Date)).unwrap();
+        String::from_utf8(w.written().to_vec()).unwrap()
     }
 
     #[test]

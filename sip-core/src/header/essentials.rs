@@ -56,6 +56,25 @@ const KEYS: NameSet = NameSet::of(&[
     Name::ContentType,
 ]);
 
+/// The names that have been seen, each in a byte of its own.
+struct Seen([bool; 128]);
+
+const _: () = assert!(Name::ALL.len() < 128);
+
+impl Seen {
+    /// Adds a name; whether it is new.
+    #[inline(always)]
+    fn add(&mut self, name: Name) -> bool {
+        let Some(seen) = self.0.get_mut(name as usize) else { return true };
+        !core::mem::replace(seen, true)
+    }
+
+    #[inline(always)]
+    fn has(&self, name: Name) -> bool {
+        self.0.get(name as usize).is_some_and(|&seen| seen)
+    }
+}
+
 impl Essentials {
     /// Reads them in one pass over the fields.
     #[must_use]
@@ -77,22 +96,25 @@ impl Essentials {
             listed: [None; LISTED],
         };
         let bytes = m.bytes();
-        let mut seen = NameSet::NONE;
-        for field in m.fields() {
-            let repeated = seen.has(field.name);
-            seen = seen.with(field.name);
-            if repeated {
-                e.again(bytes, &field);
-            } else {
-                e.first(bytes, &field);
+        let mut seen = Seen([false; 128]);
+        let (indexed, others) = m.indexed();
+        for field in indexed {
+            e.field(bytes, field, &mut seen);
+        }
+        // Of too many fields only what an answer needs is looked for.
+        let enough = m.kinds().has(DefectKind::TooManyFields);
+        for field in others {
+            if enough && e.via.is_some() {
+                break;
             }
+            e.field(bytes, &field, &mut seen);
         }
         if let StartLine::Request { method, uri, .. } = m.start() {
             e.request(m, method, uri);
         } else {
             e.response(m);
         }
-        e.missing(m, seen);
+        e.missing(m, &seen);
         e
     }
 
@@ -112,6 +134,15 @@ impl Essentials {
         self.kinds.add(kind);
         if let Some(free) = self.listed.iter_mut().find(|d| d.is_none()) {
             *free = Some(Defect { kind, name, at });
+        }
+    }
+
+    #[inline(always)]
+    fn field(&mut self, bytes: &[u8], field: &Field, seen: &mut Seen) {
+        if seen.add(field.name) {
+            self.first(bytes, field);
+        } else {
+            self.again(bytes, field);
         }
     }
 
@@ -282,17 +313,20 @@ impl Essentials {
         }
     }
 
-    /// What only a response has.
+    /// What only a response has. The tag of a response to CANCEL, which RFC 3665 leaves out, names
+    /// no dialog.
     fn response(&mut self, m: &MessageRef<'_>) {
-        if m.status() > 100 && self.to.is_some_and(|to| to.tag.is_empty()) {
+        let untagged = self.to.is_some_and(|to| to.tag.is_empty());
+        let cancel = self.cseq.is_some_and(|cseq| cseq.method == Method::Cancel);
+        if m.status() > 100 && untagged && !cancel {
             self.report(DefectKind::NoToTag, Name::To, Span::EMPTY);
         }
     }
 
     /// What is not there.
     #[inline(always)]
-    fn missing(&mut self, m: &MessageRef<'_>, seen: NameSet) {
-        const NEEDED: NameSet = NameSet::of(&[
+    fn missing(&mut self, m: &MessageRef<'_>, seen: &Seen) {
+        const NEEDED: [Name; 7] = [
             Name::Via,
             Name::From,
             Name::To,
@@ -300,8 +334,8 @@ impl Essentials {
             Name::CSeq,
             Name::MaxForwards,
             Name::Contact,
-        ]);
-        if !seen.has_all(NEEDED) || self.call_id.is_empty() {
+        ];
+        if self.call_id.is_empty() || !NEEDED.iter().all(|&name| seen.has(name)) {
             self.report_missing(m, seen);
         }
         if self.from.is_some_and(|from| from.tag.is_empty()) {
@@ -310,7 +344,7 @@ impl Essentials {
     }
 
     #[cold]
-    fn report_missing(&mut self, m: &MessageRef<'_>, seen: NameSet) {
+    fn report_missing(&mut self, m: &MessageRef<'_>, seen: &Seen) {
         let lacks = |name: Name| !seen.has(name);
         for (name, kind) in [
             (Name::Via, DefectKind::NoVia),
@@ -351,4 +385,80 @@ fn number(bytes: &[u8], value: Span) -> Option<u32> {
     let mut c = Cursor::new(bytes, value);
     let n = c.number()?;
     c.done().then_some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+    use std::string::String;
+
+    /// The kinds found in a request of `method` with `to` and one line more.
+    fn kinds(method: &str, to: &str, line: &str) -> Kinds {
+        let text = format!(
+            "{method} sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nMax-Forwards: 1\r\n\
+            From: <sip:f>;tag=1\r\nTo: {to}\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n{line}\r\n"
+        );
+        Essentials::of(&MessageRef::lazy(text.as_bytes()).unwrap()).kinds()
+    }
+
+    fn only(kind: DefectKind) -> Kinds {
+        Kinds::of(&[kind])
+    }
+
+    #[test]
+    fn a_route_stands_in_angle_brackets() {
+        // RFC 3261 20.34.
+        assert_eq!(kinds("BYE", "<sip:t>", "Route: <sip:r;lr>, x\r\n"), Kinds::NONE);
+        for bad in ["sip:r", "sip:r;lr", "", "x"] {
+            let line = format!("Route: {bad}\r\n");
+            assert_eq!(kinds("BYE", "<sip:t>", &line), only(DefectKind::BadRoute), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_registration_needs_a_sip_uri_in_to() {
+        // RFC 3261 10.3 and 8.2.2.1.
+        assert_eq!(kinds("REGISTER", "<tel:1>", ""), only(DefectKind::ToScheme));
+        assert_eq!(kinds("REGISTER", "<sips:t>", ""), Kinds::NONE);
+        assert_eq!(kinds("OPTIONS", "<tel:1>", ""), Kinds::NONE);
+    }
+
+    #[test]
+    fn a_request_that_makes_a_dialog_needs_contact() {
+        // RFC 3261 8.1.1.8.
+        for method in ["INVITE", "SUBSCRIBE", "REFER"] {
+            assert_eq!(kinds(method, "<sip:t>", ""), only(DefectKind::NoContact), "{method}");
+            assert_eq!(kinds(method, "<sip:t>;tag=2", ""), Kinds::NONE, "{method}");
+            assert_eq!(kinds(method, "<sip:t>", "m: <sip:m>\r\n"), Kinds::NONE, "{method}");
+        }
+        assert_eq!(kinds("OPTIONS", "<sip:t>", ""), Kinds::NONE);
+    }
+
+    #[test]
+    fn every_contact_is_read_and_the_first_is_kept() {
+        let text = b"OPTIONS sip:a SIP/2.0\r\nm: <sip:a>, <sip:b>\r\nm: <sip:c\r\n\r\n";
+        let m = MessageRef::lazy(text).unwrap();
+        let e = Essentials::of(&m);
+        assert_eq!(m.text(e.contact.unwrap().uri_text), b"sip:a");
+        assert!(e.kinds().has(DefectKind::BadContact) && !e.contact_star);
+        let m = MessageRef::lazy(b"OPTIONS sip:a SIP/2.0\r\nm: *\r\n\r\n").unwrap();
+        let e = Essentials::of(&m);
+        assert!(e.contact_star && e.contact.is_none());
+        assert!(!e.kinds().has(DefectKind::BadContact));
+    }
+
+    #[test]
+    fn defects_say_where_they_are() {
+        let text = "OPTIONS sip:a?x=y SIP/2.0\r\nt: \"x\r\nMax-Forwards: 300\r\n\r\n";
+        let m = MessageRef::lazy(text.as_bytes()).unwrap();
+        let e = Essentials::of(&m);
+        let at = |kind| {
+            let d = e.defects().find(|d| d.kind == kind).unwrap();
+            (d.name, String::from_utf8(d.at.of(text.as_bytes()).to_vec()).unwrap())
+        };
+        assert_eq!(at(DefectKind::BadTo), (Name::To, "\"x".into()));
+        assert_eq!(at(DefectKind::MaxForwardsRange), (Name::MaxForwards, "300".into()));
+        assert_eq!(at(DefectKind::UriHeaders), (Name::Other, "x=y".into()));
+    }
 }

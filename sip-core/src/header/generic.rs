@@ -2,8 +2,8 @@
 
 use super::parts::{LooseHead, NumberHead, TokenHead, parameterised};
 use super::value::{Part, See, Value, ValueErrorKind};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 parameterised! {
     /// Anything, then parameters: the fields of RFC 7315 and their like.
@@ -66,8 +66,8 @@ impl Value for Text {
         Ok(Self { text })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
-        out.text(self.text.of(bytes))
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
+        out.received(self.text.of(bytes))
     }
 
     fn parts(&self, see: &mut See<'_>) {

@@ -4,7 +4,7 @@ use super::parts::{AngleHead, TokenHead, parameterised};
 use crate::wire::scan::Span;
 
 parameterised! {
-    /// A URI in angle brackets with generic parameters: Error-Info and all fields that are only this.
+    /// A URI in angle brackets with generic parameters: Error-Info and all fields like it.
     UriValue, "RFC 3261 20.18" {
         /// The URI.
         uri: AngleHead;

@@ -3,6 +3,7 @@
 //! Each is a small `Copy` struct of spans into the message it was read from.
 
 pub mod accept;
+pub mod aor;
 pub mod auth;
 pub mod contact;
 pub mod content;
@@ -18,6 +19,7 @@ pub mod history_info;
 pub mod host;
 pub mod identity;
 pub mod info;
+pub mod multipart;
 pub mod name_addr;
 pub mod number;
 pub mod param;
@@ -37,6 +39,7 @@ pub mod via;
 pub mod warning;
 mod write;
 
+pub use crate::wire::write::{Value as ValueWriter, WriteError};
 pub use cseq::CSeq;
 pub use essentials::Essentials;
 pub use host::Host;
@@ -47,4 +50,3 @@ pub use uri::{Scheme, Uri, UriHeaders, UriParams};
 pub use uri_equal::equal;
 pub use value::{Part, See, Value, ValueError, ValueErrorKind};
 pub use via::Via;
-pub use write::{ValueWriteError, ValueWriter};

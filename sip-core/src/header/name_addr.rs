@@ -54,13 +54,13 @@ impl NameAddr {
         v.display(c)?;
         if c.eat(b'<') {
             let at = c.at;
-            v.uri = Uri::next(c, false)?;
+            v.uri.take(c)?;
             v.uri_text = c.since(at);
             if !c.eat(b'>') {
                 return Err(c.malformed());
             }
         } else {
-            v.uri = Uri::next(c, true)?;
+            v.uri.take_bare(c)?;
             v.uri_text = c.since(start);
         }
         let mut end = c.at;
@@ -68,6 +68,9 @@ impl NameAddr {
         let params = c.at;
         while c.eat(b';') {
             let p = param::next(c, &mut v.fault);
+            if p.name.is_empty() {
+                break;
+            }
             end = p.value.unwrap_or(p.name).end().max(end);
             v.keep(c, p);
         }
@@ -152,5 +155,75 @@ pub fn quality(text: &[u8]) -> Option<u16> {
         b'0' => Some(n),
         b'1' if n == 0 => Some(1000),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::uri::Scheme;
+
+    fn read(text: &str) -> Option<NameAddr> {
+        NameAddr::parse(text.as_bytes(), Span::new(0, text.len())).ok()
+    }
+
+    #[track_caller]
+    fn check(text: &str, display: &str, uri: &str, params: &str, fault: Fault) -> NameAddr {
+        let v = read(text).unwrap();
+        let of = |s: Span| &text[s.start()..s.end()];
+        assert_eq!((of(v.display), of(v.uri_text), of(v.params)), (display, uri, params));
+        assert_eq!(v.fault, fault);
+        v
+    }
+
+    #[test]
+    fn every_form() {
+        check("<sip:a@b;lr>;tag=x", "", "sip:a@b;lr", ";tag=x", Fault::None);
+        check("Al  Bo <sip:a@b>", "Al  Bo", "sip:a@b", "", Fault::None);
+        check("al<sip:a@b>", "al", "sip:a@b", "", Fault::None);
+        check("\"A \\\" <x>, \"\t<tel:1>", "\"A \\\" <x>, \"", "tel:1", "", Fault::None);
+        check("J\u{f6}rg <sip:a@b>", "J\u{f6}rg", "sip:a@b", "", Fault::Odd);
+        check("<sip:a@b>;x=1 x", "", "sip:a@b", ";x=1", Fault::Bad);
+        check("<sip:a@b> , <sip:c@d>", "", "sip:a@b", "", Fault::Bad);
+    }
+
+    #[test]
+    fn without_brackets_parameters_are_the_headers() {
+        // RFC 3261 20.10.
+        let v = check("sip:a@b;user=phone;tag=x", "", "sip:a@b", ";user=phone;tag=x", Fault::None);
+        assert!(!v.uri.user_phone && v.uri.params.is_empty());
+        assert_eq!(v.tag.len, 1);
+        check("sip:a@b?to=c", "", "sip:a@b", "", Fault::Bad);
+    }
+
+    #[test]
+    fn parameters_that_are_known() {
+        let v = read("<sip:a@b>;Q=0.7;expires=90;TAG=t").unwrap();
+        assert_eq!((v.q, v.expires, v.tag.len), (Some(700), Some(90), 1));
+        assert_eq!(v.uri.scheme, Scheme::Sip);
+        let v = read("<sip:a@b>;q=7;expires=x").unwrap();
+        assert_eq!((v.q, v.expires), (None, None));
+    }
+
+    #[test]
+    fn what_is_no_address() {
+        for bad in [
+            "",
+            "a",
+            "*",
+            "a@b",
+            "<a@b>",
+            "\"a\"",
+            "\"a\" sip:a@b",
+            "\"a <sip:a@b>",
+            "<sip:a@b",
+            "< sip:a@b>",
+            "<sip:a@b >",
+            "A, B <sip:a@b>",
+            "<>",
+            "> <sip:a@b>",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::parts::{Head, parameterised};
 use super::value::{Part, See, Value, ValueErrorKind, lws, number, token};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Class, Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// A number from `MIN` to `MAX`, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,8 +44,8 @@ impl<const MIN: u32, const MAX: u32> Value for Ranged<MIN, MAX> {
         ranged(c, MIN, MAX).map(|value| Self { value })
     }
 
-    fn write(&self, _: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
-        out.number(u64::from(self.value))
+    fn write(&self, _: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
+        out.number(self.value)
     }
 
     fn parts(&self, see: &mut See<'_>) {
@@ -75,11 +75,11 @@ impl Value for RAck {
         Ok(Self { rseq, cseq, method: token(c)? })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
-            w.number(u64::from(self.rseq))?;
+            w.number(self.rseq)?;
             w.put(b" ")?;
-            w.number(u64::from(self.cseq))?;
+            w.number(self.cseq)?;
             w.put(b" ")?;
             w.token(self.method.of(bytes))
         })
@@ -115,11 +115,11 @@ impl Head for DelayHead {
         Ok(Delay { seconds, comment })
     }
 
-    fn write(out: Delay, bytes: &[u8], w: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
-        w.number(u64::from(out.seconds))?;
+    fn write(out: Delay, bytes: &[u8], w: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
+        w.number(out.seconds)?;
         if let Some(comment) = out.comment {
             w.put(b" ")?;
-            w.text(comment.of(bytes))?;
+            w.received(comment.of(bytes))?;
         }
         Ok(())
     }
@@ -197,7 +197,7 @@ impl Value for Timestamp {
         Ok(Self { stamp, delay: delay.filter(|d| !d.is_empty()) })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.of_class(self.stamp.of(bytes), Class::HOST)?;
             match self.delay {

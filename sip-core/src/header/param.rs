@@ -5,7 +5,7 @@ use crate::wire::scan::{Class, Cursor, Fault, Span};
 /// One parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Param {
-    /// Its name; empty in a malformed `;;`.
+    /// Its name.
     pub name: Span,
     /// Its value with the quotes of a quoted string; `None` when there is no `=`.
     pub value: Option<Span>,
@@ -51,6 +51,12 @@ fn value(c: &mut Cursor<'_>, fault: &mut Fault) -> Span {
 /// Takes more of a value that is empty or stops at a byte that is neither of a token nor of a host.
 #[cold]
 fn odd_value(c: &mut Cursor<'_>, start: usize, fault: &mut Fault) {
+    if c.at == start && c.eat(b'<') {
+        // A URI in angle brackets (RFC 8224 4, RFC 5318 4.1).
+        c.run(Class::URI | Class::UTF8);
+        *fault = (*fault).max(if c.eat(b'>') { Fault::Odd } else { Fault::Bad });
+        return;
+    }
     let more = c.run(Class::LOOSE | Class::UTF8);
     if c.at == start {
         *fault = Fault::Bad;
@@ -82,7 +88,7 @@ impl Iterator for Params<'_> {
         if !self.cursor.eat(b';') {
             return None;
         }
-        Some(next(&mut self.cursor, &mut self.fault))
+        Some(next(&mut self.cursor, &mut self.fault)).filter(|p| !p.name.is_empty())
     }
 }
 
@@ -93,4 +99,35 @@ pub fn param(bytes: &[u8], params: Span, name: &[u8]) -> Option<Span> {
     Params::new(bytes, params)
         .find(|p| p.name.of(bytes).eq_ignore_ascii_case(name))
         .map(|p| p.value.unwrap_or(Span::EMPTY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn names_values_and_quotes() {
+        let text = b"; a ;b = c;d=\"e;f\\\"\" ; g=[::1]:5;h=x==y;;i";
+        let all: Vec<(&[u8], Option<&[u8]>)> = Params::new(text, Span::new(0, text.len()))
+            .map(|p| (p.name.of(text), p.value.map(|v| v.of(text))))
+            .collect();
+        let want: [(&[u8], Option<&[u8]>); 5] = [
+            (b"a", None),
+            (b"b", Some(b"c")),
+            (b"d", Some(b"\"e;f\\\"\"")),
+            (b"g", Some(b"[::1]:5")),
+            (b"h", Some(b"x==y")),
+        ];
+        assert_eq!(all, want);
+    }
+
+    #[test]
+    fn a_parameter_is_found_without_regard_to_case() {
+        let text = b"x;Tag=1;tag=2;lr";
+        let span = Span::new(1, text.len());
+        assert_eq!(param(text, span, b"TAG").map(|s| s.of(text)), Some(&b"1"[..]));
+        assert_eq!(param(text, span, b"lr"), Some(Span::EMPTY));
+        assert_eq!(param(text, span, b"l"), None);
+    }
 }

@@ -3,8 +3,8 @@
 use super::name_addr::{NameAddr, quality};
 use super::param::{self, Param, Params};
 use super::value::{Part, See, ValueErrorKind, number, token};
-use super::write::{ValueWriteError, ValueWriter};
-use crate::wire::scan::{Class, Cursor, Fault, Span, is};
+use crate::wire::scan::{Class, Cursor, Fault, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// What a value begins with, before its parameters.
 pub trait Head {
@@ -21,7 +21,7 @@ pub trait Head {
     ///
     /// # Errors
     /// When there is no room.
-    fn write(out: Self::Out, bytes: &[u8], w: &mut ValueWriter<'_>) -> Result<(), ValueWriteError>;
+    fn write(out: Self::Out, bytes: &[u8], w: &mut ValueWriter<'_, '_>) -> Result<(), WriteError>;
 
     /// Shows the head.
     fn see(out: Self::Out, name: &'static str, see: &mut See<'_>);
@@ -50,9 +50,9 @@ macro_rules! span_head {
             fn write(
                 out: Span,
                 bytes: &[u8],
-                w: &mut ValueWriter<'_>,
-            ) -> Result<(), ValueWriteError> {
-                let write: fn(&mut ValueWriter<'_>, &[u8]) -> Result<(), ValueWriteError> = $write;
+                w: &mut ValueWriter<'_, '_>,
+            ) -> Result<(), WriteError> {
+                let write: fn(&mut ValueWriter<'_, '_>, &[u8]) -> Result<(), WriteError> = $write;
                 write(w, out.of(bytes))
             }
 
@@ -89,7 +89,7 @@ span_head!(
     /// Anything up to a semicolon outside quotes and angle brackets, maybe nothing.
     LooseHead,
     loose,
-    |w, text| w.text(text)
+    |w, text| w.received(text)
 );
 
 fn uri_class() -> Class {
@@ -163,7 +163,7 @@ impl Head for BoolHead {
         }
     }
 
-    fn write(out: bool, _: &[u8], w: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(out: bool, _: &[u8], w: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         w.put(if out { b"true" } else { b"false" })
     }
 
@@ -183,8 +183,8 @@ impl Head for NumberHead {
         number(c)
     }
 
-    fn write(out: u32, _: &[u8], w: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
-        w.number(u64::from(out))
+    fn write(out: u32, _: &[u8], w: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
+        w.number(out)
     }
 
     fn see(out: u32, name: &'static str, see: &mut See<'_>) {
@@ -225,7 +225,7 @@ impl Head for MediaHead {
         Ok(MediaType { kind, subtype: token(c)? })
     }
 
-    fn write(out: MediaType, bytes: &[u8], w: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(out: MediaType, bytes: &[u8], w: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         w.token(out.kind.of(bytes))?;
         w.put(b"/")?;
         w.token(out.subtype.of(bytes))
@@ -257,7 +257,7 @@ impl Head for AddrHead {
         Ok(addr)
     }
 
-    fn write(addr: NameAddr, bytes: &[u8], w: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(addr: NameAddr, bytes: &[u8], w: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         match addr.display.of(bytes) {
             [] => {}
             [b'"', inner @ .., b'"'] => {
@@ -265,7 +265,7 @@ impl Head for AddrHead {
                 w.put(b" ")?;
             }
             words => {
-                w.text(words)?;
+                w.received(words)?;
                 w.put(b" ")?;
             }
         }
@@ -303,7 +303,7 @@ impl Head for BracketHead {
         Ok(addr)
     }
 
-    fn write(out: NameAddr, bytes: &[u8], w: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(out: NameAddr, bytes: &[u8], w: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         AddrHead::write(out, bytes, w)
     }
 
@@ -471,17 +471,20 @@ pub(super) fn read_params<'a>(
         }
         end = value.end();
     }
+    if !c.done() {
+        return Err(ValueErrorKind::Trailing);
+    }
     Ok(Span::new(start, end))
 }
 
 /// Writes parameters in their order, without the white space that stood between them.
 pub(super) fn write_params(
-    w: &mut ValueWriter<'_>,
+    w: &mut ValueWriter<'_, '_>,
     bytes: &[u8],
     params: Span,
-) -> Result<(), ValueWriteError> {
+) -> Result<(), WriteError> {
     for p in Params::new(bytes, params) {
-        w.flag(p.name.of(bytes))?;
+        w.param(p.name.of(bytes), None)?;
         if let Some(value) = p.value {
             w.put(b"=")?;
             write_param_value(w, value.of(bytes))?;
@@ -491,13 +494,17 @@ pub(super) fn write_params(
 }
 
 pub(super) fn write_param_value(
-    w: &mut ValueWriter<'_>,
+    w: &mut ValueWriter<'_, '_>,
     value: &[u8],
-) -> Result<(), ValueWriteError> {
+) -> Result<(), WriteError> {
     match value {
         [b'"', inner @ .., b'"'] => w.requoted(inner),
-        value if value.iter().all(|&b| is(b, Class::LOOSE | Class::UTF8)) => w.put(value),
-        _ => Err(ValueWriteError::Delimiter),
+        [b'<', inner @ .., b'>'] => {
+            w.put(b"<")?;
+            w.of_class(inner, uri_class())?;
+            w.put(b">")
+        }
+        value => w.of_class(value, Class::LOOSE | Class::UTF8),
     }
 }
 
@@ -553,8 +560,8 @@ macro_rules! parameterised {
             fn write(
                 &self,
                 bytes: &[u8],
-                out: &mut $crate::header::ValueWriter<'_>,
-            ) -> Result<(), $crate::header::ValueWriteError> {
+                out: &mut $crate::header::ValueWriter<'_, '_>,
+            ) -> Result<(), $crate::wire::write::WriteError> {
                 use $crate::header::parts::{Head, write_params};
                 out.whole(|w| {
                     <$rule as Head>::write(self.$head, bytes, w)?;

@@ -42,7 +42,7 @@ impl Slot for Option<Refresher> {
 
     fn see(&self, name: &'static str, see: &mut See<'_>) {
         if let Some(refresher) = self {
-            see(name, Part::Flag(*refresher == Refresher::Uac));
+            see(name, Part::Word(refresher.name()));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::parts::{CallIdHead, Head, TokenHead};
 use super::value::{Part, See, Value, ValueErrorKind, token};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 macro_rules! single {
     ($($(#[$doc:meta])* $name:ident: $rule:ty, $clause:literal;)*) => {$(
@@ -21,7 +21,7 @@ macro_rules! single {
                 <$rule as Head>::read(c).map(|text| Self { text })
             }
 
-            fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+            fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
                 out.whole(|w| <$rule as Head>::write(self.text, bytes, w))
             }
 
@@ -89,7 +89,7 @@ impl Value for Privacy {
         }
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             let values = self.values.of(bytes).split(|b| matches!(b, b';' | b','));
             for (index, value) in values.enumerate() {

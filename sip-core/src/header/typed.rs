@@ -26,10 +26,10 @@ use super::token_list::{CallId, Privacy, Token};
 use super::value::{Part, See, Value, ValueError, ValueErrorKind, lws, number, token};
 use super::via::Via;
 use super::warning::Warning;
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::name::Name;
-use crate::wire::scan::{Class, Cursor, Fault, Span};
+use crate::wire::scan::{Cursor, Fault, Span};
 use crate::wire::start_line::Method;
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// Something to do with a value once its type is known.
 pub trait WithType {
@@ -174,7 +174,7 @@ const MAYBE_EMPTY: &[Name] = &[
     Name::PEarlyMedia,
 ];
 
-/// Does `each` with every value in the field value at `span`: the items of a list, or the one value.
+/// Does `each` with every value in the field at `span`: the items of a list, or the one value.
 fn values<E: From<ValueError>>(
     name: Name,
     bytes: &[u8],
@@ -256,8 +256,10 @@ impl WithType for Describe<'_, '_> {
 /// As [`check_at`]; the parts before the value that is wrong have been shown.
 pub fn describe(name: Name, bytes: &[u8], span: Span, see: &mut See<'_>) -> Result<(), ValueError> {
     let clause = name.clause();
+    let secret = matches!(name, Name::Authorization | Name::ProxyAuthorization);
     values(name, bytes, span, |item| {
-        see("value", Part::Text(item.trimmed(bytes)));
+        let text = item.trimmed(bytes);
+        see("value", if secret { Part::Secret(text) } else { Part::Text(text) });
         with_type(name, Describe { bytes, item, see }).map_err(|e| ValueError { clause, ..e })
     })
 }
@@ -270,16 +272,16 @@ pub enum RewriteError {
     Value(#[from] ValueError),
     /// It could not be written.
     #[error(transparent)]
-    Write(#[from] ValueWriteError),
+    Write(#[from] WriteError),
 }
 
-struct Rewrite<'a, 'b> {
+struct Rewrite<'a, 'w, 'b> {
     bytes: &'a [u8],
     item: Span,
-    out: &'a mut ValueWriter<'b>,
+    out: &'a mut ValueWriter<'w, 'b>,
 }
 
-impl WithType for Rewrite<'_, '_> {
+impl WithType for Rewrite<'_, '_, '_> {
     type Out = Result<(), RewriteError>;
 
     fn with<T: Value>(self) -> Self::Out {
@@ -297,10 +299,10 @@ pub fn rewrite(
     name: Name,
     bytes: &[u8],
     span: Span,
-    out: &mut ValueWriter<'_>,
+    out: &mut ValueWriter<'_, '_>,
 ) -> Result<(), RewriteError> {
     let mut first = true;
-    let start = out.len();
+    let start = out.writer.len();
     let done = values(name, bytes, span, |item| {
         if !core::mem::replace(&mut first, false) {
             out.put(b", ")?;
@@ -308,7 +310,7 @@ pub fn rewrite(
         with_type(name, Rewrite { bytes, item, out: &mut *out })
     });
     if done.is_err() {
-        out.truncate(start);
+        out.writer.truncate(start);
     }
     done
 }
@@ -325,16 +327,13 @@ impl Value for Via {
     }
 
     /// The protocol is written as `SIP/2.0`, whatever it was.
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
             w.put(b"SIP/2.0/")?;
             w.token(self.transport.of(bytes))?;
             w.put(b" ")?;
-            w.of_class(self.host.of(bytes), Class::VALUE)?;
-            if self.port > 0 {
-                w.put(b":")?;
-                w.number(u64::from(self.port))?;
-            }
+            w.host(self.host.of(bytes))?;
+            w.port(self.port)?;
             super::parts::write_params(w, bytes, self.params)
         })
     }
@@ -372,9 +371,9 @@ impl Value for CSeq {
         Ok(Self { number, method: Method::of(c.text(method_text)), method_text })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
-            w.number(u64::from(self.number))?;
+            w.number(self.number)?;
             w.put(b" ")?;
             w.token(self.method_text.of(bytes))
         })

@@ -70,7 +70,8 @@ impl Uri {
     #[inline]
     pub fn parse_at(bytes: &[u8], span: Span) -> Result<Uri, Malformed> {
         let mut c = Cursor::new(bytes, span);
-        let uri = Uri::next(&mut c, false)?;
+        let mut uri = Uri::default();
+        uri.take(&mut c)?;
         if c.done() { Ok(uri) } else { Err(c.malformed()) }
     }
 
@@ -80,54 +81,56 @@ impl Uri {
     /// # Errors
     /// [`Malformed`] where it departs from the grammar.
     pub fn next(c: &mut Cursor<'_>, bare: bool) -> Result<Uri, Malformed> {
-        if !bare {
-            return Uri::take(c);
-        }
+        let mut uri = Uri::default();
+        if bare { uri.take_bare(c) } else { uri.take(c) }.map(|()| uri)
+    }
+
+    /// Takes a URI that ends where the header goes on, into this empty one.
+    pub(super) fn take_bare(&mut self, c: &mut Cursor<'_>) -> Result<(), Malformed> {
         let mut part = *c;
         let whole = part.until(b";,? \t\r\n<>\"");
         let mut part = Cursor::new(c.bytes(), whole);
-        let uri = Uri::take(&mut part)?;
+        self.take(&mut part)?;
         if !part.done() {
             return Err(part.malformed());
         }
         c.at = part.at;
-        Ok(uri)
+        Ok(())
     }
 
-    #[inline]
-    fn take(c: &mut Cursor<'_>) -> Result<Uri, Malformed> {
-        let mut uri = Uri::default();
-        uri.scheme(c)?;
-        match uri.scheme {
+    /// Takes a URI into this empty one.
+    pub(super) fn take(&mut self, c: &mut Cursor<'_>) -> Result<(), Malformed> {
+        self.scheme(c)?;
+        match self.scheme {
             Scheme::Sip | Scheme::Sips => {
-                uri.userinfo(c);
-                uri.host = c.host().ok_or_else(|| c.malformed())?;
-                uri.port = c.port(false).ok_or_else(|| c.malformed())?;
+                self.userinfo(c);
+                self.host = c.host().ok_or_else(|| c.malformed())?;
+                self.port = c.port(false).ok_or_else(|| c.malformed())?;
                 if c.peek() == b';' {
-                    uri.params(c)?;
+                    self.params(c)?;
                 }
                 if c.eat(b'?') {
-                    uri.headers = c.run(Class::HEADER);
-                    if uri.headers.is_empty() {
+                    self.headers = c.run(Class::HEADER);
+                    if self.headers.is_empty() {
                         return Err(c.malformed());
                     }
                 }
             }
             Scheme::Tel => {
-                uri.user = c.run(Class::PARAM | Class::USER_ODD);
-                if uri.user.is_empty() {
+                self.user = c.run(Class::PARAM | Class::USER_ODD);
+                if self.user.is_empty() {
                     return Err(c.malformed());
                 }
-                uri.params(c)?;
+                self.params(c)?;
             }
             Scheme::Other => {
-                uri.opaque = c.run(Class::URI | Class::USER_ODD);
-                if uri.opaque.is_empty() {
+                self.opaque = c.run(Class::URI | Class::USER_ODD);
+                if self.opaque.is_empty() {
                     return Err(c.malformed());
                 }
             }
         }
-        Ok(uri)
+        Ok(())
     }
 
     #[inline(always)]
@@ -283,4 +286,96 @@ impl Iterator for UriHeaders<'_> {
 #[must_use]
 pub fn is_user(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&c| is(c, Class::USER))
+}
+
+/// Whether the text is a `sips` URI.
+#[must_use]
+pub fn is_sips(text: &[u8]) -> bool {
+    Uri::parse(text).is_ok_and(|u| u.scheme == Scheme::Sips)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn of(text: &str, span: Span) -> &str {
+        &text[span.start()..span.end()]
+    }
+
+    #[test]
+    fn every_part_of_a_sip_uri() {
+        let t = "SIPS:a%40b;c=d:p&w@[2001:db8::1]:5062;transport=TCP;lr=on;user=phone;\
+            maddr=239.1.1.1;ttl=1;method=INVITE;x?to=y&z=";
+        let u = Uri::parse(t.as_bytes()).unwrap();
+        assert_eq!((u.scheme, u.port, u.ttl), (Scheme::Sips, 5062, Some(1)));
+        assert_eq!((of(t, u.user), of(t, u.password)), ("a%40b;c=d", "p&w"));
+        assert_eq!((of(t, u.host), of(t, u.transport)), ("[2001:db8::1]", "TCP"));
+        assert_eq!((of(t, u.maddr), of(t, u.method)), ("239.1.1.1", "INVITE"));
+        assert!(u.lr && u.user_phone && u.is_sip());
+        assert_eq!(of(t, u.headers), "to=y&z=");
+        let params: Vec<_> =
+            UriParams::new(t.as_bytes(), u.params).map(|p| of(t, p.name)).collect();
+        assert_eq!(params, ["transport", "lr", "user", "maddr", "ttl", "method", "x"]);
+        let headers: Vec<_> = UriHeaders::new(t.as_bytes(), u.headers)
+            .map(|p| (of(t, p.name), p.value.map(|v| of(t, v))))
+            .collect();
+        assert_eq!(headers, [("to", Some("y")), ("z", Some(""))]);
+    }
+
+    #[test]
+    fn a_colon_or_semicolon_is_no_user_without_an_at() {
+        let t = "sip:h:5060;p=1";
+        let u = Uri::parse(t.as_bytes()).unwrap();
+        assert!(u.user.is_empty() && u.password.is_empty());
+        assert_eq!((of(t, u.host), u.port, of(t, u.params)), ("h", 5060, ";p=1"));
+    }
+
+    #[test]
+    fn other_schemes() {
+        let t = "tel:+1-201;phone-context=x";
+        let u = Uri::parse(t.as_bytes()).unwrap();
+        assert_eq!((u.scheme, of(t, u.user)), (Scheme::Tel, "+1-201"));
+        assert_eq!(of(t, u.params), ";phone-context=x");
+        let t = "urn:service:sos";
+        let u = Uri::parse(t.as_bytes()).unwrap();
+        assert_eq!((u.scheme, of(t, u.scheme_text)), (Scheme::Other, "urn"));
+        assert_eq!(of(t, u.opaque), "service:sos");
+    }
+
+    #[test]
+    fn what_is_no_uri() {
+        for bad in [
+            "",
+            "sip",
+            "sip:",
+            "sip:@h",
+            "sip:a@",
+            "sip:a@h:",
+            "sip:a@h:99999",
+            "sip:a@h;",
+            "sip:a@h;;x",
+            "sip:a@h?",
+            "sip:a@h x",
+            "sip:a b@h",
+            "sip:a@[::1",
+            "sip:2001:db8::1",
+            "sip:a@b@c",
+            "1sip:a",
+            "a_b:c",
+            "tel:",
+            "x:",
+            "<sip:a@b>",
+            "sip:a@h>",
+        ] {
+            assert!(Uri::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn in_a_message_the_spans_are_of_the_message() {
+        let t = b"To: <sip:a@h>";
+        let u = Uri::parse_at(t, Span::new(5, 12)).unwrap();
+        assert_eq!((u.user.of(t), u.host.of(t)), (&b"a"[..], &b"h"[..]));
+    }
 }

@@ -1,7 +1,7 @@
 //! What all typed header values share: reading from a span, parts to look at, errors.
 
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// Why a header value has no typed form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -56,10 +56,14 @@ pub struct ValueError {
 pub enum Part {
     /// Bytes of the message.
     Text(Span),
+    /// Bytes of the message that prove who somebody is: for a program, not for a log.
+    Secret(Span),
     /// A number.
     Number(u64),
     /// Something that is there or not.
     Flag(bool),
+    /// One of a few words.
+    Word(&'static str),
 }
 
 /// Takes the parts of a value one by one: the part's name and what it is.
@@ -83,7 +87,7 @@ pub trait Value: Copy {
     ///
     /// # Errors
     /// When there is no room; a value that was read otherwise always can be written.
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError>;
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError>;
 
     /// Shows the parts of the value.
     fn parts(&self, see: &mut See<'_>);

@@ -23,6 +23,8 @@ pub struct Via {
     pub rport_asked: bool,
     /// The value of `rport`.
     pub rport: Option<u16>,
+    /// The whole `rport` parameter, without its semicolon.
+    pub rport_span: Span,
     /// The value of `branch`.
     pub branch: Span,
     /// The value of `received`.
@@ -80,6 +82,9 @@ impl Via {
         let params = c.at;
         while c.eat(b';') {
             let p = param::next(c, &mut via.fault);
+            if p.name.is_empty() {
+                break;
+            }
             end = p.value.unwrap_or(p.name).end().max(end);
             via.keep(c, p);
         }
@@ -101,6 +106,8 @@ impl Via {
             6 if same(name, b"branch") => self.branch = value,
             5 if same(name, b"rport") => {
                 self.rport_asked = true;
+                let end = p.value.unwrap_or(p.name).end();
+                self.rport_span = Span::new(p.name.start(), end);
                 self.rport = decimal(c.text(value)).and_then(|n| u16::try_from(n).ok());
             }
             8 if same(name, b"received") => self.received = value,
@@ -125,4 +132,54 @@ fn protocol(c: &mut Cursor<'_>) -> Result<bool, Malformed> {
         return Err(c.malformed());
     }
     Ok(c.text(name).eq_ignore_ascii_case(b"SIP") && c.text(version) == b"2.0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> Option<Via> {
+        Via::parse(text, Span::new(0, text.len())).ok()
+    }
+
+    #[test]
+    fn every_part_is_found() {
+        let text = b"SIP / 2.0\r\n / UDP [2001:db8::1] : 5070 ;branch= z9hG4bKx ;RPORT=9;\
+            received=192.0.2.1;maddr=m.example;ttl=16;x=\"a,b\" , SIP/2.0/TCP b";
+        let v = read(text).unwrap();
+        assert!(v.version_ok && v.has_cookie(text));
+        assert_eq!((v.transport.of(text), v.port), (&b"UDP"[..], 5070));
+        assert_eq!(v.host.of(text), b"[2001:db8::1]");
+        assert_eq!(v.branch.of(text), b"z9hG4bKx");
+        assert_eq!((v.rport_asked, v.rport, v.ttl), (true, Some(9), Some(16)));
+        assert_eq!(v.rport_span.of(text), b"RPORT=9");
+        assert_eq!(v.received.of(text), b"192.0.2.1");
+        assert_eq!(v.maddr.of(text), b"m.example");
+        assert!(v.whole.of(text).starts_with(b"SIP / ") && v.whole.of(text).ends_with(b"\"a,b\""));
+        assert!(v.params.of(text).starts_with(b";branch"));
+        assert_eq!(v.fault, Fault::None);
+    }
+
+    #[test]
+    fn what_is_missing_is_empty() {
+        let v = read(b"SIP/2.0/UDP a").unwrap();
+        assert!(v.branch.is_empty() && v.received.is_empty() && v.params.is_empty());
+        assert_eq!((v.port, v.rport_asked, v.rport, v.ttl), (0, false, None, None));
+        assert!(!v.has_cookie(b"SIP/2.0/UDP a"));
+        assert_eq!(read(b"SIP/2.0/UDP a;rport").unwrap().rport, None);
+    }
+
+    #[test]
+    fn what_is_no_via() {
+        for bad in ["", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0 a", "UDP a", "SIP/2.0/UDP a:0"] {
+            assert_eq!(read(bad.as_bytes()), None, "{bad}");
+        }
+        assert!(!read(b"SIP/7.0/UDP a").unwrap().version_ok);
+        assert!(!read(b"SAP/2.0/UDP a").unwrap().version_ok);
+        for odd in ["SIP/2.0/UDP a;;", "SIP/2.0/UDP a b", "SIP/2.0/UDP a;=x", "SIP/2.0/UDP a;b=\"c"]
+        {
+            assert_eq!(read(odd.as_bytes()).unwrap().fault, Fault::Bad, "{odd}");
+        }
+        assert_eq!(read(b"SIP/2.0/UDP a;branch=b==").unwrap().fault, Fault::Odd);
+    }
 }

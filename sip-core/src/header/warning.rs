@@ -1,8 +1,8 @@
 //! Warning (RFC 3261 20.43).
 
 use super::value::{Part, See, Value, ValueErrorKind, lws};
-use super::write::{ValueWriteError, ValueWriter};
 use crate::wire::scan::{Class, Cursor, Span};
+use crate::wire::write::{Value as ValueWriter, WriteError};
 
 /// One warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +39,9 @@ impl Value for Warning {
         Ok(Self { code, agent, text })
     }
 
-    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_>) -> Result<(), ValueWriteError> {
+    fn write(&self, bytes: &[u8], out: &mut ValueWriter<'_, '_>) -> Result<(), WriteError> {
         out.whole(|w| {
-            w.digits(u64::from(self.code), 3)?;
+            w.digits(u32::from(self.code), 3)?;
             w.put(b" ")?;
             w.of_class(self.agent.of(bytes), Class::VALUE)?;
             w.put(b" ")?;

@@ -7,10 +7,10 @@ pub enum SdpErrorKind {
     /// Longer than 65,535 bytes.
     #[error("description longer than 65535 bytes")]
     TooLong,
-    /// More lines than [`SdpLimits::lines`].
+    /// More lines than [`SdpLimits::lines`](super::SdpLimits::lines).
     #[error("too many lines")]
     TooManyLines,
-    /// More `m=` lines than [`SdpLimits::media`] or than slots were lent.
+    /// More `m=` lines than [`SdpLimits::media`](super::SdpLimits::media) or than slots were lent.
     #[error("too many media sections")]
     TooManyMedia,
     /// A line that is not one letter, `=` and a value.

@@ -300,6 +300,7 @@ mod tests {
         assert_eq!(w.attribute(evil, None), Err(SdpWriteError::BadField));
         assert_eq!(w.attribute(b"x", Some(evil)), Err(SdpWriteError::ControlByte));
         assert_eq!(w.attribute(b"a:b", None), Err(SdpWriteError::BadField));
+        assert_eq!(w.attribute(b"", None), Err(SdpWriteError::BadField));
         let rtpmap = RtpMap { payload: 0, encoding: evil, clock_rate: 1, params: None };
         assert_eq!(w.rtpmap(&rtpmap), Err(SdpWriteError::BadField));
         let fmtp = Fmtp { format: b"1", params: evil };

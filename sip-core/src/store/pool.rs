@@ -344,8 +344,8 @@ mod tests {
             while pool.has_room(1, len) {
                 let left = (1..).take_while(|n| pool.has_room(*n, len)).last().unwrap();
                 taken.push(pool.take(len).unwrap());
-                assert_eq!(pool.has_room(left - 1, len), true);
-                assert_eq!(pool.has_room(left, len), false);
+                assert!(pool.has_room(left - 1, len));
+                assert!(!pool.has_room(left, len));
             }
             assert_eq!(pool.take(len), Err(Error::Full(Limit::Blocks)));
             taken.into_iter().for_each(|id| pool.release(id));

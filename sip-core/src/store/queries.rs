@@ -3,7 +3,7 @@
 use super::pool::BlockId;
 use super::slab::handle;
 use super::timers::TimerId;
-use crate::path::{Addr, Transport};
+use crate::path::{Addr, FlowId, Transport};
 
 handle!(
     /// A question that waits for its answer.
@@ -90,4 +90,61 @@ pub struct Query {
     /// A number that goes along: a version.
     pub number: u64,
     pub(crate) timer: Option<TimerId>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Answer<'a> {
+    /// To `Dns`: the addresses, best first, and for how many seconds they hold.
+    Addresses(&'a [core::net::IpAddr], u32),
+    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404).
+    NotFound,
+    /// To any: it could not be done.
+    Failed,
+    /// To `Connect`: this flow, reported by `flow_opened` before.
+    Connected(FlowId),
+    /// To `Route`: try these targets; none is 404.
+    Route(&'a [Target<'a>]),
+    /// To `Route`: refuse the request with this status.
+    Reject(u16),
+    /// To `Locate`: the bindings and their version.
+    Located {
+        /// The version, to be named by `Store`.
+        version: u64,
+        /// The bindings that have not expired.
+        bindings: &'a [Binding<'a>],
+    },
+    /// To `Store`: done.
+    Stored,
+    /// To `Store`: the version is not the one named; the rule is applied again.
+    Conflict,
+}
+
+/// A target of a request that the proxy forwards.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The new Request-URI; empty keeps the one that came.
+    pub uri: &'a str,
+    /// Where to send it in spite of its Request-URI: a URI; empty for none (RFC 3261 16.6 step 6).
+    pub next_hop: &'a str,
+    /// Preference, 0 to 1000, higher first.
+    pub q: u16,
+}
+
+/// A binding of an address of record (RFC 3261 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding<'a> {
+    /// The contact's URI as it was registered.
+    pub uri: &'a str,
+    /// Its parameters other than `q` and `expires`, as they were: `;+sip.instance="..."`.
+    pub params: &'a str,
+    /// Preference, 0 to 1000.
+    pub q: u16,
+    /// Seconds until it expires, from now.
+    pub expires: u32,
+    /// The Call-ID of the REGISTER that made it.
+    pub call_id: &'a str,
+    /// The CSeq of that REGISTER.
+    pub cseq: u32,
 }

@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(a.remove(first), Some(1));
         let second = a.insert(5).unwrap();
         assert_ne!(first, second);
+        assert_ne!(first.raw(), 0, "no handle is 0");
         assert_eq!(a.get(first), None);
         assert_eq!(a.remove(first), None);
         assert_eq!(a.live(second), Ok(&5));
@@ -200,12 +201,12 @@ mod tests {
     #[test]
     fn slots_are_walked_in_order() {
         let mut a: Slab<TestHandle, u8> = Slab::new(4, 0, Limit::Calls).unwrap();
-        let h: std::vec::Vec<_> = (0..4).map(|i| a.insert(i).unwrap()).collect();
+        let h: Vec<_> = (0..4).map(|i| a.insert(i).unwrap()).collect();
         a.remove(h[1]);
         let (first, next) = a.next(0).unwrap();
         assert_eq!(first, h[0]);
         assert_eq!(a.next(next), Some((h[2], 3)));
-        assert_eq!(a.iter().map(|(_, v)| *v).collect::<std::vec::Vec<_>>(), [0, 2, 3]);
+        assert_eq!(a.iter().map(|(_, v)| *v).collect::<Vec<_>>(), [0, 2, 3]);
         assert_eq!((a.len(), a.room()), (3, 1));
     }
 }

@@ -195,7 +195,7 @@ impl Walk {
         }
         if effects.has(Effects::SEND_TRYING) {
             let text = response(&self.request, 100).replace("Whatever", "Trying");
-            let text = text.replace(";tag=to1", "").replace("f: ", "From: ");
+            let text = text.replace(";tag=to1", "");
             self.given = marked(&text);
             self.copies = 0;
             sent.push((self.given.clone(), 0));

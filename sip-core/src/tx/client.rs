@@ -68,6 +68,14 @@ impl Transactions {
         Ok(h)
     }
 
+    /// The client transaction that a response belongs to (RFC 3261 17.1.3).
+    #[must_use]
+    pub fn of_response(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<TxHandle> {
+        let (via, cseq) = (e.via?, e.cseq?);
+        let key = key::client(&cx.keyer, m.text(via.branch), m.text(cseq.method_text));
+        self.keys.get(key).map(TxHandle::from_raw)
+    }
+
     /// A response has come. It is matched by the branch of its top Via and the method of its CSeq
     /// (RFC 3261 17.1.3). One whose ACK finds no room counts as lost: its sender repeats it.
     /// May queue output.

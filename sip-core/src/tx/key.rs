@@ -62,7 +62,9 @@ fn server_with(
 ) -> Key {
     let port = u64::from(sent_by_port(m, via));
     if has_branch(m, via) {
-        let key = keyer.start(SERVER).part_no_case(m.text(via.branch));
+        // A repetition has the Call-ID of its original. Who uses a branch twice (the messages of
+        // RFC 4475 do) still gets two transactions.
+        let key = keyer.start(SERVER).part_no_case(m.text(via.branch)).part(m.text(e.call_id));
         return key.part_no_case(m.text(via.host)).number(port).part(method).finish();
     }
     let from_tag = e.from.map_or(&[][..], |from| m.text(from.tag));

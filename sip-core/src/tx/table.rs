@@ -401,6 +401,7 @@ const fn place(machine: Machine, state: State, event: Event) -> usize {
     (machine as usize * STATES + state as usize) * Event::COUNT + event.number()
 }
 
+#[allow(clippy::indexing_slicing, reason = "evaluated when compiled")]
 static PLACES: [u8; 4 * STATES * Event::COUNT] = {
     let mut places = [NOWHERE; 4 * STATES * Event::COUNT];
     let mut i = 0;

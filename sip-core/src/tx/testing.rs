@@ -16,7 +16,7 @@ use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::Record;
 use crate::store::timers::TimerKey;
 use crate::time::Instant;
-use crate::wire::{Framing, Index, MessageRef, Method, parse};
+use crate::wire::{Framing, Index, Method, parse};
 
 pub(super) const OWNER: Owner = Owner::part(OwnerKind::App, 7, 3);
 pub(super) const FLOW: FlowId = FlowId(5);

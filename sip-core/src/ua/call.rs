@@ -1,17 +1,16 @@
 //! A call: what both sides of it share.
 
+use super::Extras;
 use super::table::{Act, Happening, State, step};
-use super::{CallHandle, EndReason, LineHandle, Low, Ua, event};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
 use crate::dialog::{DialogHandle, InDialog, contact_value};
-use crate::engine::input::Extras;
 use crate::error::Error;
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::time::Instant;
 use crate::tx::{Failure, Reply, TxHandle};
@@ -67,6 +66,8 @@ pub(crate) struct Call {
     pub(super) repeating: Option<Repeating>,
     /// The transaction that repeats it.
     pub(super) repeat_by: Option<TxHandle>,
+    /// Where the INVITE of a call that came in came from.
+    pub(super) source: Path,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
     /// Our ACK, to repeat it for a repeated 2xx.
@@ -75,7 +76,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(super) const fn new(state: State, caller: bool, tag: Token<16>) -> Self {
+    pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
         Self {
             state,
             caller,
@@ -91,6 +92,7 @@ impl Call {
             invite: None,
             repeating: None,
             repeat_by: None,
+            source: Path::default(),
             ack_seq: 0,
             ack: None,
             timers: [None; 3],
@@ -107,6 +109,11 @@ impl Ua {
         self.calls.live(h).map(|c| c.state)
     }
 
+    /// Our tag in a call.
+    pub(crate) fn tag(&self, h: CallHandle) -> Option<Token<16>> {
+        self.calls.get(h).map(|c| c.tag)
+    }
+
     /// Looks the cell up and goes on to its state; what the cell does is the caller's to do.
     pub(super) fn step(&mut self, h: CallHandle, happening: Happening) -> Result<Act, Error> {
         let call = self.calls.live_mut(h)?;
@@ -120,7 +127,13 @@ impl Ua {
         Ok(step(self.state(h)?, happening).1)
     }
 
-    pub(super) fn arm(&mut self, cx: &mut Cx, h: CallHandle, kind: u8, at: Instant) -> Result<(), Error> {
+    pub(super) fn arm(
+        &mut self,
+        cx: &mut Cx,
+        h: CallHandle,
+        kind: u8,
+        at: Instant,
+    ) -> Result<(), Error> {
         self.disarm(cx, h, kind);
         let place = usize::from(kind.wrapping_sub(TIMER_RING));
         if let Some(slot) = self.calls.get_mut(h).and_then(|c| c.timers.get_mut(place)) {
@@ -216,7 +229,7 @@ impl Ua {
         status: u16,
         message: Option<BlockId>,
     ) -> Result<(), Error> {
-        let told = self.tell(low.cx(), h, event::ENDED + why as u16, status, message);
+        let told = self.tell(low.cx(), h, record::ENDED + why as u16, status, message);
         self.forget(low, h);
         told
     }
@@ -294,7 +307,12 @@ impl Ua {
     }
 
     /// A request of ours in the call has failed without a response.
-    pub(crate) fn on_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+    pub(crate) fn on_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        why: Failure,
+    ) -> Result<(), Error> {
         let h = CallHandle::from_raw(from.object);
         if self.calls.get(h).is_none() {
             return Ok(());
@@ -355,9 +373,10 @@ impl Ua {
 
     /// Ends one call or one registration that stands. Whether there was one. Queues output.
     pub(crate) fn end_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
-        let standing = self.calls.iter().find(|(_, c)| {
-            !matches!(c.state, State::Cancelling | State::Parting | State::Leaving)
-        });
+        let standing = self
+            .calls
+            .iter()
+            .find(|(_, c)| !matches!(c.state, State::Cancelling | State::Parting | State::Leaving));
         match standing.map(|(h, _)| h) {
             Some(h) => match self.hangup(low, h) {
                 Ok(()) | Err(Error::Late | Error::Gone) => Ok(true),
@@ -395,7 +414,12 @@ impl Ua {
         }
     }
 
-    fn on_bye(&mut self, low: &mut Low<'_>, h: CallHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+    fn on_bye(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
         match self.step(h, Happening::Bye)? {
             Act::TellEnded => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();

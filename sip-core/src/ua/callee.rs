@@ -1,17 +1,16 @@
 //! The callee's side: INVITE in, provisional and final responses, the 2xx repeated until its ACK,
 //! CANCEL, and re-INVITEs of the peer.
 
+use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
 use super::outside::named;
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
+use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::dialog::DialogHandle;
-use crate::engine::input::Extras;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
-use crate::store::slab::Handle;
 use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -56,16 +55,18 @@ impl Ua {
         let dialog = low.dialogs.create_uas(cx, m, e, tag.as_bytes(), owner(h, 0), path)?;
         let call = self.calls.live_mut(h)?;
         call.line = line;
+        call.source = *path;
         call.dialog = Some(dialog);
         let tx = low.down.tx.open_server(cx, owner(h, 0), m, e, path)?;
         call.invite = Some(tx);
-        let at = cx.now.after(cx.config.ring);
+        // The caller's own bound comes first.
+        let at = cx.now.after(cx.config.ring.saturating_add(cx.config.t1.saturating_mul(64)));
         self.arm(cx, h, TIMER_RING, at)?;
         let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {
             low.cx().pool.hold(block);
         }
-        self.tell(low.cx(), h, event::INCOMING, 0, block)
+        self.tell(low.cx(), h, record::INCOMING, 0, block)
     }
 
     /// Sends a response to the call's open INVITE.
@@ -96,7 +97,13 @@ impl Ua {
     }
 
     /// Sends a provisional response. Queues output.
-    pub fn ring(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn ring(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         if !(101..200).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
@@ -109,7 +116,12 @@ impl Ua {
     }
 
     /// Answers: a call that came in, or a re-INVITE. Queues output.
-    pub fn answer(&mut self, low: &mut Low<'_>, h: CallHandle, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn answer(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         let fresh = self.act(h, Happening::Answer)? == Act::SendSuccess;
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         if !fresh && self.state(h)? != State::Confirmed {
@@ -139,7 +151,13 @@ impl Ua {
     }
 
     /// Refuses: a call that came in, or a re-INVITE. Queues output.
-    pub fn reject(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn reject(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         if !(300..700).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
@@ -168,7 +186,8 @@ impl Ua {
         if !(300..400).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
-        crate::header::uri::Uri::parse(contact.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
+        crate::header::uri::Uri::parse(contact.as_bytes())
+            .map_err(|_| Error::Misuse(Misuse::BadUri))?;
         if self.act(h, Happening::Reject)? != Act::SendRefusal {
             return Err(Error::Late);
         }
@@ -178,7 +197,13 @@ impl Ua {
         self.refuse_with(low, h, status, extras, &fields)
     }
 
-    pub(super) fn refuse(&mut self, low: &mut Low<'_>, h: CallHandle, status: u16, extras: &Extras<'_>) -> Result<(), Error> {
+    pub(super) fn refuse(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         self.refuse_with(low, h, status, extras, &[])
     }
 
@@ -220,7 +245,12 @@ impl Ua {
     }
 
     /// The ACK of our 2xx, by its transaction or by its dialog.
-    pub(crate) fn on_ack(&mut self, low: &mut Low<'_>, h: CallHandle, m: &MessageRef<'_>) -> Result<bool, Error> {
+    pub(crate) fn on_ack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<bool, Error> {
         let Some(call) = self.calls.get_mut(h) else { return Ok(false) };
         let Some(repeating) = call.repeating.take() else { return Ok(false) };
         call.repeat_by = None;
@@ -229,7 +259,7 @@ impl Ua {
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
-                self.tell(low.cx(), h, event::CONFIRMED, 0, block)?;
+                self.tell(low.cx(), h, record::CONFIRMED, 0, block)?;
             }
             Act::SendBye => self.send_bye(low, h)?,
             _ => {}
@@ -245,6 +275,12 @@ impl Ua {
         let over = repeating.since.after(t1.saturating_mul(64));
         if now >= over {
             call.repeat_by = None;
+            let source = call.source;
+            let fresh = matches!(call.state, State::Accepted | State::Parting);
+            if fresh && !low.cx().is_proven(&source) {
+                // Its Contact may be anybody's address: a BYE there would be a reflection.
+                return self.ended(low, h, EndReason::NoAck, 0, None);
+            }
             if self.step(h, Happening::NoAck)? == Act::SendBye {
                 return self.send_bye(low, h);
             }
@@ -291,11 +327,16 @@ impl Ua {
         if let Some(block) = block {
             cx.pool.hold(block);
         }
-        self.tell(low.cx(), h, event::REINVITE, 0, block)
+        self.tell(low.cx(), h, record::REINVITE, 0, block)
     }
 
     /// The server transaction of an INVITE has failed.
-    pub(crate) fn on_server_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+    pub(crate) fn on_server_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        why: Failure,
+    ) -> Result<(), Error> {
         let h = CallHandle::from_raw(from.object);
         if from.kind != OwnerKind::Call || self.calls.get(h).is_none() || why == Failure::NoAck {
             return Ok(());

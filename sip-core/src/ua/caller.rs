@@ -1,23 +1,30 @@
 //! The caller's side: INVITE out, early dialogs, ACK, CANCEL, forked 2xx, and re-INVITE.
 
+use super::Extras;
 use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
+use super::line::Line;
+use super::outside::write_extras;
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, event};
+use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::Start;
-use crate::cx::write_error;
-use crate::dialog::{DialogHandle, InDialog, Kept, contact_value, is_sips};
-use crate::engine::input::Extras;
+use crate::cx::{joined, write_error};
+use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
 use crate::error::{Error, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
+use crate::header::uri::is_sips;
 use crate::path::Path;
 use crate::resolve::{Hop, next_hop};
+use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::Owner;
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
-use crate::wire::write::Writer;
+use crate::wire::write::{WriteError, Writer};
+
+/// The early dialogs of one call: a peer that invents To tags may not have the whole table.
+const EARLY_MAX: usize = 8;
 
 impl Ua {
     /// Calls `target`. Queues output.
@@ -67,31 +74,29 @@ impl Ua {
         let local = config.identity(cx, hop.as_ref().ok());
         let near = local.or(config.local);
         let mut contact = [0u8; 256];
-        let len = near.map_or(0, |id| contact_value(cx, id, config.user_part(&cx.pool), secure, &mut contact));
+        let len = near.map_or(0, |id| {
+            contact_value(cx, id, config.user_part(&cx.pool), secure, &mut contact)
+        });
         let contact = contact.get(..len).unwrap_or(&[]);
         let crate::cx::Cx { pool, scratch, config: settings, .. } = cx;
-        let mut w = Writer::new(scratch);
-        let written = (|| {
-            w.request_line(Method::Invite.as_str().as_bytes(), target)?;
-            w.header(Name::MaxForwards, b"70")?;
-            config.write_route(&mut w, pool)?;
-            config.write_from(&mut w, pool, tag.as_bytes())?;
-            w.header_parts(Name::To, &[b"<", target, b">"])?;
-            w.header(Name::CallId, call_id.as_bytes())?;
-            w.cseq(1, Method::Invite.as_str().as_bytes())?;
-            if !contact.is_empty() {
-                w.header(Name::Contact, contact)?;
-            }
-            w.header(Name::Allow, ALLOW.as_bytes())?;
-            if !settings.product.is_empty() {
-                w.header(Name::UserAgent, settings.product.as_bytes())?;
-            }
-            super::outside::write_extras(&mut w, extras)
-        })();
-        written.map_err(write_error)?;
-        let len = w.len();
+        let invite = Invite {
+            line: config,
+            target,
+            tag: tag.as_bytes(),
+            call_id: call_id.as_bytes(),
+            contact,
+            product: settings.product.as_bytes(),
+        };
+        let len = invite.write(Writer::new(scratch), pool, extras).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-        let start = Start { owner: owner(h, part::INVITE), request, method: Method::Invite, hop, near, flow: None };
+        let start = Start {
+            owner: owner(h, part::INVITE),
+            request,
+            method: Method::Invite,
+            hop,
+            near,
+            flow: None,
+        };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = Some(attempt);
@@ -101,7 +106,12 @@ impl Ua {
     }
 
     /// Gives an INVITE up (RFC 3261 9.1). Queues output.
-    pub(super) fn give_up(&mut self, low: &mut Low<'_>, h: CallHandle, why: Happening) -> Result<(), Error> {
+    pub(super) fn give_up(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: Happening,
+    ) -> Result<(), Error> {
         if let Some(attempt) = self.calls.live(h)?.attempt {
             match low.attempts.cancel(&mut low.down, attempt) {
                 Ok(()) | Err(Error::Gone) => {}
@@ -161,7 +171,9 @@ impl Ua {
         if act != Act::TellProgress || m.status() == 100 {
             return Ok(());
         }
-        if e.to.is_some_and(|t| !t.tag.is_empty()) && low.dialogs.of_response(low.down.cx, m, e).is_none() {
+        let fresh = e.to.is_some_and(|t| !t.tag.is_empty())
+            && low.dialogs.of_response(low.down.cx, m, e).is_none();
+        if fresh && self.early_dialogs(low, h) < EARLY_MAX {
             // Without room for another early dialog its 2xx still makes one.
             match self.add_dialog(low, h, m, e, path) {
                 Ok(_) | Err(Error::Full(_)) => {}
@@ -169,7 +181,12 @@ impl Ua {
             }
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, event::PROGRESS, m.status(), block)
+        self.tell(low.cx(), h, record::PROGRESS, m.status(), block)
+    }
+
+    fn early_dialogs(&self, low: &Low<'_>, h: CallHandle) -> usize {
+        let first = self.calls.get(h).and_then(|c| c.dialog);
+        core::iter::successors(first, |d| low.dialogs.get(*d)?.next).take(EARLY_MAX).count()
     }
 
     fn add_dialog(
@@ -201,7 +218,8 @@ impl Ua {
         path: &Path,
     ) -> Result<(), Error> {
         let known = low.dialogs.of_response(low.down.cx, m, e);
-        let first = matches!(self.state(h)?, State::Calling | State::Proceeding | State::Cancelling);
+        let first =
+            matches!(self.state(h)?, State::Calling | State::Proceeding | State::Cancelling);
         if !first {
             let ours = self.calls.live(h)?.dialog;
             return match known {
@@ -225,7 +243,7 @@ impl Ua {
             return self.send_bye(low, h);
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, event::ANSWERED, m.status(), block)
+        self.tell(low.cx(), h, record::ANSWERED, m.status(), block)
     }
 
     /// Ends all early dialogs but one.
@@ -245,7 +263,13 @@ impl Ua {
         }
     }
 
-    fn ack(&mut self, low: &mut Low<'_>, h: CallHandle, dialog: DialogHandle, e: &Essentials) -> Result<(), Error> {
+    fn ack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        e: &Essentials,
+    ) -> Result<(), Error> {
         let number = e.cseq.map_or(0, |c| c.number);
         let what = InDialog::plain(Method::Ack, Some(number));
         if let Some(call) = self.calls.get_mut(h) {
@@ -300,7 +324,12 @@ impl Ua {
     }
 
     /// A 2xx whose transaction is gone: its ACK may have been lost.
-    pub(crate) fn on_stray_success(&mut self, low: &mut Low<'_>, m: &MessageRef<'_>, e: &Essentials) -> Result<bool, Error> {
+    pub(crate) fn on_stray_success(
+        &mut self,
+        low: &mut Low<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<bool, Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(false) };
         let Some(h) = low.dialogs.get(d).map(|d| CallHandle::from_raw(d.owner.object)) else {
             return Ok(false);
@@ -312,7 +341,12 @@ impl Ua {
         Ok(same)
     }
 
-    pub(super) fn on_invite_failure(&mut self, low: &mut Low<'_>, h: CallHandle, why: Failure) -> Result<(), Error> {
+    pub(super) fn on_invite_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: Failure,
+    ) -> Result<(), Error> {
         let cancelled = self.state(h)? == State::Cancelling;
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
@@ -331,20 +365,34 @@ impl Ua {
     }
 
     /// Changes the session by a re-INVITE (RFC 3261 14.1). Queues output.
-    pub fn reinvite(&mut self, low: &mut Low<'_>, h: CallHandle, extras: &Extras<'_>) -> Result<(), Error> {
+    pub fn reinvite(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
         if call.state != State::Confirmed {
             return Err(Error::Late);
         }
         // RFC 3261 14.1: none while another INVITE is open in either direction.
-        if call.reinvite.is_some() || call.invite.is_some() || call.again.is_some() || call.repeating.is_some() {
+        if call.reinvite.is_some()
+            || call.invite.is_some()
+            || call.again.is_some()
+            || call.repeating.is_some()
+        {
             return Err(Error::Misuse(Misuse::State));
         }
-        let kept = low.cx().build(|w| super::outside::write_extras(w, extras))?;
+        let kept = low.cx().build(|w| write_extras(w, extras))?;
         self.send_reinvite(low, h, kept)
     }
 
-    fn send_reinvite(&mut self, low: &mut Low<'_>, h: CallHandle, kept: crate::store::pool::BlockId) -> Result<(), Error> {
+    fn send_reinvite(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        kept: BlockId,
+    ) -> Result<(), Error> {
         let call = self.calls.live_mut(h)?;
         call.again = Some(kept);
         let (Some(dialog), line) = (call.dialog, call.line) else { return Err(Error::Gone) };
@@ -391,7 +439,9 @@ impl Ua {
         }
         let call = self.calls.live_mut(h)?;
         let first = call.reinvite.take().is_some();
-        let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else { return Ok(()) };
+        let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
+            return Ok(());
+        };
         if (200..300).contains(&status) {
             if !first {
                 return self.repeat_ack(low, h);
@@ -404,7 +454,7 @@ impl Ua {
         }
         self.drop_again(low, h);
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, event::REINVITED, status, block)?;
+        self.tell(low.cx(), h, record::REINVITED, status, block)?;
         // RFC 3261 12.2.1.2, 14.1: the dialog is gone.
         if matches!(status, 408 | 481) && self.step(h, Happening::Hangup)? == Act::SendBye {
             return self.send_bye(low, h);
@@ -436,13 +486,18 @@ impl Ua {
         self.send_reinvite(low, h, kept)
     }
 
-    pub(super) fn on_reinvite_failure(&mut self, low: &mut Low<'_>, h: CallHandle, why: Failure) -> Result<(), Error> {
+    pub(super) fn on_reinvite_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: Failure,
+    ) -> Result<(), Error> {
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = None;
         }
         self.drop_again(low, h);
         let status = if why == Failure::Timeout { 408 } else { 503 };
-        self.tell(low.cx(), h, event::REINVITED, status, None)?;
+        self.tell(low.cx(), h, record::REINVITED, status, None)?;
         // RFC 3261 14.1 with 12.2.1.2: no answer ends the dialog.
         if self.act(h, Happening::Hangup)? == Act::SendBye {
             self.step(h, Happening::Hangup)?;
@@ -452,7 +507,42 @@ impl Ua {
     }
 }
 
-/// The identity for a hop.
+/// An INVITE that opens a call (RFC 3261 8.1.1, 13.2.1).
+struct Invite<'a> {
+    line: &'a Line,
+    target: &'a [u8],
+    tag: &'a [u8],
+    call_id: &'a [u8],
+    contact: &'a [u8],
+    product: &'a [u8],
+}
+
+impl Invite<'_> {
+    fn write(
+        &self,
+        mut w: Writer<'_>,
+        pool: &Pool,
+        extras: &Extras<'_>,
+    ) -> Result<usize, WriteError> {
+        w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
+        w.header(Name::MaxForwards, b"70")?;
+        self.line.write_route(&mut w, pool)?;
+        self.line.write_from(&mut w, pool, self.tag)?;
+        joined(&mut w, Name::To, &[b"<", self.target, b">"])?;
+        w.header(Name::CallId, self.call_id)?;
+        w.cseq(1, Method::Invite.as_str().as_bytes())?;
+        if !self.contact.is_empty() {
+            w.header(Name::Contact, self.contact)?;
+        }
+        w.header(Name::Allow, ALLOW.as_bytes())?;
+        if !self.product.is_empty() {
+            w.header(Name::UserAgent, self.product)?;
+        }
+        write_extras(w, extras)
+    }
+}
+
+/// The transport that a hop means.
 pub(super) fn hop_transport(hop: Option<&Hop>) -> Option<crate::path::Transport> {
     match hop {
         Some(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => Some(*transport),

@@ -1,22 +1,22 @@
 //! A line: an address of record that the user agent serves, and its registration (RFC 3261 10.2).
 
+use super::LineConfig;
 use super::caller::hop_transport;
-use super::{LineHandle, Low, Ua, event};
+use super::{LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, Start};
-use crate::cx::{Cx, Token, write_error};
-use crate::dialog::{contact_value, is_sips};
-use crate::engine::input::LineConfig;
+use crate::cx::{Cx, Token, joined, write_error};
+use crate::dialog::contact_value;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::host::Host;
 use crate::header::name_addr::NameAddr;
 use crate::header::uri::Uri;
+use crate::header::uri::is_sips;
 use crate::path::LocalId;
 use crate::resolve::{Hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
@@ -88,14 +88,19 @@ impl Line {
     }
 
     /// `"display" <aor>;tag=...`
-    pub(super) fn write_from(&self, w: &mut Writer<'_>, pool: &Pool, tag: &[u8]) -> Result<(), WriteError> {
+    pub(super) fn write_from(
+        &self,
+        w: &mut Writer<'_>,
+        pool: &Pool,
+        tag: &[u8],
+    ) -> Result<(), WriteError> {
         let bytes = pool.bytes_of(self.text);
         let aor = self.aor.of(bytes);
         let display = self.display.of(bytes);
         if display.is_empty() {
-            return w.header_parts(Name::From, &[b"<", aor, b">;tag=", tag]);
+            return joined(w, Name::From, &[b"<", aor, b">;tag=", tag]);
         }
-        w.header_parts(Name::From, &[display, b" <", aor, b">;tag=", tag])
+        joined(w, Name::From, &[display, b" <", aor, b">;tag=", tag])
     }
 
     /// The outbound proxy as a preloaded route (RFC 3261 8.1.2).
@@ -106,7 +111,7 @@ impl Line {
         }
         let loose = Uri::parse(proxy).is_ok_and(|u| u.lr);
         let end: &[u8] = if loose { b">" } else { b";lr>" };
-        w.header_parts(Name::Route, &[b"<", proxy, end])
+        joined(w, Name::Route, &[b"<", proxy, end])
     }
 }
 
@@ -118,7 +123,9 @@ impl Ua {
         if !uri.is_sip() || uri.host.is_empty() {
             return Err(bad);
         }
-        if !config.proxy.is_empty() && !Uri::parse(config.proxy.as_bytes()).is_ok_and(|u| u.is_sip()) {
+        if !config.proxy.is_empty()
+            && !Uri::parse(config.proxy.as_bytes()).is_ok_and(|u| u.is_sip())
+        {
             return Err(bad);
         }
         if config.display.bytes().any(|c| c < 32 || c == 127) {
@@ -200,19 +207,29 @@ impl Ua {
 
     /// The line that a request is for: by the user part and one of our identities or the line's
     /// own host, else one that takes any request.
-    pub(crate) fn line_of(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<LineHandle> {
+    pub(crate) fn line_of(
+        &self,
+        cx: &Cx,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Option<LineHandle> {
         self.line_by_user(cx, m, e)
             .or_else(|| self.lines.iter().find(|(_, l)| l.any).map(|(h, _)| h))
     }
 
     /// The line whose user part and host the Request-URI has.
-    pub(crate) fn line_by_user(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<LineHandle> {
+    pub(crate) fn line_by_user(
+        &self,
+        cx: &Cx,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Option<LineHandle> {
         let uri = e.uri.filter(Uri::is_sip)?;
         let (user, host) = (m.text(uri.user), m.text(uri.host));
         let ours = cx.locals.is_ours(host, uri.port, None);
         let fits = |l: &Line| {
             let bytes = cx.pool.bytes_of(l.text);
-            let same_user = crate::header::escape::same(l.user.of(bytes), user);
+            let same_user = crate::header::escape::same_escaped(l.user.of(bytes), user, false);
             same_user && (ours || Host::same(l.host.of(bytes), host))
         };
         self.lines.iter().find(|(_, l)| fits(l)).map(|(h, _)| h)
@@ -239,14 +256,20 @@ impl Ua {
 
     /// Ends the next registration that stands. Whether there was one. Queues output.
     pub(super) fn unregister_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
-        let on = self.lines.iter().find(|(_, l)| l.registration == Registration::On).map(|(h, _)| h);
+        let on =
+            self.lines.iter().find(|(_, l)| l.registration == Registration::On).map(|(h, _)| h);
         match on {
             Some(h) => self.unregister(low, h).map(|()| true),
             None => Ok(false),
         }
     }
 
-    fn send_register(&mut self, low: &mut Low<'_>, h: LineHandle, expires: u32) -> Result<(), Error> {
+    fn send_register(
+        &mut self,
+        low: &mut Low<'_>,
+        h: LineHandle,
+        expires: u32,
+    ) -> Result<(), Error> {
         let line = self.lines.live_mut(h)?;
         // RFC 3261 10.2: no new REGISTER while one is open.
         if let Some(open) = line.attempt.take() {
@@ -269,24 +292,10 @@ impl Ua {
             .map_or(0, |id| contact_value(cx, id, line.user_part(&cx.pool), secure, &mut contact));
         let contact = contact.get(..len).unwrap_or(&[]);
         let Cx { pool, scratch, config, .. } = cx;
-        let mut w = Writer::new(scratch);
-        let written = (|| {
-            w.request_line(b"REGISTER", uri)?;
-            w.header(Name::MaxForwards, b"70")?;
-            line.write_route(&mut w, pool)?;
-            line.write_from(&mut w, pool, line.tag.as_bytes())?;
-            w.header_parts(Name::To, &[b"<", line.aor(pool), b">"])?;
-            w.header(Name::CallId, line.call_id.as_bytes())?;
-            w.cseq(line.cseq, b"REGISTER")?;
-            w.header(Name::Contact, contact)?;
-            w.uint(Name::Expires, expires)?;
-            if !config.product.is_empty() {
-                w.header(Name::UserAgent, config.product.as_bytes())?;
-            }
-            w.end()
-        })();
-        written.map_err(write_error)?;
-        let len = w.len();
+        let product = config.product.as_bytes();
+        let w = Writer::new(scratch);
+        let len =
+            write_register(w, line, pool, (uri, contact, expires), product).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let owner = Owner::new(OwnerKind::Line, h.raw());
         let start = Start { owner, request, method: Method::Register, hop, near, flow: None };
@@ -297,13 +306,27 @@ impl Ua {
         Ok(())
     }
 
-    fn tell_line(&self, cx: &mut Cx, h: LineHandle, kind: u16, code: u16, other: u64, block: Option<BlockId>) -> Result<(), Error> {
+    fn tell_line(
+        &self,
+        cx: &mut Cx,
+        h: LineHandle,
+        kind: u16,
+        code: u16,
+        other: u64,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
         let user = self.lines.get(h).map_or(0, |l| l.number);
         cx.event(EventRecord { kind, code, object: h.raw(), other, user, block })
     }
 
     /// A response to our REGISTER (RFC 3261 10.2.1, 10.2.8).
-    pub(crate) fn on_line_response(&mut self, low: &mut Low<'_>, from: Owner, m: &MessageRef<'_>, e: &Essentials) -> Result<(), Error> {
+    pub(crate) fn on_line_response(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
         let h = LineHandle::from_raw(from.object);
         let status = m.status();
         let Some(line) = self.lines.get_mut(h).filter(|_| status >= 200) else { return Ok(()) };
@@ -311,7 +334,7 @@ impl Ua {
         if (200..300).contains(&status) {
             if line.registration == Registration::Ending {
                 line.registration = Registration::Off;
-                return self.tell_line(low.cx(), h, event::UNREGISTERED, 0, 0, None);
+                return self.tell_line(low.cx(), h, record::UNREGISTERED, 0, 0, None);
             }
             let given = granted(low.down.cx, line, m, e);
             // A quarter of the time, but at most 30 s, is left for the refresh.
@@ -319,7 +342,7 @@ impl Ua {
             let key = TimerKey { kind: TIMER_REFRESH, object: h.raw() };
             let cx = &mut *low.down.cx;
             line.timer = Some(cx.timers.arm(cx.now.after(u64::from(refresh) * 1000), key)?);
-            return self.tell_line(low.cx(), h, event::REGISTERED, status, u64::from(given), None);
+            return self.tell_line(low.cx(), h, record::REGISTERED, status, u64::from(given), None);
         }
         // RFC 3261 10.2.8
         if status == 423
@@ -331,17 +354,22 @@ impl Ua {
         }
         line.registration = Registration::Off;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell_line(low.cx(), h, event::REGISTER_FAILED, status, 0, block)
+        self.tell_line(low.cx(), h, record::REGISTER_FAILED, status, 0, block)
     }
 
     /// Our REGISTER has failed without a response.
-    pub(crate) fn on_line_failure(&mut self, low: &mut Low<'_>, from: Owner, why: Failure) -> Result<(), Error> {
+    pub(crate) fn on_line_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        why: Failure,
+    ) -> Result<(), Error> {
         let h = LineHandle::from_raw(from.object);
         let Some(line) = self.lines.get_mut(h) else { return Ok(()) };
         line.attempt = None;
         line.registration = Registration::Off;
         let status = if why == Failure::Timeout { 408 } else { 503 };
-        self.tell_line(low.cx(), h, event::REGISTER_FAILED, status, 0, None)
+        self.tell_line(low.cx(), h, record::REGISTER_FAILED, status, 0, None)
     }
 
     /// It is time to refresh a registration.
@@ -361,6 +389,29 @@ impl Ua {
             other => other,
         }
     }
+}
+
+// RFC 3261 10.2
+fn write_register(
+    mut w: Writer<'_>,
+    line: &Line,
+    pool: &Pool,
+    (uri, contact, expires): (&[u8], &[u8], u32),
+    product: &[u8],
+) -> Result<usize, WriteError> {
+    w.request_line(b"REGISTER", uri)?;
+    w.header(Name::MaxForwards, b"70")?;
+    line.write_route(&mut w, pool)?;
+    line.write_from(&mut w, pool, line.tag.as_bytes())?;
+    joined(&mut w, Name::To, &[b"<", line.aor(pool), b">"])?;
+    w.header(Name::CallId, line.call_id.as_bytes())?;
+    w.cseq(line.cseq, b"REGISTER")?;
+    w.header(Name::Contact, contact)?;
+    w.uint(Name::Expires, expires)?;
+    if !product.is_empty() {
+        w.header(Name::UserAgent, product)?;
+    }
+    w.end()
 }
 
 /// `sip:host` of the address of record (RFC 3261 10.2: no user part).

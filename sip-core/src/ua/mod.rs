@@ -3,9 +3,12 @@
 mod call;
 mod callee;
 mod caller;
+mod event;
 mod line;
 mod outside;
 pub mod table;
+
+pub use event::*;
 
 use crate::attempt::{Attempts, Down};
 use crate::cx::Cx;
@@ -14,153 +17,13 @@ use crate::error::{Error, Limit};
 use crate::limits::Limits;
 use crate::store::pool::BlockId;
 use crate::store::ring::EventRecord;
-use crate::store::slab::{Slab, handle};
+use crate::store::slab::Slab;
 
 pub(crate) use call::Call;
 pub(crate) use line::Line;
 pub(crate) use line::TIMER_SHUTDOWN;
 pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS};
-
-handle!(
-    /// A call.
-    CallHandle
-);
-handle!(
-    /// A line.
-    LineHandle
-);
-
-/// Why a call ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum EndReason {
-    /// We hung up an answered call.
-    Hangup = 1,
-    /// The peer hung up.
-    RemoteHangup = 2,
-    /// The peer refused it, with the status.
-    Refused = 3,
-    /// We refused it, with the status.
-    Rejected = 4,
-    /// We gave it up before it was answered.
-    Abandoned = 5,
-    /// The peer gave it up before we answered.
-    Cancelled = 6,
-    /// Nobody answered: no response at all, or it rang as long as it may.
-    Timeout = 7,
-    /// There was no way to the peer, or it was lost.
-    Unreachable = 8,
-    /// The ACK of our answer never came.
-    NoAck = 9,
-}
-
-/// What changed in a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum CallChange {
-    /// It came in; the message is its INVITE. Ring, answer, reject or redirect it.
-    Incoming,
-    /// A provisional response came to it, with a To tag or without; the message is that response.
-    Progress {
-        /// 101 to 199.
-        status: u16,
-    },
-    /// The peer answered; the ACK is on its way. The message is the 2xx.
-    Answered {
-        /// 200 to 299.
-        status: u16,
-    },
-    /// The peer has our answer; the message is its ACK.
-    Confirmed,
-    /// The peer wants to change the session; the message is its re-INVITE. Answer or reject it.
-    Reinvite,
-    /// Our re-INVITE was answered; the message is the final response, unless it failed without.
-    Reinvited {
-        /// The final status.
-        status: u16,
-    },
-    /// It has ended; the handle is stale from now on.
-    Ended {
-        /// Why.
-        why: EndReason,
-        /// The status that ended it, 0 where there is none.
-        status: u16,
-    },
-}
-
-/// What changed in a line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum LineChange {
-    /// It is registered for so many seconds, and will be refreshed in time.
-    Registered {
-        /// Seconds.
-        expires: u32,
-    },
-    /// It is not registered any more, as asked.
-    Unregistered,
-    /// It could not be registered; the message is the refusal, if there was one.
-    Failed {
-        /// The status; 408 where nothing came back, 503 where there was no way.
-        status: u16,
-    },
-}
-
-/// The numbers of our events in the ring.
-pub(crate) mod event {
-    pub const INCOMING: u16 = 0x101;
-    pub const PROGRESS: u16 = 0x102;
-    pub const ANSWERED: u16 = 0x103;
-    pub const CONFIRMED: u16 = 0x104;
-    pub const REINVITE: u16 = 0x105;
-    pub const REINVITED: u16 = 0x106;
-    /// Plus the reason.
-    pub const ENDED: u16 = 0x110;
-    pub const REGISTERED: u16 = 0x201;
-    pub const UNREGISTERED: u16 = 0x202;
-    pub const REGISTER_FAILED: u16 = 0x203;
-}
-
-/// Turns a record back into what changed.
-pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
-    let why = |n: u16| {
-        [
-            EndReason::Hangup,
-            EndReason::RemoteHangup,
-            EndReason::Refused,
-            EndReason::Rejected,
-            EndReason::Abandoned,
-            EndReason::Cancelled,
-            EndReason::Timeout,
-            EndReason::Unreachable,
-            EndReason::NoAck,
-        ]
-        .into_iter()
-        .find(|r| *r as u16 == n)
-    };
-    Some(match kind {
-        event::INCOMING => CallChange::Incoming,
-        event::PROGRESS => CallChange::Progress { status: code },
-        event::ANSWERED => CallChange::Answered { status: code },
-        event::CONFIRMED => CallChange::Confirmed,
-        event::REINVITE => CallChange::Reinvite,
-        event::REINVITED => CallChange::Reinvited { status: code },
-        n => CallChange::Ended { why: why(n.checked_sub(event::ENDED)?)?, status: code },
-    })
-}
-
-/// Turns a record back into what changed. The seconds of a registration travel in `other`.
-pub(crate) fn line_change(kind: u16, code: u16, other: u64) -> Option<LineChange> {
-    Some(match kind {
-        event::REGISTERED => {
-            LineChange::Registered { expires: u32::try_from(other).unwrap_or(u32::MAX) }
-        }
-        event::UNREGISTERED => LineChange::Unregistered,
-        event::REGISTER_FAILED => LineChange::Failed { status: code },
-        _ => return None,
-    })
-}
 
 /// The layers below the user agent.
 pub struct Low<'a> {
@@ -198,11 +61,19 @@ impl Ua {
     }
 
     pub(crate) const fn bytes(limits: &Limits) -> usize {
-        Slab::<LineHandle, Line>::bytes(limits.lines) + Slab::<CallHandle, Call>::bytes(limits.calls)
+        Slab::<LineHandle, Line>::bytes(limits.lines)
+            + Slab::<CallHandle, Call>::bytes(limits.calls)
     }
 
     /// Queues an event of a call.
-    fn tell(&self, cx: &mut Cx, h: CallHandle, kind: u16, code: u16, block: Option<BlockId>) -> Result<(), Error> {
+    fn tell(
+        &self,
+        cx: &mut Cx,
+        h: CallHandle,
+        kind: u16,
+        code: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
         let (line, user) = self.calls.get(h).map_or((None, 0), |c| (c.line, c.user));
         cx.event(EventRecord {
             kind,

@@ -1,14 +1,13 @@
 //! Requests outside a dialog (RFC 3261 8.2), and what several verbs share.
 
+use super::Extras;
 use super::{Low, Ua};
-use crate::engine::input::Extras;
 use crate::error::{Error, Limit};
-use crate::header::uri::Scheme;
 use crate::header::essentials::Essentials;
+use crate::header::uri::Scheme;
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
-use crate::store::slab::Handle;
 use crate::store::timers::{TimerKey, kind};
 use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
@@ -38,11 +37,15 @@ pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
 }
 
 /// Writes the application's header fields and body, and so the end of a message.
-pub(super) fn write_extras(w: &mut Writer<'_>, extras: &Extras<'_>) -> Result<(), WriteError> {
+pub(super) fn write_extras(mut w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
     for (name, value) in extras.headers {
         w.named(name.as_bytes(), value.as_bytes())?;
     }
-    if extras.body.is_empty() { w.end() } else { w.body(extras.content_type.as_bytes(), extras.body) }
+    if extras.body.is_empty() {
+        w.end()
+    } else {
+        w.body(extras.content_type.as_bytes(), extras.body)
+    }
 }
 
 /// `<uri>`
@@ -71,7 +74,12 @@ impl<'a> Refusal<'a> {
     }
 }
 
-fn inspect<'a>(cx: &crate::cx::Cx, m: &MessageRef<'a>, e: &Essentials, path: &Path) -> Option<Refusal<'a>> {
+fn inspect<'a>(
+    cx: &crate::cx::Cx,
+    m: &MessageRef<'a>,
+    e: &Essentials,
+    path: &Path,
+) -> Option<Refusal<'a>> {
     // 8.2.1
     if m.method() == Method::Other {
         return Some(Refusal::with(501, Name::Allow, ALLOW.as_bytes()));
@@ -102,27 +110,32 @@ fn inspect<'a>(cx: &crate::cx::Cx, m: &MessageRef<'a>, e: &Essentials, path: &Pa
 
 // RFC 3261 8.2.3
 fn content<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
-    let encoded = m.header(Name::ContentEncoding).is_some_and(|v| !v.eq_ignore_ascii_case(b"identity"));
+    let encoded =
+        m.header(Name::ContentEncoding).is_some_and(|v| !v.eq_ignore_ascii_case(b"identity"));
     if encoded {
         return Some(Refusal::with(415, Name::AcceptEncoding, b"identity"));
     }
     if m.method() != Method::Invite {
         return None;
     }
-    let known = |kind: &[u8]| {
-        starts(kind, b"application/sdp") || starts(kind, b"multipart/")
-    };
+    let known = |kind: &[u8]| starts(kind, b"application/sdp") || starts(kind, b"multipart/");
     if !m.body().is_empty() && !m.header(Name::ContentType).is_some_and(known) && !optional(m) {
         return Some(Refusal::with(415, Name::Accept, ACCEPT));
     }
     // 20.1: an answer would be a session description.
     let taken = |kind: &[u8]| {
-        starts(kind, b"application/sdp") || starts(kind, b"application/*") || starts(kind, b"*/*")
+        starts(kind, b"application/sdp")
+            || starts(kind, b"application/*")
+            || starts(kind, b"*/*")
             || starts(kind, b"multipart/")
     };
     let mut accepts = m.values(Name::Accept).peekable();
     if accepts.peek().is_some() && !accepts.any(|s| taken(m.text(s))) {
-        return Some(Refusal::with(406, Name::Warning, b"399 sansip \"An answer would be application/sdp\""));
+        return Some(Refusal::with(
+            406,
+            Name::Warning,
+            b"399 sansip \"An answer would be application/sdp\"",
+        ));
     }
     None
 }
@@ -159,9 +172,9 @@ impl Ua {
         }
         match m.method() {
             Method::Invite => match self.on_invite(low, line, m, e, path) {
-                Err(Error::Full(Limit::Calls | Limit::Dialogs | Limit::Transactions | Limit::Timers)) => {
-                    refuse(low, m, e, path, &Refusal::with(503, Name::RetryAfter, b"10"))
-                }
+                Err(Error::Full(
+                    Limit::Calls | Limit::Dialogs | Limit::Transactions | Limit::Timers,
+                )) => refuse(low, m, e, path, &Refusal::with(503, Name::RetryAfter, b"10")),
                 other => other,
             },
             // RFC 3261 11.2
@@ -184,7 +197,13 @@ impl Ua {
         }
     }
 
-    fn say_abilities(&self, low: &mut Low<'_>, m: &MessageRef<'_>, e: &Essentials, path: &Path) -> Result<(), Error> {
+    fn say_abilities(
+        &self,
+        low: &mut Low<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
         let fields = [
             (Name::Allow, ALLOW.as_bytes()),
             (Name::Accept, ACCEPT),
@@ -218,7 +237,14 @@ impl Ua {
         if let Some(block) = block {
             cx.pool.hold(block);
         }
-        cx.event(EventRecord { kind: EVENT_REQUEST, code: 0, object: tx.raw(), other: line, user: 0, block })
+        cx.event(EventRecord {
+            kind: EVENT_REQUEST,
+            code: 0,
+            object: tx.raw(),
+            other: line,
+            user: 0,
+            block,
+        })
     }
 
     /// The application answers a request that it was handed. Queues output.
@@ -250,7 +276,11 @@ impl Ua {
     }
 
     /// The application never answered: the engine does.
-    pub(crate) fn request_unanswered(&mut self, low: &mut Low<'_>, key: TimerKey) -> Result<(), Error> {
+    pub(crate) fn request_unanswered(
+        &mut self,
+        low: &mut Low<'_>,
+        key: TimerKey,
+    ) -> Result<(), Error> {
         let tx = TxHandle::from_raw(key.object);
         if low.down.tx.owner(tx).is_none_or(|o| o.kind != OwnerKind::Request) {
             return Ok(());
@@ -260,7 +290,12 @@ impl Ua {
     }
 
     /// A request in a dialog that no call handles: RFC 3261 8.2.1 for its method.
-    pub(super) fn answer_otherwise(&mut self, low: &mut Low<'_>, tx: TxHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+    pub(super) fn answer_otherwise(
+        &mut self,
+        low: &mut Low<'_>,
+        tx: TxHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
         let allow = [(Name::Allow, ALLOW.as_bytes())];
         let status = match m.method() {
             Method::Options => 200,

@@ -142,7 +142,9 @@ pub const fn step(state: State, happening: Happening) -> (State, Act) {
         // RFC 3261 13.3.1
         (S::Incoming | S::Alerting, H::Ring) => (S::Alerting, A::SendProvisional),
         (S::Incoming | S::Alerting, H::Answer) => (S::Accepted, A::SendSuccess),
-        (S::Incoming | S::Alerting, H::Reject | H::Hangup | H::RingOver) => (S::Ended, A::SendRefusal),
+        (S::Incoming | S::Alerting, H::Reject | H::Hangup | H::RingOver) => {
+            (S::Ended, A::SendRefusal)
+        }
         // RFC 3261 9.2, 15.1.2
         (S::Incoming | S::Alerting, H::Cancel | H::Bye) => (S::Ended, A::SendTerminated),
         (S::Incoming | S::Alerting, H::Failure) => (S::Ended, A::TellEnded),
@@ -159,5 +161,108 @@ pub const fn step(state: State, happening: Happening) -> (State, Act) {
         (S::Cancelling | S::Parting | S::Leaving, H::Hangup) => (state, A::Nothing),
         (_, H::Ring | H::Answer | H::Reject | H::Hangup) => (state, A::Late),
         _ => (state, A::Nothing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Act as A;
+    use Happening as H;
+    use State as S;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    /// Every cell that does something, with its clause. All others do nothing, or say `Late` to a
+    /// verb.
+    const CELLS: &[(State, Happening, State, Act, &str)] = &[
+        (S::Calling, H::Provisional, S::Proceeding, A::TellProgress, "RFC 3261 13.2.2.1"),
+        (S::Calling, H::Success, S::Confirmed, A::AckAndTell, "RFC 3261 13.2.2.4"),
+        (S::Calling, H::Refusal, S::Ended, A::TellEnded, "RFC 3261 13.2.2.3"),
+        (S::Calling, H::Failure, S::Ended, A::TellEnded, "RFC 3261 8.1.3.1"),
+        (S::Calling, H::RingOver, S::Cancelling, A::GiveUp, "RFC 3261 9.1"),
+        (S::Calling, H::Hangup, S::Cancelling, A::GiveUp, "RFC 3261 9.1"),
+        (S::Proceeding, H::Provisional, S::Proceeding, A::TellProgress, "RFC 3261 13.2.2.1"),
+        (S::Proceeding, H::Success, S::Confirmed, A::AckAndTell, "RFC 3261 13.2.2.4"),
+        (S::Proceeding, H::Refusal, S::Ended, A::TellEnded, "RFC 3261 13.2.2.3"),
+        (S::Proceeding, H::Failure, S::Ended, A::TellEnded, "RFC 3261 8.1.3.1"),
+        (S::Proceeding, H::RingOver, S::Cancelling, A::GiveUp, "RFC 3261 9.1"),
+        (S::Proceeding, H::Hangup, S::Cancelling, A::GiveUp, "RFC 3261 15"),
+        (S::Cancelling, H::Success, S::Leaving, A::AckAndBye, "RFC 3261 9.1, 13.2.2.4"),
+        (S::Cancelling, H::Refusal, S::Ended, A::TellEnded, "RFC 3261 9.1"),
+        (S::Cancelling, H::Failure, S::Ended, A::TellEnded, "RFC 3261 9.1"),
+        (S::Incoming, H::Ring, S::Alerting, A::SendProvisional, "RFC 3261 13.3.1.1"),
+        (S::Incoming, H::Answer, S::Accepted, A::SendSuccess, "RFC 3261 13.3.1.4"),
+        (S::Incoming, H::Reject, S::Ended, A::SendRefusal, "RFC 3261 13.3.1.3"),
+        (S::Incoming, H::Hangup, S::Ended, A::SendRefusal, "RFC 3261 13.3.1.3"),
+        (S::Incoming, H::RingOver, S::Ended, A::SendRefusal, "RFC 3261 13.3.1.3"),
+        (S::Incoming, H::Cancel, S::Ended, A::SendTerminated, "RFC 3261 9.2"),
+        (S::Incoming, H::Bye, S::Ended, A::SendTerminated, "RFC 3261 15.1.2"),
+        (S::Incoming, H::Failure, S::Ended, A::TellEnded, "RFC 3261 17.2.4"),
+        (S::Alerting, H::Ring, S::Alerting, A::SendProvisional, "RFC 3261 13.3.1.1"),
+        (S::Alerting, H::Answer, S::Accepted, A::SendSuccess, "RFC 3261 13.3.1.4"),
+        (S::Alerting, H::Reject, S::Ended, A::SendRefusal, "RFC 3261 13.3.1.3"),
+        (S::Alerting, H::Hangup, S::Ended, A::SendRefusal, "RFC 3261 13.3.1.3"),
+        (S::Alerting, H::RingOver, S::Ended, A::SendRefusal, "RFC 3261 13.3.1.3"),
+        (S::Alerting, H::Cancel, S::Ended, A::SendTerminated, "RFC 3261 9.2"),
+        (S::Alerting, H::Bye, S::Ended, A::SendTerminated, "RFC 3261 15.1.2"),
+        (S::Alerting, H::Failure, S::Ended, A::TellEnded, "RFC 3261 17.2.4"),
+        (S::Accepted, H::Ack, S::Confirmed, A::TellConfirmed, "RFC 3261 13.3.1.4"),
+        (S::Accepted, H::NoAck, S::Leaving, A::SendBye, "RFC 3261 13.3.1.4"),
+        (S::Accepted, H::Bye, S::Ended, A::TellEnded, "RFC 3261 15.1.2"),
+        (S::Accepted, H::Hangup, S::Parting, A::Nothing, "RFC 3261 15"),
+        (S::Parting, H::Ack, S::Leaving, A::SendBye, "RFC 3261 15"),
+        (S::Parting, H::NoAck, S::Leaving, A::SendBye, "RFC 3261 15"),
+        (S::Parting, H::Bye, S::Ended, A::TellEnded, "RFC 3261 15.1.2"),
+        (S::Confirmed, H::Bye, S::Ended, A::TellEnded, "RFC 3261 15.1.2"),
+        (S::Confirmed, H::Hangup, S::Leaving, A::SendBye, "RFC 3261 15.1.1"),
+        (S::Confirmed, H::NoAck, S::Leaving, A::SendBye, "RFC 3261 14.2"),
+        (S::Leaving, H::ByeEnded, S::Ended, A::TellEnded, "RFC 3261 15.1.1"),
+    ];
+
+    #[test]
+    fn every_cell_is_as_its_clause_says() {
+        for state in STATES {
+            for happening in HAPPENINGS {
+                let verb = matches!(happening, H::Ring | H::Answer | H::Reject | H::Hangup);
+                let again = matches!(state, S::Cancelling | S::Parting | S::Leaving)
+                    && happening == H::Hangup;
+                let idle = if verb && !again { A::Late } else { A::Nothing };
+                let listed = CELLS.iter().find(|c| c.0 == state && c.1 == happening);
+                let expected = listed.map_or((state, idle), |c| (c.2, c.3));
+                let clause = listed.map_or("no clause: nothing happens", |c| c.4);
+                assert_eq!(step(state, happening), expected, "{state:?} {happening:?} ({clause})");
+            }
+        }
+    }
+
+    #[test]
+    fn every_state_is_reached_and_every_state_but_the_last_is_left() {
+        for state in STATES {
+            let start = matches!(state, S::Calling | S::Incoming);
+            assert!(start || CELLS.iter().any(|c| c.2 == state && c.0 != state), "{state:?}");
+            assert!(state == S::Ended || CELLS.iter().any(|c| c.0 == state && c.2 != state));
+        }
+    }
+
+    #[test]
+    fn the_page_in_docs_is_drawn_from_the_table() {
+        let mut page = String::from(
+            "# The life of a call\n\nDrawn from the table in `sip-core/src/ua/table.rs`; a test holds this page against it.\n\n```mermaid\nstateDiagram-v2\n    [*] --> Calling: invite\n    [*] --> Incoming: INVITE\n",
+        );
+        for (state, happening, next, act, _) in CELLS {
+            page += &format!("    {state:?} --> {next:?}: {happening:?} / {act:?}\n");
+        }
+        page += "    Ended --> [*]\n```\n\n| state | happening | next | does | clause |\n|---|---|---|---|---|\n";
+        for (state, happening, next, act, clause) in CELLS {
+            page += &format!("| {state:?} | {happening:?} | {next:?} | {act:?} | {clause} |\n");
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/calls.md");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written: Vec<u8> = std::fs::read(path).unwrap_or_default();
+        assert!(written == page.as_bytes(), "docs/calls.md differs; write it with BLESS=1");
     }
 }

@@ -199,6 +199,17 @@ impl Kinds {
         if on { Kinds(self.0 | 1 << kind as u8) } else { self }
     }
 
+    /// The set of these kinds.
+    #[must_use]
+    pub const fn of(mut kinds: &[DefectKind]) -> Kinds {
+        let mut set = Kinds::NONE;
+        while let [kind, rest @ ..] = kinds {
+            set = set.with_if(*kind, true);
+            kinds = rest;
+        }
+        set
+    }
+
     /// Adds a kind.
     pub fn add(&mut self, kind: DefectKind) {
         *self = self.with_if(kind, true);

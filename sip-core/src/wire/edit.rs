@@ -195,6 +195,13 @@ mod tests {
         let via = m.field(Name::Via).unwrap();
         let got = applied(&[pop(&m, &via)]);
         assert_eq!(got, MESSAGE.replace("SIP/2.0/UDP a;branch=z9hG4bK1 ,\r\n ", ""));
+        let text = b"OPTIONS sip:a SIP/2.0\r\nRoute: , <sip:a> ,, <sip:b>,\r\n\r\n";
+        let m = MessageRef::lazy(text).unwrap();
+        let mut out = [0; 100];
+        let edits = [pop(&m, &m.field(Name::Route).unwrap())];
+        let n = apply(text, &edits, &mut out).unwrap();
+        assert_eq!(&out[..n], b"OPTIONS sip:a SIP/2.0\r\nRoute: , <sip:b>,\r\n\r\n");
+        let m = message();
         let routes: Vec<Field> = m.fields().filter(|f| f.name == Name::Route).collect();
         let got = applied(&[pop(&m, &routes[0])]);
         assert_eq!(got, MESSAGE.replace("Route: <sip:r;lr>\r\n", ""));

@@ -37,7 +37,7 @@ pub struct WireLimits {
 }
 
 impl WireLimits {
-    /// What is usual.
+    /// The defaults: messages of any size, 256 fields, 64 items, values of 8 KiB.
     pub const DEFAULT: Self = Self {
         message: 65_535,
         header_section: 32_768,

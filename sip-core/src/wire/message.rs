@@ -1,12 +1,10 @@
 //! A message: its bytes and the spans of its fields.
 
-use alloc::collections::TryReserveError;
-use alloc::vec::Vec;
 use memchr::memchr;
 
-use super::defect::{Defect, DefectKind, Kinds};
-use super::limits::WireLimits;
+use super::defect::{Defect, Kinds};
 use super::name::Name;
+use super::parse::NotSip;
 use super::scan::{self, Class, Cursor, MAX_LEN, Span};
 use super::start_line::{Method, StartLine};
 
@@ -18,7 +16,7 @@ pub struct Field {
     /// [`Field::FOLDED`] and [`Field::BARE_LF`].
     pub flags: u8,
     /// Length of the name as it is written.
-    pub name_len: u8,
+    pub name_len: u16,
     /// Offset of the name, which is where its line begins.
     pub name_at: u16,
     /// Its value, without white space at either end; it may contain folds.
@@ -40,92 +38,26 @@ impl Field {
     /// The name as it is written.
     #[must_use]
     pub const fn name_span(&self) -> Span {
-        Span { at: self.name_at, len: self.name_len as u16 }
+        Span { at: self.name_at, len: self.name_len }
     }
-}
-
-/// Room for the index of one message, reserved once and used again.
-#[derive(Debug)]
-pub struct Index {
-    fields: Vec<Field>,
-    defects: Vec<Defect>,
-    kinds: Kinds,
-}
-
-impl Index {
-    /// Reserves [`Index::bytes`] bytes.
-    ///
-    /// # Errors
-    /// The allocator's, when it has not that much.
-    pub fn new(limits: &WireLimits) -> Result<Index, TryReserveError> {
-        let mut index = Index { fields: Vec::new(), defects: Vec::new(), kinds: Kinds::NONE };
-        index.fields.try_reserve_exact(usize::from(limits.fields))?;
-        index.defects.try_reserve_exact(usize::from(limits.defects))?;
-        Ok(index)
-    }
-
-    /// The bytes that [`Index::new`] reserves.
-    #[must_use]
-    pub const fn bytes(limits: &WireLimits) -> usize {
-        (limits.fields as usize)
-            .saturating_mul(size_of::<Field>())
-            .saturating_add((limits.defects as usize).saturating_mul(size_of::<Defect>()))
-    }
-
-    fn clear(&mut self) {
-        self.fields.clear();
-        self.defects.clear();
-        self.kinds = Kinds::NONE;
-    }
-
-    #[cold]
-    fn report(&mut self, kind: DefectKind, name: Name, at: Span) {
-        self.kinds.add(kind);
-        if self.defects.len() < self.defects.capacity() {
-            self.defects.push(Defect { kind, name, at });
-        }
-    }
-}
-
-/// How the message came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Framing {
-    /// One datagram, or one frame of a WebSocket: the body ends where the datagram does.
-    Datagram,
-    /// A stream, on which only Content-Length tells where the body ends.
-    Stream,
-}
-
-/// The bytes are no SIP message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, thiserror::Error)]
-pub enum NotSip {
-    /// Nothing, or only line ends: a keep-alive (RFC 5626 4.4.1).
-    #[error("no message, only line ends")]
-    Empty,
-    /// More than 65,535 bytes.
-    #[error("longer than 65,535 bytes")]
-    TooLong,
-    /// The first line is neither a request line nor a status line.
-    #[error("no SIP start line")]
-    StartLine,
 }
 
 /// A message in `'a`: its bytes, and its fields either indexed or found anew on each walk.
 #[derive(Clone, Copy)]
 pub struct MessageRef<'a> {
-    bytes: &'a [u8],
-    fields: &'a [Field],
-    defects: &'a [Defect],
-    kinds: Kinds,
-    start: StartLine,
+    pub(super) bytes: &'a [u8],
+    pub(super) fields: &'a [Field],
+    pub(super) defects: &'a [Defect],
+    pub(super) kinds: Kinds,
+    pub(super) start: StartLine,
     /// Where the fields begin that are not indexed; past the last field when all are.
-    rest: u16,
+    pub(super) rest: u16,
     /// Where the header fields begin.
-    headers: u16,
+    pub(super) headers: u16,
     /// Where the body begins.
-    body: u16,
+    pub(super) body: u16,
     /// Bytes before the start line.
-    skipped: u16,
+    pub(super) skipped: u16,
 }
 
 /// One step through the header section.
@@ -142,7 +74,7 @@ pub(crate) enum Step {
 
 /// Where the line that begins at `at` ends (without CRLF) and the next begins.
 #[inline(always)]
-fn line_end(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(super) fn line_end(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let lf = at.wrapping_add(memchr(b'\n', bytes.get(at..)?)?);
     let before = lf.wrapping_sub(1);
     let end = if lf > at && bytes.get(before) == Some(&b'\r') { before } else { lf };
@@ -151,7 +83,7 @@ fn line_end(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 
 /// [`Field::BARE_LF`] when one byte ends the line, not two.
 #[inline(always)]
-fn bare_lf(end: usize, next: usize) -> u8 {
+pub(super) fn bare_lf(end: usize, next: usize) -> u8 {
     if next.wrapping_sub(end) == 1 { Field::BARE_LF } else { 0 }
 }
 
@@ -175,18 +107,21 @@ pub(crate) fn next_field(bytes: &[u8], at: usize) -> Step {
             None => return Step::Line(Span::new(at, end), next),
         },
     };
+    let line = bytes.get(..end).unwrap_or(bytes);
+    let white = |at: usize| line.get(at).is_some_and(|&b| scan::is(b, Class::WS));
     let mut value_at = colon.wrapping_add(1);
-    while value_at < end && bytes.get(value_at).is_some_and(|&b| scan::is(b, Class::WS)) {
+    // One space as a rule.
+    value_at = value_at.wrapping_add(usize::from(line.get(value_at) == Some(&b' ')));
+    while white(value_at) {
         value_at = value_at.wrapping_add(1);
     }
-    while end > value_at && bytes.get(end.wrapping_sub(1)).is_some_and(|&b| scan::is(b, Class::WS))
-    {
+    while end > value_at && white(end.wrapping_sub(1)) {
         end = end.wrapping_sub(1);
     }
     let field = Field {
         name,
         flags,
-        name_len: name_len as u8,
+        name_len: name_len as u16,
         name_at: at as u16,
         value: Span { at: value_at as u16, len: end.saturating_sub(value_at) as u16 },
     };
@@ -201,70 +136,15 @@ fn other_name(bytes: &[u8], at: usize, end: usize) -> Option<(Name, usize, usize
     while matches!(c.peek(), b' ' | b'\t') {
         c.at = c.at.wrapping_add(1);
     }
-    if name.is_empty() || name.len > 255 || c.peek() != b':' {
+    if name.is_empty() || c.peek() != b':' {
         return None;
     }
     Some((Name::of(c.text(name)), usize::from(name.len), c.at))
 }
 
-/// Indexes a message.
-///
-/// Nothing is copied. What departs from the RFCs is listed as a defect; only what is no SIP message
-/// at all is refused. In a datagram the body ends by Content-Length or with the datagram, and bytes
-/// after it do not belong to the message; on a stream [`MessageRef::consumed`] says where the next
-/// message begins.
-///
-/// # Errors
-/// [`NotSip`].
-pub fn parse<'a>(
-    bytes: &'a [u8],
-    limits: &WireLimits,
-    framing: Framing,
-    index: &'a mut Index,
-) -> Result<MessageRef<'a>, NotSip> {
-    index.clear();
-    let skipped = leading_crlf(bytes);
-    let bytes = bytes.get(skipped..).unwrap_or(&[]);
-    let (start, headers) = start_line(bytes)?;
-    if skipped > 0 {
-        index.report(DefectKind::LeadingCrlf, Name::Other, Span::EMPTY);
-    }
-    let section = fields(bytes, headers, limits, index);
-    if section.odd {
-        inspect(bytes, headers, section.body, limits, index);
-    }
-    start_defects(&start, limits, index);
-    let available = bytes.len().saturating_sub(section.body);
-    let length = body_length(bytes, &section, available, framing, index);
-    let end = section.body.saturating_add(length);
-    if end > usize::from(limits.message) {
-        index.report(DefectKind::TooLong, Name::Other, Span::new(0, end));
-    }
-    if section.body > usize::from(limits.header_section) {
-        index.report(DefectKind::HeadersTooLong, Name::Other, Span::new(0, section.body));
-    }
-    Ok(MessageRef {
-        bytes: bytes.get(..end).unwrap_or(bytes),
-        fields: &index.fields,
-        defects: &index.defects,
-        kinds: index.kinds,
-        start,
-        rest: section.rest as u16,
-        headers: headers as u16,
-        body: section.body as u16,
-        skipped: skipped as u16,
-    })
-}
-
-/// How many bytes of line ends come first (RFC 3261 7.5).
-fn leading_crlf(bytes: &[u8]) -> usize {
-    let n = bytes.iter().take_while(|c| matches!(c, b'\r' | b'\n')).count();
-    n.min(MAX_LEN)
-}
-
 /// The start line and where the header fields begin.
 #[inline(always)]
-fn start_line(bytes: &[u8]) -> Result<(StartLine, usize), NotSip> {
+pub(super) fn start_line(bytes: &[u8]) -> Result<(StartLine, usize), NotSip> {
     if bytes.len() > MAX_LEN {
         return Err(NotSip::TooLong);
     }
@@ -274,265 +154,6 @@ fn start_line(bytes: &[u8]) -> Result<(StartLine, usize), NotSip> {
     let (end, next) = line_end(bytes, 0).unwrap_or((bytes.len(), bytes.len()));
     let start = StartLine::parse(bytes, Span::new(0, end)).ok_or(NotSip::StartLine)?;
     Ok((start, next))
-}
-
-/// What the walk through the header section found.
-struct Section {
-    /// Where the body begins.
-    body: usize,
-    /// Where the fields begin that did not fit the index.
-    rest: usize,
-    /// The first Content-Length.
-    length: Option<Field>,
-    /// Something wants a closer look.
-    odd: bool,
-}
-
-/// Walks the header section and fills the index.
-fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) -> Section {
-    let mut section = Section { body: bytes.len(), rest: 0, length: None, odd: false };
-    let mut flags = 0;
-    let mut at = headers;
-    // Lines of the section, the start line and the empty line among them.
-    let mut lines = 2usize;
-    loop {
-        match next_field(bytes, at) {
-            Step::Field(field, next) => {
-                lines = lines.wrapping_add(1);
-                flags |= field.flags;
-                if field.is_folded() {
-                    lines = lines.wrapping_add(folds(bytes, field.value));
-                }
-                if index.fields.len() < index.fields.capacity() {
-                    index.fields.push(field);
-                } else if section.rest == 0 {
-                    section.rest = at;
-                    index.report(DefectKind::TooManyFields, field.name, field.name_span());
-                }
-                if field.name == Name::ContentLength {
-                    content_length(bytes, field, &mut section, index);
-                }
-                if field.value.len > limits.value {
-                    index.report(DefectKind::ValueTooLong, field.name, field.value);
-                }
-                at = next;
-            }
-            Step::Line(span, next) => {
-                section.odd = true;
-                index.report(DefectKind::HeaderLine, Name::Other, span);
-                at = next;
-            }
-            Step::End(body) => {
-                section.body = body;
-                flags |= bare_lf(at, body);
-                break;
-            }
-            Step::Cut => {
-                section.odd = true;
-                index.report(DefectKind::NoHeaderEnd, Name::Other, Span::new(at, bytes.len()));
-                break;
-            }
-        }
-    }
-    let survey = Survey::of(bytes.get(..section.body).unwrap_or(bytes));
-    let start_ok = bytes.get(headers.wrapping_sub(2)) == Some(&b'\r');
-    section.odd |= flags & Field::BARE_LF != 0
-        || !start_ok
-        || survey.controls != lines.wrapping_mul(2)
-        || survey.commas.wrapping_add(index.fields.len()) > usize::from(limits.list)
-        || survey.semicolons > usize::from(limits.params);
-    section
-}
-
-/// How many folds a value has.
-#[cold]
-fn folds(bytes: &[u8], value: Span) -> usize {
-    memchr::memchr_iter(b'\n', value.of(bytes)).count()
-}
-
-/// The first Content-Length counts; another that says otherwise is a defect (RFC 3261 20.14).
-fn content_length(bytes: &[u8], field: Field, section: &mut Section, index: &mut Index) {
-    let Some(first) = section.length else {
-        section.length = Some(field);
-        return;
-    };
-    let (a, b) = (first.value.of(bytes), field.value.of(bytes));
-    if a != b && (scan::decimal(a) != scan::decimal(b) || scan::decimal(a).is_none()) {
-        index.report(DefectKind::LengthConflict, field.name, field.value);
-    }
-}
-
-/// The length of the body among the `available` bytes (RFC 3261 18.3).
-fn body_length(
-    bytes: &[u8],
-    section: &Section,
-    available: usize,
-    framing: Framing,
-    index: &mut Index,
-) -> usize {
-    let otherwise = if framing == Framing::Datagram { available } else { 0 };
-    let Some(field) = section.length else {
-        if framing == Framing::Stream {
-            index.report(DefectKind::LengthMissing, Name::ContentLength, Span::EMPTY);
-        }
-        return otherwise;
-    };
-    let length = match scan::decimal(field.value.of(bytes)).map(usize::try_from) {
-        Some(Ok(n)) if n <= MAX_LEN => n,
-        _ => {
-            index.report(DefectKind::LengthBad, field.name, field.value);
-            return otherwise;
-        }
-    };
-    if length > available {
-        index.report(DefectKind::BodyShort, field.name, field.value);
-    } else if length < available && framing == Framing::Datagram {
-        let end = section.body.saturating_add(length);
-        index.report(DefectKind::Excess, Name::Other, Span::new(end, bytes.len()));
-    }
-    length.min(available)
-}
-
-fn start_defects(start: &StartLine, limits: &WireLimits, index: &mut Index) {
-    let (version, spaces) = match *start {
-        StartLine::Request { uri, version_ok, spaces_ok, .. } => {
-            if uri.len > limits.uri {
-                index.report(DefectKind::UriTooLong, Name::Other, uri);
-            }
-            (version_ok, spaces_ok)
-        }
-        StartLine::Response { status, reason, version_ok, spaces_ok } => {
-            if status == 0 {
-                index.report(DefectKind::Status, Name::Other, Span::new(0, reason.start()));
-            }
-            (version_ok, spaces_ok)
-        }
-    };
-    if !version {
-        index.report(DefectKind::Version, Name::Other, Span::EMPTY);
-    }
-    if !spaces {
-        index.report(DefectKind::StartLineSpace, Name::Other, Span::EMPTY);
-    }
-}
-
-/// Bytes surveyed at a time: few enough that no count overflows a byte.
-const BLOCK: usize = 128;
-
-/// Counts over the start line and header section, made in one pass that the compiler vectorises.
-///
-/// Tabs are counted among the control bytes; the closer look then finds nothing.
-#[derive(Default)]
-struct Survey {
-    /// Control bytes: two for each line when all is well.
-    controls: usize,
-    commas: usize,
-    semicolons: usize,
-}
-
-impl Survey {
-    fn of(section: &[u8]) -> Survey {
-        let mut survey = Survey::default();
-        let (blocks, rest) = section.as_chunks();
-        for block in blocks {
-            survey.add(block);
-        }
-        let mut last = [b' '; BLOCK];
-        if let Some(to) = last.get_mut(..rest.len()) {
-            to.copy_from_slice(rest);
-        }
-        survey.add(&last);
-        survey
-    }
-
-    #[inline(always)]
-    fn add(&mut self, block: &[u8; BLOCK]) {
-        let (mut controls, mut commas, mut semicolons) = (0u8, 0u8, 0u8);
-        for &c in block {
-            controls = controls.wrapping_add(u8::from(c < 32));
-            commas = commas.wrapping_add(u8::from(c == b','));
-            semicolons = semicolons.wrapping_add(u8::from(c == b';'));
-        }
-        self.controls = self.controls.wrapping_add(usize::from(controls));
-        self.commas = self.commas.wrapping_add(usize::from(commas));
-        self.semicolons = self.semicolons.wrapping_add(usize::from(semicolons));
-    }
-}
-
-/// The closer look at a message that the survey found odd.
-#[cold]
-fn inspect(bytes: &[u8], headers: usize, body: usize, limits: &WireLimits, index: &mut Index) {
-    controls(bytes.get(..headers).unwrap_or(&[]), 0, Name::Other, index);
-    let mut counts = [0u16; Name::ALL.len() + 1];
-    let mut at = headers;
-    while at < body {
-        match next_field(bytes, at) {
-            Step::Field(field, next) => {
-                controls(bytes.get(at..next).unwrap_or(&[]), at, field.name, index);
-                let (items, params) = measure(field.value.of(bytes));
-                if !field.name.informs() && params > usize::from(limits.params) {
-                    index.report(DefectKind::TooManyParams, field.name, field.value);
-                }
-                if let (true, Some(count)) =
-                    (field.name.is_list(), counts.get_mut(field.name as usize))
-                {
-                    let before = *count;
-                    *count = count.saturating_add(u16::try_from(items).unwrap_or(u16::MAX));
-                    if before <= limits.list && *count > limits.list {
-                        index.report(DefectKind::TooManyValues, field.name, field.value);
-                    }
-                }
-                at = next;
-            }
-            Step::Line(_, next) => {
-                controls(bytes.get(at..next).unwrap_or(&[]), at, Name::Other, index);
-                at = next;
-            }
-            Step::End(next) => {
-                controls(bytes.get(at..next).unwrap_or(&[]), at, Name::Other, index);
-                break;
-            }
-            Step::Cut => break,
-        }
-    }
-}
-
-/// Reports the control bytes and bare LFs of some lines. A control byte after a backslash in a
-/// quoted string is a quoted pair (RFC 3261 25.1).
-fn controls(lines: &[u8], offset: usize, name: Name, index: &mut Index) {
-    let (mut quoted, mut escaped) = (false, false);
-    for (i, &c) in lines.iter().enumerate() {
-        let at = offset.saturating_add(i);
-        let next = lines.get(i.saturating_add(1));
-        let previous = i.checked_sub(1).and_then(|i| lines.get(i));
-        let pair = core::mem::take(&mut escaped);
-        match c {
-            b'\n' if previous != Some(&b'\r') => {
-                index.report(DefectKind::BareLf, name, Span::new(at, at.saturating_add(1)));
-            }
-            b'\r' if next == Some(&b'\n') => {}
-            b'\n' | b'\t' => {}
-            0..=31 | 127 if !(quoted && pair && c != b'\r') => {
-                index.report(DefectKind::Control, name, Span::new(at, at.saturating_add(1)));
-            }
-            b'\\' if quoted => escaped = !pair,
-            b'"' if !pair => quoted = !quoted,
-            _ => {}
-        }
-    }
-}
-
-/// The items of a comma list, and the most semicolons in one of them.
-fn measure(value: &[u8]) -> (usize, usize) {
-    let mut c = Cursor::all(value);
-    let (mut items, mut most) = (0usize, 0usize);
-    while let Some(item) = c.item() {
-        items = items.saturating_add(1);
-        let n = item.of(value).iter().filter(|&&c| c == b';').count();
-        most = most.max(n);
-        c.eat(b',');
-    }
-    (items, most)
 }
 
 impl<'a> MessageRef<'a> {
@@ -561,7 +182,7 @@ impl<'a> MessageRef<'a> {
         self.bytes
     }
 
-    /// How many of the bytes given to [`parse`] belong to it, empty lines before it included.
+    /// How many of the bytes given to [`parse`](super::parse()) belong to it, empty lines before it included.
     #[must_use]
     pub const fn consumed(&self) -> usize {
         self.skipped as usize + self.bytes.len()
@@ -635,6 +256,12 @@ impl<'a> MessageRef<'a> {
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
         Fields { indexed: self.fields.iter(), bytes: self.bytes, rest: self.rest }
+    }
+
+    /// The fields that are indexed, and the others.
+    #[inline]
+    pub(crate) fn indexed(&self) -> (&'a [Field], Fields<'a>) {
+        (self.fields, Fields { indexed: [].iter(), bytes: self.bytes, rest: self.rest })
     }
 
     /// The first field of this name.
@@ -732,12 +359,12 @@ impl<'a> MessageRef<'a> {
         self.bytes.get(self.body_at()..).unwrap_or(&[])
     }
 
-    /// The defects that [`parse`] found and had room to list.
+    /// The defects that [`parse`](super::parse()) found and had room to list.
     pub fn defects(&self) -> impl Iterator<Item = Defect> + use<'a> {
         self.defects.iter().copied()
     }
 
-    /// The kinds of all defects that [`parse`] found.
+    /// The kinds of all defects that [`parse`](super::parse()) found.
     #[must_use]
     pub const fn kinds(&self) -> Kinds {
         self.kinds
@@ -815,5 +442,48 @@ impl Iterator for Values<'_> {
             }
             self.cursor = Cursor::new(self.fields.bytes, field.value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    const TEXT: &[u8] = b"SUBSCRIBE sip:a SIP/2.0\r\n\
+        v: SIP/2.0/UDP a;x=\"1,2\" ,,SIP/2.0/UDP b\r\n\
+        X-Odd : 1\r\n\
+        Via: SIP/2.0/UDP c\r\n\
+        x-odd: 2\r\n\
+        Authorization: Digest a=b, c=d\r\n\
+        M: \"a, b\" <sip:c,d@e>\r\n , <sip:f>\r\n\
+        o:\r\n presence \r\n\
+        \r\nbody";
+
+    #[test]
+    fn lists_go_over_all_fields_of_a_name() {
+        // RFC 3261 7.3.1.
+        let m = MessageRef::lazy(TEXT).unwrap();
+        let all = |name| m.values(name).map(|s| m.text(s)).collect::<Vec<_>>();
+        let vias: [&[u8]; 3] = [b"SIP/2.0/UDP a;x=\"1,2\"", b"SIP/2.0/UDP b", b"SIP/2.0/UDP c"];
+        assert_eq!(all(Name::Via), vias);
+        assert_eq!(all(Name::Contact), [&b"\"a, b\" <sip:c,d@e>"[..], b"<sip:f>"]);
+        assert_eq!(all(Name::Authorization), [b"Digest a=b, c=d"]);
+        assert_eq!(all(Name::Event), [b"presence"]);
+        assert!(all(Name::To).is_empty());
+    }
+
+    #[test]
+    fn fields_are_found_by_any_spelling_of_their_name() {
+        let m = MessageRef::lazy(TEXT).unwrap();
+        assert_eq!(m.header_named(b"VIA"), m.header(Name::Via));
+        assert_eq!(m.header_named(b"V"), m.header(Name::Via));
+        let odd: Vec<_> = m.headers_named(b"X-ODD").collect();
+        assert_eq!(odd, [b"1", b"2"]);
+        assert_eq!(m.header_named(b"x-od"), None);
+        assert_eq!(m.headers(Name::Via).count(), 2);
+        assert!(m.field(Name::Event).is_some_and(|f| f.is_folded()));
+        assert_eq!(m.body(), b"body");
+        assert_eq!(m.method(), Method::Subscribe);
     }
 }

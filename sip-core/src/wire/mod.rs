@@ -1,6 +1,6 @@
 //! Bytes to messages and back.
 //!
-//! [`parse`] indexes the header fields of a message without copying or allocating: a
+//! [`parse()`] indexes the header fields of a message without copying or allocating: a
 //! [`MessageRef`] is its bytes and a list of spans. Typed values are in [`crate::header`].
 
 pub mod defect;
@@ -9,6 +9,7 @@ pub mod framer;
 pub mod limits;
 pub mod message;
 pub mod name;
+pub mod parse;
 pub mod print;
 pub mod raw;
 pub mod reason;
@@ -21,8 +22,9 @@ pub use defect::{Defect, DefectKind, Kinds, Role, Verdict, judge};
 pub use edit::Edit;
 pub use framer::{Frame, Framer};
 pub use limits::WireLimits;
-pub use message::{Field, Framing, Index, MessageRef, NotSip, parse};
+pub use message::{Field, MessageRef};
 pub use name::Name;
+pub use parse::{Framing, Index, NotSip, parse};
 pub use print::Printed;
 pub use reason::reason_phrase;
 pub use response::{ResponseParts, response};

@@ -375,7 +375,9 @@ impl Name {
                 at = at.wrapping_add(1);
             }
         };
-        (name != Name::Other).then_some((name, len as usize))
+        // NULs at the end of a name look like the padding.
+        let whole = len == 1 || name.as_str().len() == len as usize;
+        (name != Name::Other && whole).then_some((name, len as usize))
     }
 
     #[inline]
@@ -472,6 +474,12 @@ mod tests {
                     let mut other = text.as_bytes().to_vec();
                     other[i] = c;
                     let named = Name::of(&other);
+                    if i == 0 {
+                        let mut longer = text.as_bytes().to_vec();
+                        longer.extend_from_slice(&[c, b':', b'v', b'a', b'l', b'u', b'e', b' ']);
+                        let found = Name::at_start(&longer).is_some_and(|f| f.0 == name);
+                        assert_eq!(found, c == b':' && text.len() < 16, "{text} {c}");
+                    }
                     other.extend_from_slice(b": value of the field");
                     if let Some((found, len)) = Name::at_start(&other) {
                         assert_eq!(other[len], b':');

@@ -1,5 +1,8 @@
 //! Responses, built by copying spans of the request (RFC 3261 8.2.6).
 
+use core::ops::Range;
+
+use super::defect::DefectKind;
 use super::message::{Field, MessageRef};
 use super::name::{Name, NameSet};
 use super::reason::reason_phrase;
@@ -18,17 +21,24 @@ pub struct ResponseParts<'a> {
     pub via_received: Option<&'a [u8]>,
     /// The source port, for an `rport` in the top Via that asks for it (RFC 3581 4).
     pub via_rport: Option<u16>,
+    /// The top Via of the request, if it has been read already.
+    pub via: Option<&'a Via>,
+    /// Its To, if that has been read already.
+    pub to: Option<&'a NameAddr>,
     /// Whether to copy Record-Route (RFC 3261 12.1.1).
     pub record_route: bool,
     /// The value of Contact.
     pub contact: Option<&'a [u8]>,
     /// Other fields.
     pub extra: &'a [(Name, &'a [u8])],
-    /// Other fields by name, after those.
+    /// Other fields, by name.
     pub named: &'a [(&'a str, &'a str)],
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
 }
+
+/// What every response has from its request.
+const NEEDED: NameSet = NameSet::of(&[Name::Via, Name::To, Name::From, Name::CallId, Name::CSeq]);
 
 /// Writes the response to a request; its length. Works on any request: a field that it lacks is
 /// lacking in the response too, and of a field that may appear once the first is taken.
@@ -46,7 +56,12 @@ pub fn response(
     let mut w = Writer::new(out);
     w.status_line(status, reason.unwrap_or_else(|| reason_phrase(status)).as_bytes())?;
     let mut done = NameSet::NONE;
+    // Of too many fields only what a response needs is looked for.
+    let enough = request.kinds().has(DefectKind::TooManyFields);
     for field in request.fields() {
+        if enough && field.name_at >= request.rest && done.has_all(NEEDED) {
+            break;
+        }
         let first = !done.has(field.name);
         match field.name {
             Name::Via if first => top_via(&mut w, request, &field, parts)?,
@@ -82,26 +97,52 @@ fn to(
     field: &Field,
     parts: &ResponseParts<'_>,
 ) -> Result<(), WriteError> {
+    let tagged = || match parts.to {
+        Some(to) => !to.tag.is_empty(),
+        None => has_tag(request, field),
+    };
+    let tag = parts.to_tag.filter(|_| !tagged());
+    let Some(tag) = tag else { return w.copy(request, field) };
     w.copied_name(request, field)?;
-    let value = request.text(field.value);
-    w.copied(value, field.is_folded())?;
-    if let Some(tag) = parts.to_tag
-        && !has_tag(request, field)
-    {
-        w.param(Name::To, b"tag", tag)?;
-    }
+    w.copied(request.text(field.value), field.is_folded())?;
+    w.param(Name::To, b"tag", tag)?;
     w.push(b"\r\n")
 }
 
 fn has_tag(request: &MessageRef<'_>, field: &Field) -> bool {
+    let value = request.text(field.value);
+    if value.ends_with(b">") {
+        return false;
+    }
     match NameAddr::parse(request.bytes(), field.value) {
         Ok(to) => !to.tag.is_empty(),
         // A To that cannot be read: better two tags than none, but not three.
-        Err(_) => request
-            .text(field.value)
+        Err(_) => value
             .rsplit(|&c| c == b';')
             .any(|p| p.trim_ascii_start().get(..3).is_some_and(|n| n.eq_ignore_ascii_case(b"tag"))),
     }
+}
+
+/// Copies a Via from `from` to the last `received` before `to`, which it leaves out; where to go on.
+fn without_received(
+    w: &mut Writer<'_>,
+    bytes: &[u8],
+    via: &Via,
+    range: Range<usize>,
+    folded: bool,
+) -> Result<usize, WriteError> {
+    let mut from = range.start;
+    for p in Params::new(bytes, via.params) {
+        let inside = from <= p.name.start() && p.name.start() < range.end;
+        if inside && p.name.of(bytes).eq_ignore_ascii_case(b"received") {
+            // The semicolon goes with the parameter.
+            let before = Span::new(from, p.name.start()).of(bytes).trim_ascii_end();
+            let before = before.strip_suffix(b";").unwrap_or(before);
+            w.copied(before.trim_ascii_end(), folded)?;
+            from = p.value.unwrap_or(p.name).end();
+        }
+    }
+    Ok(from)
 }
 
 /// RFC 3261 18.2.1 and RFC 3581 4: the top Via says where the request came from. A `received` that
@@ -112,32 +153,33 @@ fn top_via(
     field: &Field,
     parts: &ResponseParts<'_>,
 ) -> Result<(), WriteError> {
-    let stamped = parts.via_received.is_some() || parts.via_rport.is_some();
-    let via = stamped.then(|| Via::parse(request.bytes(), field.value).ok()).flatten();
-    let Some(via) = via else { return w.copy(request, field) };
+    if parts.via_received.is_none() && parts.via_rport.is_none() {
+        return w.copy(request, field);
+    }
+    let parsed = match parts.via {
+        Some(via) => Some(*via),
+        None => Via::parse(request.bytes(), field.value).ok(),
+    };
+    let Some(via) = parsed else { return w.copy(request, field) };
     w.copied_name(request, field)?;
     let folded = field.is_folded();
-    let rport = parts.via_rport.filter(|_| via.rport_asked);
     let bytes = request.bytes();
+    let replaced = parts.via_received.is_some() && !via.received.is_empty();
+    let upto = |w: &mut Writer<'_>, range: Range<usize>| {
+        let from = range.start;
+        if replaced { without_received(w, bytes, &via, range, folded) } else { Ok(from) }
+    };
     let mut from = via.whole.start();
-    for p in Params::new(bytes, via.params) {
-        let name = p.name.of(bytes);
-        let end = p.value.unwrap_or(p.name).end();
-        let replaced = (parts.via_received.is_some() && name.eq_ignore_ascii_case(b"received"))
-            || (rport.is_some() && name.eq_ignore_ascii_case(b"rport"));
-        if replaced {
-            // The semicolon goes with the parameter.
-            let before = Span::new(from, p.name.start()).of(bytes).trim_ascii_end();
-            w.copied(before.strip_suffix(b";").unwrap_or(before), folded)?;
-            from = end;
-        }
+    if let Some(port) = parts.via_rport.filter(|_| via.rport_asked) {
+        from = upto(w, from..via.rport_span.start())?;
+        w.copied(Span::new(from, via.rport_span.start()).of(bytes), folded)?;
+        w.rport(port)?;
+        from = via.rport_span.end();
     }
+    from = upto(w, from..via.whole.end())?;
     w.copied(Span::new(from, via.whole.end()).of(bytes), folded)?;
     if let Some(received) = parts.via_received {
         w.param(Name::Via, b"received", received)?;
-    }
-    if let Some(rport) = rport {
-        w.rport(rport)?;
     }
     w.copied(Span::new(via.whole.end(), field.value.end()).of(bytes), folded)?;
     w.push(b"\r\n")

@@ -91,7 +91,8 @@ impl<'a> Writer<'a> {
     /// Writes into `out`.
     #[must_use]
     pub fn new(out: &'a mut [u8]) -> Self {
-        Writer { out, len: 0 }
+        let room = out.len().min(MAX_LEN);
+        Writer { out: out.get_mut(..room).unwrap_or_default(), len: 0 }
     }
 
     /// Bytes written so far.
@@ -106,13 +107,27 @@ impl<'a> Writer<'a> {
         self.len == 0
     }
 
+    /// What has been written so far.
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        self.out.get(..self.len).unwrap_or(&[])
+    }
+
+    /// The value of a field, without the field's name and line end.
+    #[must_use]
+    pub fn value(&mut self, name: Name) -> Value<'_, 'a> {
+        Value { writer: self, name }
+    }
+
+    /// Takes back what was written behind the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let end = self.len.saturating_add(bytes.len());
         let room = self.out.get_mut(self.len..end).ok_or(WriteError::Full)?;
-        if end > MAX_LEN {
-            return Err(WriteError::Full);
-        }
         room.copy_from_slice(bytes);
         self.len = end;
         Ok(())
@@ -159,11 +174,11 @@ impl<'a> Writer<'a> {
         }
         visible(Name::Other, reason)?;
         let digit = |n: u16| b'0'.wrapping_add((n % 10) as u8);
-        let code = [digit(status / 100), digit(status / 10), digit(status)];
+        let mut start = *b"SIP/2.0 000 ";
+        let [.., a, b, c, _] = &mut start;
+        (*a, *b, *c) = (digit(status / 100), digit(status / 10), digit(status));
         self.whole(|w| {
-            w.push(b"SIP/2.0 ")?;
-            w.push(&code)?;
-            w.push(b" ")?;
+            w.push(&start)?;
             w.push(reason)?;
             w.push(b"\r\n")
         })
@@ -283,8 +298,9 @@ impl<'a> Writer<'a> {
         self.field(Name::Allow, |v| v.list(methods.iter().map(|m| m.as_str().as_bytes())))
     }
 
-    /// A field that another message carries, as it stands there but for its folds, of which each
-    /// becomes a space. A known name is written in full.
+    /// A field that another message carries, as it stands there. Where it is folded or has white
+    /// space before its value that is more than a space, each fold becomes a space and a known name
+    /// is written in full.
     ///
     /// # Errors
     /// [`WriteError::Full`]; [`WriteError::Reserved`] for Content-Length.
@@ -292,10 +308,13 @@ impl<'a> Writer<'a> {
         if field.name == Name::ContentLength {
             return Err(WriteError::Reserved(field.name));
         }
-        self.whole(|w| {
-            w.copied_name(from, field)?;
-            w.copied(from.text(field.value), field.is_folded())?;
-            w.push(b"\r\n")
+        self.whole(|w| match plain_line(from, field) {
+            Some(line) => w.push(line),
+            None => {
+                w.copied_name(from, field)?;
+                w.copied(from.text(field.value), field.is_folded())?;
+                w.push(b"\r\n")
+            }
         })
     }
 
@@ -321,9 +340,9 @@ impl<'a> Writer<'a> {
         Value { writer: self, name }.param(param, Some(value))
     }
 
-    /// `;rport=` behind a Via that was received.
+    /// `rport=` in a Via that was received.
     pub(super) fn rport(&mut self, port: u16) -> Result<(), WriteError> {
-        self.push(b";rport=")?;
+        self.push(b"rport=")?;
         Value { writer: self, name: Name::Via }.number(u32::from(port))
     }
 
@@ -354,6 +373,12 @@ impl<'a> Writer<'a> {
         Ok(self.len)
     }
 
+    /// The rest of a message as another writer wrote it: fields, the empty line and the body.
+    pub(crate) fn rest(mut self, written: &[u8]) -> Result<usize, WriteError> {
+        self.push(written)?;
+        Ok(self.len)
+    }
+
     /// Content-Type, Content-Length, the empty line and the body; the length of the message. A body
     /// without type, which must be empty, is [`end`](Writer::end).
     ///
@@ -372,6 +397,18 @@ impl<'a> Writer<'a> {
         self.push(body)?;
         Ok(self.len)
     }
+}
+
+/// The whole line of a field that stands on one, with a colon and a space behind its name and
+/// nothing behind its value.
+#[inline]
+fn plain_line<'m>(from: &MessageRef<'m>, field: &Field) -> Option<&'m [u8]> {
+    let start = usize::from(field.name_at);
+    let end = field.value.end().wrapping_add(2);
+    let value_at = start.wrapping_add(usize::from(field.name_len)).wrapping_add(2);
+    let line = from.bytes().get(start..end)?;
+    let plain = field.flags == 0 && field.value.start() == value_at && line.ends_with(b"\r\n");
+    plain.then_some(line)
 }
 
 /// A body needs a type (RFC 3261 20.15).
@@ -405,8 +442,8 @@ fn visible(name: Name, text: &[u8]) -> Result<(), WriteError> {
 /// The value of a field while it is written.
 #[derive(Debug)]
 pub struct Value<'w, 'a> {
-    writer: &'w mut Writer<'a>,
-    name: Name,
+    pub(crate) writer: &'w mut Writer<'a>,
+    pub(crate) name: Name,
 }
 
 impl Value<'_, '_> {

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# One step of `make test`. Exit status: 0 passed, 77 skipped (the last line says why), else failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+step_fmt() {
+    cargo fmt --version >/dev/null 2>&1 || skip "the Rust toolchain has no rustfmt"
+    cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --all --check
+}
+
+step_clippy() {
+    cargo clippy --version >/dev/null 2>&1 || skip "the Rust toolchain has no clippy"
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked -p sansip --no-default-features -- -D warnings
+    cargo clippy --locked --manifest-path fuzz/Cargo.toml -p sansip-fuzz-targets -- -D warnings
+}
+
+step_rust_tests() {
+    cargo test --locked
+}
+
+step_docs() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+    python3 ci/check_docs.py
+}
+
+step_bare_metal() {
+    ci/bare-metal.sh
+}
+
+step_header_check() {
+    ci/c.sh header
+}
+
+step_c_tests() {
+    ci/c.sh tests
+}
+
+step_python_tests() {
+    ci/python.sh
+}
+
+step_demo_check() {
+    have_binary || skip "no sansip binary"
+    ci/netns.sh ci/demo.sh
+}
+
+step_interop() {
+    have_binary || skip "no sansip binary"
+    need sipp sip-tester
+    local sansip
+    sansip=$(sansip_binary)
+    N_UDP=${N_UDP:-200} N_TCP=${N_TCP:-100} N_PHONE=${N_PHONE:-50} ci/netns.sh python3 ci/interop.py "$sansip"
+}
+
+step_interop_full() {
+    N_UDP=2000 N_TCP=500 N_PHONE=200 step_interop
+}
+
+step_torture_wire() {
+    have_binary || skip "no sansip binary"
+    local sansip
+    sansip=$(sansip_binary)
+    # Some messages name their next hop; there is no name server in a network namespace.
+    export SANSIP_HOSTS=$PWD/$BUILD/torture_hosts
+    python3 ci/torture_wire.py --hosts "$sansip" >"$SANSIP_HOSTS"
+    ci/netns.sh python3 ci/torture_wire.py "$sansip"
+}
+
+step_bench() {
+    ci/bench.sh quick
+}
+
+step_bench_full() {
+    ci/bench.sh
+}
+
+step_fuzz_short() {
+    FUZZ_SECONDS=${FUZZ_SECONDS:-30} ci/fuzz.sh
+}
+
+step_fuzz_long() {
+    FUZZ_SECONDS=${FUZZ_SECONDS:-1800} ci/fuzz.sh
+}
+
+step_deny() {
+    cargo deny --version >/dev/null 2>&1 || skip "no cargo-deny (cargo install --locked cargo-deny)"
+    # Advisories are fetched from a Git host: run `cargo deny check` where that can be reached.
+    cargo deny --locked check bans licenses sources
+}
+
+"step_${1//-/_}"

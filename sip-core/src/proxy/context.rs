@@ -1,0 +1,586 @@
+//! The life of a response context: branches begin and end, work is done as far as there is room,
+//! and the best response goes back (RFC 3261 16.6 to 16.10).
+
+use super::best::{is_better, is_challenge};
+use super::forward::{self, Copy, Survey, URI_ROOM, hop_of};
+use super::preprocess::{Plan, is_secure};
+use super::record_route::RecordRoute;
+use super::response::{with_challenges, without_via};
+use super::targets::Entry;
+use super::{Branch, BranchHandle, Fork, ForkHandle, ForkLow, Forks, GiveUp, RELAY};
+use crate::attempt::{FromAttempt, Start};
+use crate::cx::Cx;
+use crate::error::{Error, Limit};
+use crate::header::Essentials;
+use crate::path::LocalId;
+use crate::resolve::{Hop, NoWay};
+use crate::store::pool::BlockId;
+use crate::store::queries::{Owner, OwnerKind};
+use crate::store::timers::{TimerKey, kind};
+use crate::tx::Reply;
+use crate::wire::name::Name;
+use crate::wire::{MessageRef, Method};
+
+/// Timer C, or work that waits for room.
+const TIMER: u8 = kind::FORK;
+/// Bytes that a request grows by on its way, the target's URI apart.
+const GROWTH: usize = 400;
+/// Fewer free outputs than this are what work waits for: they come free as soon as they are polled.
+const OUTPUTS: usize = 4;
+/// How long work waits for blocks, in milliseconds.
+const PAUSE: u64 = 100;
+
+impl Fork {
+    pub(super) fn new(cx: &Cx, method: Method, incoming: LocalId, plan: Plan) -> Self {
+        Self {
+            tx: None,
+            method,
+            incoming,
+            source: None,
+            plan,
+            request: None,
+            targets: None,
+            next: 0,
+            left: 0,
+            parts: 0,
+            open: 0,
+            first: None,
+            asked: None,
+            known: false,
+            done: false,
+            cancelled: false,
+            untried: false,
+            opened: cx.now,
+            timer: None,
+        }
+    }
+
+    /// Whether a final response is due: nothing is being tried, nor can be.
+    const fn is_settled(&self) -> bool {
+        self.open == 0 && self.left == 0 && self.asked.is_none()
+    }
+}
+
+impl Branch {
+    const fn new(part: u8, next: Option<BranchHandle>) -> Self {
+        Self {
+            next,
+            part,
+            attempt: None,
+            deadline: None,
+            provisional: false,
+            give_up: GiveUp::No,
+            status: 0,
+            response: None,
+        }
+    }
+}
+
+/// What the work of a context comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Done,
+    /// There is no room: it goes on later.
+    Waits,
+}
+
+impl Forks {
+    /// The branches of a context, the youngest first.
+    fn list(&self, h: ForkHandle) -> impl Iterator<Item = (BranchHandle, &Branch)> {
+        let first = self.forks.get(h).and_then(|f| f.first);
+        let step = |b: BranchHandle| self.branches.get(b).map(|branch| (b, branch));
+        core::iter::successors(first.and_then(step), move |(_, b)| b.next.and_then(step))
+    }
+
+    /// The branch with this number, as long as it has not ended.
+    pub(super) fn branch(&self, h: ForkHandle, part: u8) -> Option<BranchHandle> {
+        self.list(h).find(|(_, b)| b.part == part && b.attempt.is_some()).map(|(b, _)| b)
+    }
+
+    /// Does what is to be done: CANCELs, further targets, the final response; then waits for the
+    /// next timer, or ends.
+    pub(super) fn work(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Result<(), Error> {
+        let work = loop {
+            let Some(fork) = self.forks.get(h) else { return Ok(()) };
+            let (left, done) = (fork.left, fork.done);
+            let wanted = self.list(h).find(|(_, b)| b.give_up == GiveUp::Wanted).map(|(b, _)| b);
+            if let Some(b) = wanted {
+                if low.down.cx.out.room() < 2 {
+                    break Work::Waits;
+                }
+                self.cancel(low, b);
+            } else if left > 0 && !done {
+                match self.launch(low, h) {
+                    Ok(()) => {}
+                    Err(Error::Full(Limit::Outputs | Limit::Blocks)) => break Work::Waits,
+                    Err(e) => return Err(e),
+                }
+            } else {
+                break self.settle(low, h);
+            }
+        };
+        self.wait_or_end(low, h, work)
+    }
+
+    fn cancel(&mut self, low: &mut ForkLow<'_>, b: BranchHandle) {
+        let Some(branch) = self.branches.get_mut(b) else { return };
+        branch.give_up = GiveUp::Done;
+        if let Some(attempt) = branch.attempt {
+            // What cannot be sent now is sent by the transaction when it can.
+            let _ = low.attempts.cancel(&mut low.down, attempt);
+        }
+    }
+
+    /// No more targets, and the branches that run are given up (16.7 step 10).
+    pub(super) fn give_up(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) {
+        self.drop_targets(low.down.cx, h);
+        let mut next = self.forks.get(h).and_then(|f| f.first);
+        while let Some(branch) = next.and_then(|b| self.branches.get_mut(b)) {
+            if branch.attempt.is_some() && branch.give_up == GiveUp::No {
+                branch.give_up = GiveUp::Wanted;
+            }
+            next = branch.next;
+        }
+    }
+
+    pub(super) fn drop_targets(&mut self, cx: &mut Cx, h: ForkHandle) {
+        let Some(fork) = self.forks.get_mut(h) else { return };
+        fork.left = 0;
+        for block in [fork.request.take(), fork.targets.take()].into_iter().flatten() {
+            cx.pool.release(block);
+        }
+    }
+
+    /// Tries the next target (16.6). `Full` of outputs or blocks changes nothing; another table
+    /// that is full counts as a branch without a way.
+    fn launch(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Result<(), Error> {
+        let fork = self.forks.live_mut(h)?;
+        let Some(request) = fork.request else {
+            fork.left = 0;
+            return Ok(());
+        };
+        let cx = &mut *low.down.cx;
+        let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
+        let entry = Entry::at(set, fork.next).unwrap_or_default();
+        let len = cx.pool.bytes_of(request).len() + usize::from(entry.uri.len) + GROWTH;
+        let given_up = cx.now.since(fork.opened) >= cx.config.t1.saturating_mul(64);
+        let has_room = cx.has_room(2, 3, len.min(cx.scratch.len()));
+        if !has_room && !given_up {
+            return Err(Error::Full(Limit::Blocks));
+        }
+        let made = if has_room {
+            copy_for(cx, fork, request, entry)
+        } else {
+            Err(Error::Full(Limit::Transactions))
+        };
+        let (method, incoming, part) = (fork.method, fork.incoming, fork.parts);
+        fork.next = entry.next;
+        fork.left -= 1;
+        fork.parts = fork.parts.saturating_add(1);
+        if fork.left == 0 {
+            self.drop_targets(low.down.cx, h);
+        }
+        let begun = match made {
+            Ok((block, hop)) => self.set_off(low, h, (method, incoming, part), block, hop),
+            Err(e) => Err(e),
+        };
+        if begun.is_err()
+            && let Some(fork) = self.forks.get_mut(h)
+        {
+            fork.untried = true;
+        }
+        Ok(())
+    }
+
+    /// Starts the attempt of a new branch.
+    fn set_off(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        (method, incoming, part): (Method, LocalId, u8),
+        request: BlockId,
+        hop: Result<Hop, NoWay>,
+    ) -> Result<(), Error> {
+        let is_ack = method == Method::Ack;
+        let first = self.forks.live_mut(h)?.first;
+        let b = if is_ack {
+            None
+        } else {
+            let b = self.branches.insert(Branch::new(part, first));
+            Some(b.inspect_err(|_| low.down.cx.pool.release(request))?)
+        };
+        let owner = match b {
+            Some(_) => Owner::part(OwnerKind::Fork, h.raw(), part),
+            None => Owner::default(),
+        };
+        let start = Start { owner, request, method, hop, near: Some(incoming), flow: None };
+        let started = low.attempts.start(&mut low.down, &start);
+        let (attempt, from) = started.inspect_err(|_| {
+            if let Some(b) = b {
+                self.branches.remove(b);
+            }
+        })?;
+        if let FromAttempt::AckSent { block, .. } = from {
+            low.down.cx.pool.release(block);
+        }
+        let cx = &*low.down.cx;
+        let fork = self.forks.live_mut(h)?;
+        if let Some(b) = b
+            && let Some(branch) = self.branches.get_mut(b)
+        {
+            branch.attempt = Some(attempt);
+            // 16.6 step 11
+            branch.deadline = (method == Method::Invite).then(|| cx.now.after(cx.config.timer_c));
+            fork.first = Some(b);
+            fork.open += 1;
+        }
+        Ok(())
+    }
+
+    /// A branch has its final status.
+    pub(super) fn end_branch(&mut self, h: ForkHandle, b: BranchHandle, status: u16) {
+        let Some(branch) = self.branches.get_mut(b).filter(|b| b.attempt.is_some()) else { return };
+        branch.attempt = None;
+        branch.deadline = None;
+        branch.give_up = GiveUp::Done;
+        branch.status = status;
+        if let Some(fork) = self.forks.get_mut(h) {
+            fork.open = fork.open.saturating_sub(1);
+        }
+    }
+
+    /// 16.7 steps 2 and 5.
+    pub(super) fn on_provisional(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        b: BranchHandle,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        let (fork, branch) = (self.forks.live(h)?, self.branches.live_mut(b)?);
+        branch.provisional = true;
+        // A 100 goes one hop only. RFC 4320 4.1: nothing else but INVITE has any other.
+        if m.status() == 100 || fork.method != Method::Invite {
+            return Ok(());
+        }
+        let cx = &mut *low.down.cx;
+        let last = fork.opened.after(cx.config.timer_c_total);
+        if branch.deadline.is_some() {
+            branch.deadline = Some(cx.now.after(cx.config.timer_c).min(last));
+        }
+        let Some(tx) = fork.tx.filter(|_| !fork.done) else { return Ok(()) };
+        let Some(block) = without_via(cx, m, e)? else { return Ok(()) };
+        match low.down.tx.respond(cx, tx, m.status(), block) {
+            Err(e @ Error::Full(_)) => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// A 2xx goes back at once (16.7 step 5); all other branches are given up (step 10).
+    pub(super) fn on_success(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        b: BranchHandle,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        let fork = self.forks.live(h)?;
+        let (tx, is_invite) = (fork.tx, fork.method == Method::Invite);
+        let forwards = !fork.done || is_invite;
+        let mut relayed = Ok(());
+        self.end_branch(h, b, m.status());
+        if let Some(tx) = tx.filter(|_| forwards) {
+            if is_invite && let Some(client) = low.down.tx.of_response(low.down.cx, m, e) {
+                // What follows on this branch is relayed, whether this context still lives or not.
+                low.down.tx.set_owner(client, Owner::part(OwnerKind::Fork, tx.raw(), RELAY));
+            }
+            // Without room the 2xx is lost, as on the network: the callee repeats that of an
+            // INVITE.
+            relayed = super::relay(low, tx, m, e);
+        }
+        self.set_done(h);
+        self.give_up(low, h);
+        self.work(low, h)?;
+        relayed
+    }
+
+    /// A 300 to 699 waits for the other branches; a 6xx gives them up (16.7 step 5).
+    pub(super) fn on_refusal(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        b: BranchHandle,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        let status = m.status();
+        let cancelled = self.forks.live(h)?.cancelled;
+        let done = self.forks.live(h)?.done;
+        let best = self.best(h);
+        let beats = best.is_none_or(|(_, old)| is_better(status, old, cancelled));
+        if !done && (beats || is_challenge(status)) {
+            let block = without_via(low.down.cx, m, e)?;
+            if let Some(branch) = self.branches.get_mut(b) {
+                branch.response = block;
+            }
+        }
+        // What is beaten is not needed any more, but for challenges.
+        if let Some((loser, _)) = best.filter(|(_, old)| beats && !is_challenge(*old))
+            && let Some(block) = self.branches.get_mut(loser).and_then(|b| b.response.take())
+        {
+            low.down.cx.pool.release(block);
+        }
+        self.end_branch(h, b, status);
+        if status >= 600 {
+            self.give_up(low, h);
+        }
+        self.work(low, h)
+    }
+
+    /// The best of the branches that have ended, the oldest of equals, with its status (16.7 step
+    /// 6).
+    fn best(&self, h: ForkHandle) -> Option<(BranchHandle, u16)> {
+        let cancelled = self.forks.get(h)?.cancelled;
+        let ended = self.list(h).filter(|(_, b)| b.status >= 300).map(|(b, x)| (b, x.status));
+        // The list has the youngest first, which gives way to its equals.
+        ended.reduce(|young, old| if is_better(young.1, old.1, cancelled) { young } else { old })
+    }
+
+    /// Timer C: a branch that has rung is cancelled, one that has not said anything counts as one
+    /// that timed out (16.8).
+    pub(super) fn timer_c(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) {
+        let now = low.down.cx.now;
+        let due = |b: &Branch| b.deadline.is_some_and(|at| at <= now);
+        loop {
+            let found = self.list(h).find(|(_, b)| due(b));
+            let found = found.map(|(b, branch)| (b, branch.provisional, branch.attempt));
+            let Some((b, provisional, attempt)) = found else { return };
+            if provisional {
+                if let Some(branch) = self.branches.get_mut(b) {
+                    branch.deadline = None;
+                    branch.give_up = GiveUp::Wanted;
+                }
+                continue;
+            }
+            if let Some(attempt) = attempt {
+                low.attempts.end(&mut low.down, attempt);
+            }
+            self.end_branch(h, b, 408);
+        }
+    }
+
+    /// Sends the final response once every branch has ended and none has been sent.
+    fn settle(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Work {
+        let Some(fork) = self.forks.get(h).filter(|f| !f.done && f.is_settled()) else {
+            return Work::Done;
+        };
+        let (tx, untried, cancelled) = (fork.tx, fork.untried, fork.cancelled);
+        let Some(tx) = tx else {
+            self.set_done(h);
+            return Work::Done;
+        };
+        if low.down.cx.out.room() == 0 {
+            return Work::Waits;
+        }
+        let best = self.best(h);
+        let status = match best {
+            Some((_, status)) => status,
+            None if cancelled => 487,
+            None if untried => 503,
+            None => 408,
+        };
+        let kept = best.and_then(|(b, _)| self.branches.get_mut(b)?.response.take());
+        let sent = match kept {
+            // 16.7 step 6: what another server cannot do now is no word about this one.
+            _ if status == 503 => {
+                if let Some(block) = kept {
+                    low.down.cx.pool.release(block);
+                }
+                self.reply_unavailable(low, tx, best.is_none())
+            }
+            Some(block) => self.send_kept(low, h, block, status),
+            None => low.down.tx.reply(low.down.cx, tx, status, &Reply::default()),
+        };
+        // A transaction that takes no response does without: one that has ended, or that of another
+        // request than INVITE for a 408 (RFC 4320 4.2).
+        if let Err(Error::Full(_)) = sent {
+            return Work::Waits;
+        }
+        self.set_done(h);
+        Work::Done
+    }
+
+    /// No target could be reached: 500, or 503 where it was for our own lack of room.
+    fn reply_unavailable(
+        &self,
+        low: &mut ForkLow<'_>,
+        tx: crate::tx::TxHandle,
+        own: bool,
+    ) -> Result<(), Error> {
+        if own {
+            let extra = [(Name::RetryAfter, &b"10"[..])];
+            let reply = Reply { extra: &extra, ..Reply::default() };
+            return low.down.tx.reply(low.down.cx, tx, 503, &reply);
+        }
+        let reply = Reply { reason: Some("Next Hop Unavailable"), ..Reply::default() };
+        low.down.tx.reply(low.down.cx, tx, 500, &reply)
+    }
+
+    /// Sends a response that was kept, with the challenges of the others (16.7 steps 7 and 9).
+    /// Takes over the hold on it.
+    fn send_kept(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        block: BlockId,
+        status: u16,
+    ) -> Result<(), Error> {
+        let Some(tx) = self.forks.get(h).and_then(|f| f.tx) else {
+            low.down.cx.pool.release(block);
+            return Ok(());
+        };
+        let others = self.list(h).filter(|(_, b)| is_challenge(b.status));
+        let mut others = others.filter_map(|(_, b)| b.response).peekable();
+        let block = if is_challenge(status) && others.peek().is_some() {
+            // Without room the challenges of the others are left out.
+            with_challenges(low.down.cx, block, others).unwrap_or(block)
+        } else {
+            block
+        };
+        low.down.tx.respond(low.down.cx, tx, status, block)
+    }
+
+    fn set_done(&mut self, h: ForkHandle) {
+        if let Some(fork) = self.forks.get_mut(h) {
+            fork.done = true;
+        }
+    }
+
+    /// Answers a request that has no branch.
+    pub(super) fn refuse(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        status: u16,
+    ) -> Result<(), Error> {
+        let Some(fork) = self.forks.get_mut(h) else { return Ok(()) };
+        fork.done = true;
+        if let Some(tx) = fork.tx {
+            match low.down.tx.reply(low.down.cx, tx, status, &Reply::default()) {
+                Ok(()) | Err(Error::Gone | Error::Late) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.drop_targets(low.down.cx, h);
+        self.wait_or_end(low, h, Work::Done)
+    }
+
+    /// Arms the timer for what comes next, or ends a context that has nothing left to do (16.7
+    /// step 9).
+    fn wait_or_end(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        work: Work,
+    ) -> Result<(), Error> {
+        let Some(fork) = self.forks.get(h) else { return Ok(()) };
+        let cx = &mut *low.down.cx;
+        if work == Work::Done && fork.done && fork.open == 0 {
+            self.forget(low, h);
+            return Ok(());
+        }
+        let due = match work {
+            Work::Waits if cx.out.room() < OUTPUTS => Some(cx.now),
+            Work::Waits => Some(cx.now.after(PAUSE)),
+            Work::Done => self.list(h).filter_map(|(_, b)| b.deadline).min(),
+        };
+        let armed = fork.timer;
+        let Some(due) = due.filter(|due| armed.is_none_or(|(_, at)| *due < at)) else {
+            return Ok(());
+        };
+        if let Some((old, _)) = armed {
+            cx.timers.cancel(old);
+        }
+        let timer = cx.timers.arm(due, TimerKey { kind: TIMER, object: h.raw() })?;
+        self.forks.live_mut(h)?.timer = Some((timer, due));
+        Ok(())
+    }
+
+    /// Takes a context out with all that it holds. Its server transaction stays.
+    fn forget(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) {
+        self.drop_targets(low.down.cx, h);
+        let Some(fork) = self.forks.remove(h) else { return };
+        if let Some((timer, _)) = fork.timer {
+            low.down.cx.timers.cancel(timer);
+        }
+        let mut next = fork.first;
+        while let Some(branch) = next.and_then(|b| self.branches.remove(b)) {
+            if let Some(block) = branch.response {
+                low.down.cx.pool.release(block);
+            }
+            if let Some(attempt) = branch.attempt {
+                low.attempts.end(&mut low.down, attempt);
+            }
+            next = branch.next;
+        }
+    }
+
+    /// Takes back a context that could not be begun.
+    pub(super) fn undo(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) {
+        if let Some(tx) = self.forks.get(h).and_then(|f| f.tx) {
+            low.down.tx.end(low.down.cx, tx);
+        }
+        self.forget(low, h);
+    }
+}
+
+/// The copy of a request for one target, in a block held once, and where it goes.
+fn copy_for(
+    cx: &mut Cx,
+    fork: &Fork,
+    request: BlockId,
+    entry: Entry,
+) -> Result<(BlockId, Result<Hop, NoWay>), Error> {
+    let mut scratch = core::mem::take(&mut cx.scratch);
+    let made = write_copy(cx, fork, request, entry, &mut scratch);
+    let kept = made.and_then(|(len, hop)| {
+        let block = cx.pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
+        Ok((block, hop))
+    });
+    cx.scratch = scratch;
+    kept
+}
+
+fn write_copy(
+    cx: &Cx,
+    fork: &Fork,
+    request: BlockId,
+    entry: Entry,
+    out: &mut [u8],
+) -> Result<(usize, Result<Hop, NoWay>), Error> {
+    let m = MessageRef::lazy(cx.pool.bytes_of(request)).ok_or(Error::Gone)?;
+    let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
+    let survey = Survey::of(&m, fork.plan);
+    let mut room = [0; URI_ROOM];
+    let uri = match entry.uri.of(set) {
+        [] => fork.plan.request_uri(&m, &mut room),
+        target => target,
+    };
+    let hop = hop_of(cx, &m, &survey, uri, entry.hop.of(set));
+    let fields = RecordRoute::of(cx, fork.method, fork.incoming, &hop, is_secure(uri));
+    let transport = match &hop {
+        Ok(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => Some(*transport),
+        Err(_) => None,
+    };
+    let copy = Copy {
+        plan: fork.plan,
+        uri,
+        record_route: fields.lines(),
+        stream: transport.is_some_and(|t| t.is_reliable()),
+        source: fork.source,
+    };
+    let len = forward::write(&m, &survey, &copy, out)?;
+    Ok((len, hop))
+}

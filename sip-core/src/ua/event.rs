@@ -1,0 +1,176 @@
+//! What the user agent is told and what it tells: plain values, there whether the layer is built or
+//! not.
+
+use crate::path::LocalId;
+use crate::store::slab::handle;
+
+handle!(
+    /// A call.
+    CallHandle
+);
+handle!(
+    /// A line.
+    LineHandle
+);
+
+/// What a verb may add to the message that it sends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// Header fields, as name and value. A value with CR, LF or another control byte is `Misuse`.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body's Content-Type; needed with a body.
+    pub content_type: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// A line: an address of record that the user agent serves.
+#[derive(Clone, Copy, Debug)]
+pub struct LineConfig<'a> {
+    /// The address of record: a `sip:` or `sips:` URI.
+    pub aor: &'a str,
+    /// The display name; empty for none.
+    pub display: &'a str,
+    /// Where its requests outside dialogs go: a URI; empty sends them by their Request-URI.
+    pub proxy: &'a str,
+    /// The identity that it uses; `None` picks one by transport.
+    pub local: Option<LocalId>,
+    /// How long a registration shall last, in seconds; 0 takes 3,600.
+    pub expires: u32,
+    /// Whether it takes requests whose Request-URI no line has: a phone that answers whatever
+    /// reaches it. Else those get 404 (RFC 3261 8.2.2.1).
+    pub any: bool,
+    /// The caller's own number, given back in its events.
+    pub user: u64,
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum EndReason {
+    /// We hung up an answered call.
+    Hangup = 1,
+    /// The peer hung up.
+    RemoteHangup = 2,
+    /// The peer refused it, with the status.
+    Refused = 3,
+    /// We refused it, with the status.
+    Rejected = 4,
+    /// We gave it up before it was answered.
+    Abandoned = 5,
+    /// The peer gave it up before we answered.
+    Cancelled = 6,
+    /// Nobody answered: no response at all, or it rang as long as it may.
+    Timeout = 7,
+    /// There was no way to the peer, or it was lost.
+    Unreachable = 8,
+    /// The ACK of our answer never came.
+    NoAck = 9,
+}
+
+/// What changed in a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CallChange {
+    /// It came in; the message is its INVITE. Ring, answer, reject or redirect it.
+    Incoming,
+    /// A provisional response came to it, with a To tag or without; the message is that response.
+    Progress {
+        /// 101 to 199.
+        status: u16,
+    },
+    /// The peer answered; the ACK is on its way. The message is the 2xx.
+    Answered {
+        /// 200 to 299.
+        status: u16,
+    },
+    /// The peer has our answer; the message is its ACK.
+    Confirmed,
+    /// The peer wants to change the session; the message is its re-INVITE. Answer or reject it.
+    Reinvite,
+    /// Our re-INVITE was answered; the message is the final response, unless it failed without.
+    Reinvited {
+        /// The final status.
+        status: u16,
+    },
+    /// It has ended; the handle is stale from now on.
+    Ended {
+        /// Why.
+        why: EndReason,
+        /// The status that ended it, 0 where there is none.
+        status: u16,
+    },
+}
+
+/// What changed in a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LineChange {
+    /// It is registered for so many seconds, and will be refreshed in time.
+    Registered {
+        /// Seconds.
+        expires: u32,
+    },
+    /// It is not registered any more, as asked.
+    Unregistered,
+    /// It could not be registered; the message is the refusal, if there was one.
+    Failed {
+        /// The status; 408 where nothing came back, 503 where there was no way.
+        status: u16,
+    },
+}
+
+/// The numbers of our events in the ring.
+pub(crate) mod record {
+    pub const INCOMING: u16 = 0x101;
+    pub const PROGRESS: u16 = 0x102;
+    pub const ANSWERED: u16 = 0x103;
+    pub const CONFIRMED: u16 = 0x104;
+    pub const REINVITE: u16 = 0x105;
+    pub const REINVITED: u16 = 0x106;
+    /// Plus the reason.
+    pub const ENDED: u16 = 0x110;
+    pub const REGISTERED: u16 = 0x201;
+    pub const UNREGISTERED: u16 = 0x202;
+    pub const REGISTER_FAILED: u16 = 0x203;
+}
+
+/// Turns a record back into what changed.
+pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
+    let why = |n: u16| {
+        [
+            EndReason::Hangup,
+            EndReason::RemoteHangup,
+            EndReason::Refused,
+            EndReason::Rejected,
+            EndReason::Abandoned,
+            EndReason::Cancelled,
+            EndReason::Timeout,
+            EndReason::Unreachable,
+            EndReason::NoAck,
+        ]
+        .into_iter()
+        .find(|r| *r as u16 == n)
+    };
+    Some(match kind {
+        record::INCOMING => CallChange::Incoming,
+        record::PROGRESS => CallChange::Progress { status: code },
+        record::ANSWERED => CallChange::Answered { status: code },
+        record::CONFIRMED => CallChange::Confirmed,
+        record::REINVITE => CallChange::Reinvite,
+        record::REINVITED => CallChange::Reinvited { status: code },
+        n => CallChange::Ended { why: why(n.checked_sub(record::ENDED)?)?, status: code },
+    })
+}
+
+/// Turns a record back into what changed. The seconds of a registration travel in `other`.
+pub(crate) fn line_change(kind: u16, code: u16, other: u64) -> Option<LineChange> {
+    Some(match kind {
+        record::REGISTERED => {
+            LineChange::Registered { expires: u32::try_from(other).unwrap_or(u32::MAX) }
+        }
+        record::UNREGISTERED => LineChange::Unregistered,
+        record::REGISTER_FAILED => LineChange::Failed { status: code },
+        _ => return None,
+    })
+}

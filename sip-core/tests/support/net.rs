@@ -1,0 +1,254 @@
+//! Engines on a wire without delay, on a virtual clock.
+#![allow(dead_code)]
+
+use std::collections::VecDeque;
+
+use sansip::{
+    Addr, CallChange, CallHandle, Config, Engine, Event, Instant, Limits, LineConfig, LineHandle,
+    Local, LocalId, Output, Path, Query, QueryId, Retransmit, Transport,
+};
+
+std::thread_local! {
+    /// Told when an engine is entered (true) and left (false).
+    pub static WATCH: std::cell::Cell<Option<fn(bool)>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs one call into an engine.
+pub fn enter<R>(call: impl FnOnce() -> R) -> R {
+    let watch = WATCH.get();
+    if let Some(watch) = watch {
+        watch(true);
+    }
+    let result = call();
+    if let Some(watch) = watch {
+        watch(false);
+    }
+    result
+}
+
+/// What an engine said.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub at: u64,
+    pub event: Event,
+    pub message: Vec<u8>,
+}
+
+/// One engine with its address.
+pub struct Node {
+    pub name: &'static str,
+    pub addr: Addr,
+    pub engine: Engine,
+    pub said: Vec<Said>,
+}
+
+/// A datagram that was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub at: u64,
+    pub from: Addr,
+    pub to: Addr,
+    pub bytes: Vec<u8>,
+}
+
+impl Sent {
+    /// `INVITE` or `200 INVITE`.
+    pub fn label(&self) -> String {
+        label(&self.bytes)
+    }
+}
+
+/// `INVITE` or `200 INVITE`.
+pub fn label(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let first = text.lines().next().unwrap_or("");
+    let mut words = first.split(' ');
+    let start = words.next().unwrap_or("").to_string();
+    if start != "SIP/2.0" {
+        return start;
+    }
+    let method = text
+        .lines()
+        .find_map(|l| l.strip_prefix("CSeq: ").and_then(|v| v.split(' ').nth(1)))
+        .unwrap_or("?");
+    format!("{} {}", words.next().unwrap_or(""), method.trim())
+}
+
+/// Engines and what travels between them.
+pub struct Net {
+    pub now: u64,
+    pub nodes: Vec<Node>,
+    pub trace: Vec<Sent>,
+    queue: VecDeque<Sent>,
+    /// Questions that wait: the node, the question, and whether it is `Locate`.
+    pub asked: Vec<(usize, QueryId, bool)>,
+    /// Answers them.
+    pub on_query: Option<fn(&mut Net)>,
+    /// Drops what it says true to.
+    pub drop: Box<dyn FnMut(&Sent) -> bool>,
+}
+
+pub const LOCAL: LocalId = LocalId(1);
+
+pub fn config(seed: u8) -> Config {
+    let mut config = Config::new([seed; 32]);
+    config.retransmit = Retransmit::Rfc;
+    config
+}
+
+impl Net {
+    pub fn new() -> Self {
+        Self {
+            now: 1_000,
+            nodes: Vec::new(),
+            trace: Vec::new(),
+            queue: VecDeque::new(),
+            asked: Vec::new(),
+            on_query: None,
+            drop: Box::new(|_| false),
+        }
+    }
+
+    pub fn add(&mut self, name: &'static str, config: Config, limits: &Limits) -> usize {
+        let n = self.nodes.len();
+        let addr = Addr::v4(10, 0, 0, n as u8 + 1, 5060);
+        let mut engine = Engine::new(config, limits).unwrap();
+        let host = format!("10.0.0.{}", n + 1);
+        let local =
+            Local { transport: Transport::Udp, bound: addr, host: &host, port: 5060, network: 0 };
+        engine.set_local(Instant(self.now), LOCAL, local).unwrap();
+        self.nodes.push(Node { name, addr, engine, said: Vec::new() });
+        n
+    }
+
+    pub fn phone(&mut self, name: &'static str) -> (usize, LineHandle) {
+        let seed = self.nodes.len() as u8 + 1;
+        let mut config = config(seed);
+        config.roles.proxy = false;
+        config.roles.registrar = false;
+        let n = self.add(name, config, &Limits::TESTER);
+        let aor = format!("sip:{name}@10.0.0.{}", n + 1);
+        let line = LineConfig {
+            aor: &aor,
+            display: "",
+            proxy: "",
+            local: None,
+            expires: 0,
+            any: false,
+            user: 7,
+        };
+        let line = self.nodes[n].engine.add_line(Instant(self.now), line).unwrap();
+        (n, line)
+    }
+
+    pub fn at(&self) -> Instant {
+        Instant(self.now)
+    }
+
+    pub fn engine(&mut self, n: usize) -> &mut Engine {
+        &mut self.nodes[n].engine
+    }
+
+    /// Polls everybody until nothing comes and nothing is on the wire.
+    pub fn settle(&mut self) {
+        loop {
+            for (n, node) in self.nodes.iter_mut().enumerate() {
+                while let Some(output) = enter(|| node.engine.poll()) {
+                    match output {
+                        Output::Transmit(t) => self.queue.push_back(Sent {
+                            at: self.now,
+                            from: node.addr,
+                            to: t.path.remote,
+                            bytes: t.bytes.to_vec(),
+                        }),
+                        Output::Event(event, message) => node.said.push(Said {
+                            at: self.now,
+                            event,
+                            message: message.map_or(Vec::new(), |m| m.bytes().to_vec()),
+                        }),
+                        Output::Query(id, query) => {
+                            self.asked.push((n, id, matches!(query, Query::Locate { .. })));
+                        }
+                        Output::Forget(_) => {}
+                        other => panic!("{} at {}: {other:?}", node.name, self.now),
+                    }
+                }
+            }
+            if let Some(answer) = self.on_query.filter(|_| !self.asked.is_empty()) {
+                answer(self);
+                continue;
+            }
+            let Some(sent) = self.queue.pop_front() else { return };
+            self.trace.push(sent.clone());
+            if (self.drop)(&sent) {
+                continue;
+            }
+            let now = Instant(self.now);
+            if let Some(node) = self.nodes.iter_mut().find(|n| n.addr == sent.to) {
+                let path = Path { local: LOCAL, remote: sent.from, flow: None };
+                enter(|| node.engine.receive(now, path, &sent.bytes)).unwrap();
+            }
+        }
+    }
+
+    /// Lets so many milliseconds pass.
+    pub fn run(&mut self, ms: u64) {
+        let end = self.now + ms;
+        self.settle();
+        loop {
+            let next = self.nodes.iter().filter_map(|n| n.engine.next_timeout()).min();
+            let Some(next) = next.filter(|t| t.0 <= end) else { break };
+            self.now = self.now.max(next.0);
+            let now = Instant(self.now);
+            for node in &mut self.nodes {
+                if node.engine.next_timeout().is_some_and(|t| t <= now) {
+                    enter(|| node.engine.handle_timeout(now)).unwrap();
+                }
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// Lets time pass until nothing is pending anywhere.
+    pub fn finish(&mut self) {
+        self.run(400_000);
+        for node in &self.nodes {
+            assert!(node.engine.is_quiescent(), "{} holds {:?}", node.name, node.engine.stats());
+        }
+    }
+
+    /// The ladder so far: time, from, to, label.
+    pub fn ladder(&self) -> Vec<String> {
+        let name = |a: &Addr| self.nodes.iter().find(|n| n.addr == *a).map_or("?", |n| n.name);
+        self.trace
+            .iter()
+            .map(|s| format!("{} {}>{} {}", s.at - 1_000, name(&s.from), name(&s.to), s.label()))
+            .collect()
+    }
+
+    /// What changed in the calls of a node.
+    pub fn changes(&self, n: usize) -> Vec<CallChange> {
+        self.nodes[n]
+            .said
+            .iter()
+            .filter_map(|s| match s.event {
+                Event::Call { change, .. } => Some(change),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The last call that a node told of.
+    pub fn call(&self, n: usize) -> CallHandle {
+        self.nodes[n]
+            .said
+            .iter()
+            .rev()
+            .find_map(|s| match s.event {
+                Event::Call { call, .. } => Some(call),
+                _ => None,
+            })
+            .unwrap()
+    }
+}

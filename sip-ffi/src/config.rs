@@ -1,0 +1,403 @@
+//! How much room an engine has and how it behaves.
+
+use sansip_core::{Config, Limits, Network, Retransmit, Roles};
+use sansip_core::{Error, Limit};
+
+use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
+use crate::code::{ARGUMENT, Code};
+use crate::guard::guard;
+
+/// The room of every table. Take a preset and change what differs; 0 is 0, but in the members from
+/// `message` on it means the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SansipLimits {
+    /// sizeof(sansip_limits).
+    pub size: u32,
+    /// Lines (addresses of record that the user agent serves).
+    pub lines: u32,
+    /// Calls, both directions together.
+    pub calls: u32,
+    /// Calls that others may open; lower than `calls` keeps room to dial out.
+    pub calls_in: u32,
+    /// Dialogs. A call that forks has several.
+    pub dialogs: u32,
+    /// Transactions, all four kinds together.
+    pub transactions: u32,
+    /// Requests on their way to a target set.
+    pub attempts: u32,
+    /// Requests that the proxy and the registrar work on.
+    pub forks: u32,
+    /// Branches of one of those, at most 255.
+    pub branches: u32,
+    /// Connections.
+    pub flows: u32,
+    /// Local identities.
+    pub locals: u32,
+    /// Open questions.
+    pub queries: u32,
+    /// Places of the output ring, at least 8.
+    pub outputs: u32,
+    /// Bytes of the block pool.
+    pub pool: u32,
+    /// Sources that are remembered as proven.
+    pub sources: u32,
+    /// Bytes of a message, 500 to 65535.
+    pub message: u32,
+    /// Bytes of its start line and header section.
+    pub header_section: u32,
+    /// Its header fields.
+    pub fields: u32,
+    /// Bytes of one field's value.
+    pub value: u32,
+    /// Items of a list header.
+    pub list: u32,
+    /// Parameters of one value.
+    pub params: u32,
+    /// Bytes of the request URI.
+    pub uri: u32,
+    /// Defects that are listed with their position.
+    pub defects: u32,
+}
+
+// SAFETY: integers alone, the size first.
+unsafe impl Sized32 for SansipLimits {}
+
+impl From<&Limits> for SansipLimits {
+    fn from(l: &Limits) -> Self {
+        let n = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self {
+            size: 0,
+            lines: n(l.lines),
+            calls: n(l.calls),
+            calls_in: n(l.calls_in),
+            dialogs: n(l.dialogs),
+            transactions: n(l.transactions),
+            attempts: n(l.attempts),
+            forks: n(l.forks),
+            branches: n(l.branches),
+            flows: n(l.flows),
+            locals: n(l.locals),
+            queries: n(l.queries),
+            outputs: n(l.outputs),
+            pool: n(l.pool),
+            sources: n(l.sources),
+            message: l.wire.message.into(),
+            header_section: l.wire.header_section.into(),
+            fields: l.wire.fields.into(),
+            value: l.wire.value.into(),
+            list: l.wire.list.into(),
+            params: l.wire.params.into(),
+            uri: l.wire.uri.into(),
+            defects: l.wire.defects.into(),
+        }
+    }
+}
+
+/// A member whose 0 means its default.
+fn or<T: TryFrom<u32>>(n: u32, default: T) -> Result<T, Code> {
+    if n == 0 { Ok(default) } else { T::try_from(n).map_err(|_| ARGUMENT) }
+}
+
+impl SansipLimits {
+    pub(crate) fn get(&self) -> Result<Limits, Code> {
+        let mut l = Limits::TESTER;
+        let n = |n: u32| n as usize;
+        l.lines = n(self.lines);
+        l.calls = n(self.calls);
+        l.calls_in = n(self.calls_in);
+        l.dialogs = n(self.dialogs);
+        l.transactions = n(self.transactions);
+        l.attempts = n(self.attempts);
+        l.forks = n(self.forks);
+        l.branches = n(self.branches);
+        l.flows = n(self.flows);
+        l.locals = n(self.locals);
+        l.queries = n(self.queries);
+        l.outputs = n(self.outputs);
+        l.pool = n(self.pool);
+        l.sources = n(self.sources);
+        let w = &mut l.wire;
+        w.message = or(self.message, w.message)?;
+        w.header_section = or(self.header_section, w.header_section)?;
+        w.fields = or(self.fields, w.fields)?;
+        w.value = or(self.value, w.value)?;
+        w.list = or(self.list, w.list)?;
+        w.params = or(self.params, w.params)?;
+        w.uri = or(self.uri, w.uri)?;
+        w.defects = or(self.defects, w.defects)?;
+        Ok(l)
+    }
+}
+
+/// # Safety
+/// As for [`fill`].
+unsafe fn preset(out: *mut SansipLimits, limits: &Limits) -> i32 {
+    // SAFETY: passed on.
+    guard(|| unsafe { fill(out, limits.into()) }.map(|()| 0))
+}
+
+/// The room of a phone on a part with little memory: 1 line, 2 calls, messages of 1,500 bytes.
+/// Set out->size first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_limits_tiny(out: *mut SansipLimits) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe { preset(out, &Limits::TINY) }
+}
+
+/// The room of a desk phone: 4 lines, 4 calls, messages of 4 KB. Set out->size first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_limits_phone(out: *mut SansipLimits) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe { preset(out, &Limits::PHONE) }
+}
+
+/// The room of a proxy, registrar or gateway: 10,000 calls. Set out->size first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_limits_server(out: *mut SansipLimits) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe { preset(out, &Limits::SERVER) }
+}
+
+/// The room of a tester: 100 lines and calls, messages of any size. Set out->size first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_limits_tester(out: *mut SansipLimits) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe { preset(out, &Limits::TESTER) }
+}
+
+/// The bytes that sansip_new needs for an engine with these limits, before any is taken; 0 if the
+/// limits cannot be read. 256 bytes for the texts and lists of sansip_config are included; what
+/// those are longer comes on top.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_footprint(limits: *const SansipLimits) -> usize {
+    let mut bytes = 0;
+    guard(|| {
+        // SAFETY: by the header's rules.
+        bytes = crate::engine::footprint(&unsafe { read(limits) }?.get()?);
+        Ok(0)
+    });
+    bytes
+}
+
+/// User agent: lines and calls.
+pub const SANSIP_ROLE_UA: u32 = 1;
+/// Proxy.
+pub const SANSIP_ROLE_PROXY: u32 = 2;
+/// Registrar for the domains of sansip_config.
+pub const SANSIP_ROLE_REGISTRAR: u32 = 4;
+
+/// At most 3 times the bytes that an unproven UDP source sent are sent to it.
+pub const SANSIP_RETRANSMIT_PAID: u32 = 1;
+/// As the timers of RFC 3261 17 say, without that bound: for closed networks and tests.
+pub const SANSIP_RETRANSMIT_RFC: u32 = 2;
+
+/// A range of addresses.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SansipNetwork {
+    /// Any address of it; the port does not matter.
+    pub addr: SansipAddr,
+    /// How many leading bits count.
+    pub prefix: u32,
+}
+
+/// How an engine behaves. Set it up by sansip_config_init, then at least `seed`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SansipConfig {
+    /// sizeof(sansip_config).
+    pub size: u32,
+    /// SANSIP_ROLE_... together; 0: all that the library was built with.
+    pub roles: u32,
+    /// 32 random bytes, new at each start and for each engine. All zeros is refused.
+    pub seed: [u8; 32],
+    /// A secret that the engines of one service share.
+    pub cluster_key: [u8; 32],
+    /// The Unix time in milliseconds of your time 0; 0 if it is not known (then no Date).
+    pub unix_at_zero: u64,
+    /// Tells the handles of the engines of one process apart. 0 to 255.
+    pub tag: u32,
+    /// The shard that this engine is. 0 to 255.
+    pub shard: u32,
+    /// RFC 3261 T1 in milliseconds; 0: 500.
+    pub t1_ms: u32,
+    /// T2; 0: 4000.
+    pub t2_ms: u32,
+    /// T4; 0: 5000.
+    pub t4_ms: u32,
+    /// How long a call may ring that we placed; 0: 180000.
+    pub ring_ms: u32,
+    /// How long a question waits for its answer; 0: 30000.
+    pub query_ms: u32,
+    /// Timer C of the proxy; 0: 181000.
+    pub timer_c_ms: u32,
+    /// How long the proxy works on a request at most; 0: 3600000.
+    pub timer_c_total_ms: u32,
+    /// SANSIP_RETRANSMIT_...; 0: paid.
+    pub retransmit: u32,
+    /// Not 0: the proxy does not stay in the path of the dialogs it forwards.
+    pub no_record_route: u32,
+    /// Not 0: you cannot answer questions for the addresses of names.
+    pub no_dns: u32,
+    /// The shortest registration that the registrar accepts, in seconds; 0: 60.
+    pub min_expires_s: u32,
+    /// The one it gives where none is asked for; 0: 3600.
+    pub default_expires_s: u32,
+    /// The longest it gives; 0: 7200.
+    pub max_expires_s: u32,
+    /// Bindings of one address of record, at most 32; 0: 10.
+    pub max_bindings: u32,
+    /// User-Agent or Server; empty leaves it out.
+    pub product: SansipStr,
+    /// The domains that the proxy and the registrar are responsible for.
+    pub domains: *const SansipStr,
+    /// How many, at most 65535.
+    pub n_domains: usize,
+    /// Networks whose UDP sources need no proof.
+    pub trusted: *const SansipNetwork,
+    /// How many, at most 65535.
+    pub n_trusted: usize,
+    /// Where the user agent sends every request outside a dialog; family 0: nowhere.
+    pub outbound: SansipAddr,
+}
+
+// SAFETY: integers, pointers and structs of them, the size first.
+unsafe impl Sized32 for SansipConfig {}
+
+/// The most bindings that a question can carry.
+pub(crate) const BINDINGS: usize = 32;
+/// The most domains, and the most trusted networks.
+const LIST: usize = 65_535;
+
+fn memory<E>(_: E) -> Code {
+    Error::Full(Limit::Memory).into()
+}
+
+/// # Safety
+/// As for [`SansipStr::text`].
+unsafe fn owned(text: SansipStr) -> Result<String, Code> {
+    // SAFETY: passed on.
+    let text = unsafe { text.text() }?;
+    let mut own = String::new();
+    own.try_reserve_exact(text.len()).map_err(memory)?;
+    own.push_str(text);
+    Ok(own)
+}
+
+impl SansipConfig {
+    /// # Safety
+    /// Its pointers are valid.
+    pub(crate) unsafe fn get(&self) -> Result<Config, Code> {
+        let mut c = Config::new(self.seed);
+        c.cluster_key = self.cluster_key;
+        c.unix_at_zero = self.unix_at_zero;
+        c.tag = u8::try_from(self.tag).map_err(|_| ARGUMENT)?;
+        c.shard = u8::try_from(self.shard).map_err(|_| ARGUMENT)?;
+        c.roles = roles(self.roles)?;
+        c.t1 = or(self.t1_ms, c.t1)?;
+        c.t2 = or(self.t2_ms, c.t2)?;
+        c.t4 = or(self.t4_ms, c.t4)?;
+        c.ring = or(self.ring_ms, c.ring)?;
+        c.query = or(self.query_ms, c.query)?;
+        c.timer_c = or(self.timer_c_ms, c.timer_c)?;
+        c.timer_c_total = or(self.timer_c_total_ms, c.timer_c_total)?;
+        c.retransmit = match self.retransmit {
+            0 | SANSIP_RETRANSMIT_PAID => Retransmit::Paid,
+            SANSIP_RETRANSMIT_RFC => Retransmit::Rfc,
+            _ => return Err(ARGUMENT),
+        };
+        c.record_route = self.no_record_route == 0;
+        c.dns = self.no_dns == 0;
+        c.min_expires = or(self.min_expires_s, c.min_expires)?;
+        c.default_expires = or(self.default_expires_s, c.default_expires)?;
+        c.max_expires = or(self.max_expires_s, c.max_expires)?;
+        c.max_bindings = match self.max_bindings as usize {
+            0 => c.max_bindings,
+            n if n <= BINDINGS => n,
+            _ => return Err(ARGUMENT),
+        };
+        if self.outbound.family != 0 {
+            c.outbound = Some(self.outbound.get()?);
+        }
+        // SAFETY: passed on.
+        unsafe { self.lists(&mut c) }?;
+        Ok(c)
+    }
+
+    /// # Safety
+    /// Its pointers are valid.
+    unsafe fn lists(&self, c: &mut Config) -> Result<(), Code> {
+        // SAFETY: passed on.
+        c.product = unsafe { owned(self.product) }?;
+        let n = array(self.domains, self.n_domains, LIST)?;
+        c.domains.try_reserve_exact(n).map_err(memory)?;
+        for i in 0..n {
+            // SAFETY: `n` are there.
+            c.domains.push(unsafe { owned(item(self.domains, i)) }?);
+        }
+        let n = array(self.trusted, self.n_trusted, LIST)?;
+        c.trusted.try_reserve_exact(n).map_err(memory)?;
+        for i in 0..n {
+            // SAFETY: `n` are there.
+            let range = unsafe { item(self.trusted, i) };
+            let prefix = u8::try_from(range.prefix).map_err(|_| ARGUMENT)?;
+            c.trusted.push(Network { ip: range.addr.ip()?, prefix });
+        }
+        Ok(())
+    }
+}
+
+fn roles(bits: u32) -> Result<Roles, Code> {
+    let all = SANSIP_ROLE_UA | SANSIP_ROLE_PROXY | SANSIP_ROLE_REGISTRAR;
+    if bits & !all != 0 {
+        return Err(ARGUMENT);
+    }
+    let has = |role| bits == 0 || bits & role != 0;
+    Ok(Roles {
+        ua: has(SANSIP_ROLE_UA),
+        proxy: has(SANSIP_ROLE_PROXY),
+        registrar: has(SANSIP_ROLE_REGISTRAR),
+    })
+}
+
+/// The defaults, written out: all roles, the timers of RFC 3261, no seed. Set out->size first, and
+/// out->seed afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
+    guard(|| {
+        let c = Config::new([0; 32]);
+        let ms = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        let config = SansipConfig {
+            size: 0,
+            roles: SANSIP_ROLE_UA | SANSIP_ROLE_PROXY | SANSIP_ROLE_REGISTRAR,
+            seed: [0; 32],
+            cluster_key: [0; 32],
+            unix_at_zero: 0,
+            tag: 0,
+            shard: 0,
+            t1_ms: ms(c.t1),
+            t2_ms: ms(c.t2),
+            t4_ms: ms(c.t4),
+            ring_ms: ms(c.ring),
+            query_ms: ms(c.query),
+            timer_c_ms: ms(c.timer_c),
+            timer_c_total_ms: ms(c.timer_c_total),
+            retransmit: SANSIP_RETRANSMIT_PAID,
+            no_record_route: 0,
+            no_dns: 0,
+            min_expires_s: c.min_expires,
+            default_expires_s: c.default_expires,
+            max_expires_s: c.max_expires,
+            max_bindings: u32::try_from(c.max_bindings).unwrap_or(0),
+            product: SansipStr::NONE,
+            domains: std::ptr::null(),
+            n_domains: 0,
+            trusted: std::ptr::null(),
+            n_trusted: 0,
+            outbound: SansipAddr::NONE,
+        };
+        // SAFETY: by the header's rules.
+        unsafe { fill(out, config) }.map(|()| 0)
+    })
+}

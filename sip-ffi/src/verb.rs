@@ -1,0 +1,372 @@
+//! The verbs: what an application tells the engine to do.
+
+use std::ffi::c_void;
+
+use sansip_core::{
+    CallHandle, Engine, Error, Extras, Instant, LineConfig, LineHandle, Misuse, RequestHandle,
+};
+
+use crate::abi::{
+    SansipBytes, SansipCall, SansipLine, SansipPath, SansipRequest, SansipStr, Sized32, array,
+    bytes, item, local, read, store,
+};
+use crate::code::Code;
+use crate::engine::SansipEngine;
+use crate::guard::with_engine;
+
+/// A header field.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SansipField {
+    /// Its name.
+    pub name: SansipStr,
+    /// Its value.
+    pub value: SansipStr,
+}
+
+/// What a function that sends may add to its message. NULL in its place adds nothing.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SansipExtras {
+    /// sizeof(sansip_extras).
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Header fields. One whose value holds CR, LF or another control byte is
+    /// SANSIP_E_BAD_HEADER.
+    pub fields: *const SansipField,
+    /// How many, at most 32.
+    pub n_fields: usize,
+    /// The body's Content-Type; needed with a body.
+    pub content_type: SansipStr,
+    /// The body.
+    pub body: SansipBytes,
+}
+
+// SAFETY: integers, pointers and structs of them, the size first.
+unsafe impl Sized32 for SansipExtras {}
+
+/// [`Extras`] and what they borrow.
+struct Adds<'a> {
+    fields: [(&'a str, &'a str); 32],
+    n: usize,
+    content_type: &'a str,
+    body: &'a [u8],
+}
+
+impl<'a> Adds<'a> {
+    /// # Safety
+    /// `p` is null, or it and its pointers are valid.
+    unsafe fn read(p: *const SansipExtras) -> Result<Self, Code> {
+        let mut adds = Adds { fields: [("", ""); 32], n: 0, content_type: "", body: &[] };
+        if p.is_null() {
+            return Ok(adds);
+        }
+        // SAFETY: passed on.
+        unsafe {
+            let from = read(p)?;
+            adds.n = array(from.fields, from.n_fields, adds.fields.len())?;
+            for (i, field) in adds.fields.iter_mut().enumerate().take(adds.n) {
+                let from = item(from.fields, i);
+                *field = (from.name.text()?, from.value.text()?);
+            }
+            adds.content_type = from.content_type.text()?;
+            adds.body = bytes(from.body.p, from.body.n)?;
+        }
+        Ok(adds)
+    }
+
+    fn get(&'a self) -> Extras<'a> {
+        Extras { headers: &self.fields[..self.n], content_type: self.content_type, body: self.body }
+    }
+}
+
+pub(crate) fn status(status: u32) -> Result<u16, Code> {
+    u16::try_from(status).map_err(|_| Error::Misuse(Misuse::BadStatus).into())
+}
+
+/// # Safety
+/// As for [`with_engine`].
+unsafe fn verb(engine: *mut SansipEngine, f: impl FnOnce(&mut Engine) -> Result<(), Code>) -> i32 {
+    // SAFETY: passed on.
+    unsafe { with_engine(engine, |e| f(e).map(|()| 0)) }
+}
+
+/// A line: an address of record that the user agent serves.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SansipLineConfig {
+    /// sizeof(sansip_line_config).
+    pub size: u32,
+    /// The identity that it uses; 0 picks one by transport.
+    pub local: u32,
+    /// How long a registration shall last, in seconds; 0: 3600.
+    pub expires_s: u32,
+    /// Not 0: it takes requests whose Request-URI no line has. Else those get 404.
+    pub any: u32,
+    /// The address of record: a sip: or sips: URI.
+    pub aor: SansipStr,
+    /// The display name; empty for none.
+    pub display: SansipStr,
+    /// Where its requests outside dialogs go: a URI; empty sends them by their Request-URI.
+    pub proxy: SansipStr,
+    /// Your own number, given back in its events.
+    pub user: u64,
+}
+
+// SAFETY: integers and structs of a pointer and an integer, the size first.
+unsafe impl Sized32 for SansipLineConfig {}
+
+/// Adds a line. Queues nothing.
+/// Errors: SANSIP_E_FULL_LINES, SANSIP_E_FULL_BLOCKS, SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_line_add(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    config: *const SansipLineConfig,
+    out: *mut SansipLine,
+) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let from = read(config)?;
+            store(out, SansipLine { v: 0 })?;
+            let line = LineConfig {
+                aor: from.aor.text()?,
+                display: from.display.text()?,
+                proxy: from.proxy.text()?,
+                local: if from.local == 0 { None } else { Some(local(from.local)?) },
+                expires: from.expires_s,
+                any: from.any != 0,
+                user: from.user,
+            };
+            let line = e.add_line(Instant(now_ms), line)?;
+            store(out, SansipLine { v: line.raw() })
+        })
+    }
+}
+
+/// Takes a line out; its calls go on. Unregister it first. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_line_remove(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    line: SansipLine,
+) -> i32 {
+    let line = LineHandle::from_raw(line.v);
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.remove_line(Instant(now_ms), line)?)) }
+}
+
+/// Registers a line and keeps it registered (RFC 3261 10.2). May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_STATE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_register(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    line: SansipLine,
+) -> i32 {
+    let line = LineHandle::from_raw(line.v);
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.register(Instant(now_ms), line)?)) }
+}
+
+/// Ends a line's registration (RFC 3261 10.2.2). May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_STATE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_unregister(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    line: SansipLine,
+) -> i32 {
+    let line = LineHandle::from_raw(line.v);
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.unregister(Instant(now_ms), line)?)) }
+}
+
+/// Calls `target`, a sip: or sips: URI (RFC 3261 13.2). `user` comes back in the call's events. May
+/// queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_invite(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    line: SansipLine,
+    target: SansipStr,
+    user: u64,
+    extras: *const SansipExtras,
+    out: *mut SansipCall,
+) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            store(out, SansipCall { v: 0 })?;
+            let (line, adds) = (LineHandle::from_raw(line.v), Adds::read(extras)?);
+            let call = e.invite(Instant(now_ms), line, target.text()?, user, adds.get())?;
+            store(out, SansipCall { v: call.raw() })
+        })
+    }
+}
+
+/// Sends a provisional response to an incoming call, 101 to 199. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
+/// SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_ring(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    status: u32,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.ring(Instant(now_ms), call, self::status(status)?, adds.get())?)
+        })
+    }
+}
+
+/// Answers a call or a re-INVITE with 200. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_answer_call(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.answer_call(Instant(now_ms), call, adds.get())?)
+        })
+    }
+}
+
+/// Refuses a call or a re-INVITE, 300 to 699. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
+/// SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_reject(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    status: u32,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.reject(Instant(now_ms), call, self::status(status)?, adds.get())?)
+        })
+    }
+}
+
+/// Sends the caller elsewhere: a 3xx with the URI `contact` as its Contact. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_URI,
+/// SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_redirect(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    status: u32,
+    contact: SansipStr,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let (contact, adds) = (contact.text()?, Adds::read(extras)?);
+            Ok(e.redirect(Instant(now_ms), call, self::status(status)?, contact, adds.get())?)
+        })
+    }
+}
+
+/// Hangs up: CANCEL, BYE or a refusal, whatever the call's state asks for. Never
+/// SANSIP_E_FULL_... May queue output. Errors: SANSIP_E_GONE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_hangup(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.hangup(Instant(now_ms), call)?)) }
+}
+
+/// Changes the session by a re-INVITE (RFC 3261 14.1). May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_reinvite(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.reinvite(Instant(now_ms), call, adds.get())?)
+        })
+    }
+}
+
+/// Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
+/// SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_respond(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    request: SansipRequest,
+    status: u32,
+    extras: *const SansipExtras,
+) -> i32 {
+    let request = RequestHandle::from_raw(request.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.respond(Instant(now_ms), request, self::status(status)?, adds.get())?)
+        })
+    }
+}
+
+/// Sends these bytes, whatever they are. May queue output.
+/// Errors: SANSIP_E_LOCAL, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_send(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    path: *const SansipPath,
+    p: *const c_void,
+    n: usize,
+) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let path = item(array(path, 1, 1).map(|_| path)?, 0).get()?;
+            Ok(e.send(Instant(now_ms), path, bytes(p, n)?)?)
+        })
+    }
+}
+
+/// Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_shutdown(engine: *mut SansipEngine, now_ms: u64) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.shutdown(Instant(now_ms))?)) }
+}

@@ -1,0 +1,99 @@
+//! Names and connections that the engine asks for: each is a task of its own, which hands its
+//! result back through one channel.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::LookupIpStrategy;
+use sansip::{Addr, QueryId};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// How long a connection may take to open. The engine's own deadline for a question is longer.
+const CONNECT: Duration = Duration::from_secs(15);
+
+/// What a lookup found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Found {
+    /// Addresses, and for how many seconds they hold.
+    Addresses(Vec<IpAddr>, u32),
+    Nothing,
+    Failed,
+}
+
+/// The end of a task.
+pub(super) enum Finished {
+    Lookup(QueryId, Found),
+    Connect(QueryId, Addr, io::Result<TcpStream>),
+}
+
+/// Looks names up by the system's configuration.
+pub(super) struct Resolver {
+    /// Made when the first name comes; `None` again if the system's configuration cannot be used.
+    inner: Option<Arc<TokioResolver>>,
+    results: UnboundedSender<Finished>,
+}
+
+impl Resolver {
+    pub(super) const fn new(results: UnboundedSender<Finished>) -> Self {
+        Self { inner: None, results }
+    }
+
+    fn inner(&mut self) -> Option<Arc<TokioResolver>> {
+        if self.inner.is_none() {
+            let mut builder = TokioResolver::builder_tokio().ok()?;
+            let options = builder.options_mut();
+            options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+            // Two servers and two tries end well before the engine's deadline.
+            options.timeout = Duration::from_secs(3);
+            options.attempts = 2;
+            self.inner = Some(Arc::new(builder.build().ok()?));
+        }
+        self.inner.clone()
+    }
+
+    pub(super) fn lookup(&mut self, id: QueryId, name: &str) {
+        let results = self.results.clone();
+        let Some(resolver) = self.inner() else {
+            let _ = results.send(Finished::Lookup(id, Found::Failed));
+            return;
+        };
+        let name = name.to_owned();
+        tokio::spawn(async move {
+            let found = match resolver.lookup_ip(name).await {
+                Ok(found) => {
+                    let left =
+                        found.valid_until().saturating_duration_since(std::time::Instant::now());
+                    let ttl = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
+                    let addresses: Vec<IpAddr> = found.iter().collect();
+                    if addresses.is_empty() {
+                        Found::Nothing
+                    } else {
+                        Found::Addresses(addresses, ttl)
+                    }
+                }
+                Err(e) if e.is_no_records_found() || e.is_nx_domain() => Found::Nothing,
+                Err(_) => Found::Failed,
+            };
+            // The driver has ended: nobody waits for it.
+            let _ = results.send(Finished::Lookup(id, found));
+        });
+    }
+
+    pub(super) fn connect(&self, id: QueryId, to: Addr) {
+        let results = self.results.clone();
+        tokio::spawn(async move {
+            let opened = tokio::time::timeout(CONNECT, open(to)).await;
+            let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            let _ = results.send(Finished::Connect(id, to, opened));
+        });
+    }
+}
+
+async fn open(to: Addr) -> io::Result<TcpStream> {
+    let socket = if to.ip.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.connect(to.to_socket()).await
+}

@@ -1,0 +1,195 @@
+//! The sockets of one engine.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use sansip::{Addr, FlowEnd, LocalId, QueryId, SendEnd, SendId, Transmit, Transport};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::dns::{Finished, Resolver};
+use super::tcp::{Flow, State, Woken};
+use super::udp::Udp;
+
+/// How long a closed connection may still send what is thrown away, in milliseconds.
+const LINGER: u64 = 2_000;
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1_024;
+
+/// One TCP socket that listens.
+pub(super) struct Listener {
+    socket: TcpListener,
+    pub(super) local: LocalId,
+}
+
+/// What the wire showed that the engine must still be told.
+#[derive(Default)]
+pub(super) struct News {
+    pub(super) failed: Vec<(SendId, SendEnd)>,
+    pub(super) closed: Vec<(u64, FlowEnd)>,
+}
+
+/// The sockets of one engine.
+pub(super) struct Net {
+    pub(super) udp: Vec<Udp>,
+    pub(super) tcp: Vec<Listener>,
+    pub(super) flows: HashMap<u64, Flow>,
+    pub(super) woken: Arc<Woken>,
+    pub(super) news: News,
+    pub(super) results: UnboundedReceiver<Finished>,
+    resolver: Resolver,
+    last_flow: u64,
+    lingering: VecDeque<(u64, u64)>,
+    /// Bytes that may wait to be written to one connection.
+    bound: usize,
+}
+
+impl Net {
+    pub(super) fn new(bound: usize) -> Self {
+        let (sender, results) = unbounded_channel();
+        Self {
+            udp: Vec::new(),
+            tcp: Vec::new(),
+            flows: HashMap::new(),
+            woken: Arc::default(),
+            news: News::default(),
+            results,
+            resolver: Resolver::new(sender),
+            last_flow: 0,
+            lingering: VecDeque::new(),
+            bound,
+        }
+    }
+
+    /// Binds a socket; says which address it got.
+    pub(super) fn bind(
+        &mut self,
+        transport: Transport,
+        address: SocketAddr,
+        local: LocalId,
+    ) -> io::Result<SocketAddr> {
+        if transport == Transport::Udp {
+            let (udp, bound) = Udp::bind(address, local)?;
+            self.udp.push(udp);
+            return Ok(bound);
+        }
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&SockAddr::from(address))?;
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from_std(socket.into())?;
+        let bound = socket.local_addr()?;
+        self.tcp.push(Listener { socket, local });
+        Ok(bound)
+    }
+
+    /// The next connection that somebody opened to us.
+    pub(super) fn accept(&mut self, cx: &mut Context<'_>) -> Option<(TcpStream, Addr, LocalId)> {
+        for listener in &self.tcp {
+            // One that fails (too many open files) stays in the queue of the system; the next
+            // event tries again.
+            if let Poll::Ready(Ok((stream, from))) = listener.socket.poll_accept(cx) {
+                return Some((stream, from.into(), listener.local));
+            }
+        }
+        None
+    }
+
+    /// Takes up a connection under a number of its own.
+    pub(super) fn adopt(&mut self, stream: TcpStream, local: LocalId, remote: Addr) -> u64 {
+        self.last_flow += 1;
+        let flow = Flow::new(self.last_flow, stream, local, remote, &self.woken);
+        flow.wake();
+        self.flows.insert(self.last_flow, flow);
+        self.last_flow
+    }
+
+    /// The identity that a connection to `to` has at our end.
+    pub(super) fn local_for(&self, to: Addr) -> Option<LocalId> {
+        let fits =
+            |l: &&Listener| l.socket.local_addr().is_ok_and(|a| a.is_ipv4() == to.ip.is_ipv4());
+        self.tcp.iter().find(fits).map(|l| l.local)
+    }
+
+    pub(super) fn lookup(&mut self, id: QueryId, name: &str) {
+        self.resolver.lookup(id, name);
+    }
+
+    pub(super) fn connect(&self, id: QueryId, to: Addr) {
+        self.resolver.connect(id, to);
+    }
+
+    /// Sends what the engine lent.
+    pub(super) fn transmit(&mut self, now: u64, t: &Transmit<'_>, socket: Option<usize>) {
+        if let Some(id) = t.path.flow {
+            let Some(flow) = self.flows.get_mut(&id.0) else { return };
+            if flow.state == State::Open && flow.write(t.bytes, self.bound).is_err() {
+                self.lose(id.0, FlowEnd::Reset);
+            }
+            return;
+        }
+        let failed = match socket.and_then(|i| self.udp.get_mut(i)) {
+            Some(udp) => udp.send(now, t.path.remote, t.bytes, t.send).err(),
+            None => Some(SendEnd::Other),
+        };
+        self.news.failed.extend(failed.map(|why| (t.send, why)));
+    }
+
+    /// Drops a connection at once; the engine is told.
+    pub(super) fn lose(&mut self, id: u64, why: FlowEnd) {
+        if let Some(flow) = self.flows.remove(&id)
+            && flow.state != State::Lingering
+        {
+            self.news.closed.push((id, why));
+        }
+    }
+
+    /// Closes a connection as the engine asks: what was written goes first.
+    pub(super) fn close(&mut self, now: u64, id: u64) {
+        let Some(flow) = self.flows.get_mut(&id) else { return };
+        if flow.state == State::Open {
+            flow.state = State::Closing;
+            self.lingering.push_back((now + LINGER, id));
+        }
+        self.finish_closing(id);
+    }
+
+    /// Shuts our side of a closing connection once nothing waits to be written.
+    pub(super) fn finish_closing(&mut self, id: u64) {
+        let Some(flow) = self.flows.get_mut(&id) else { return };
+        if flow.state != State::Closing || flow.waiting() > 0 {
+            return;
+        }
+        let shut = flow.shut();
+        flow.wake();
+        self.news.closed.push((id, FlowEnd::Asked));
+        if shut.is_err() {
+            self.flows.remove(&id);
+        }
+    }
+
+    /// When the first closing connection has lingered enough.
+    pub(super) fn next_timeout(&self) -> Option<u64> {
+        self.lingering.front().map(|(at, _)| *at)
+    }
+
+    /// Ends the connections that have lingered enough.
+    pub(super) fn handle_timeout(&mut self, now: u64) {
+        while let Some(&(at, id)) = self.lingering.front() {
+            if at > now {
+                break;
+            }
+            self.lingering.pop_front();
+            self.lose(id, FlowEnd::Asked);
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! A phone that does what it was set to do, or what a script tells it.
+
+use std::collections::BTreeMap;
+
+use sansip::{
+    CallChange, CallHandle, EndReason, Error, Event, Extras, LineChange, LineConfig, LineHandle,
+};
+
+use crate::app::{App, Io};
+use crate::text::Message;
+
+/// What a phone does with a call that comes in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answering {
+    /// The provisional response that it sends at once; 0 for none.
+    pub ring: u16,
+    /// After how many milliseconds it answers; `None` leaves it ringing.
+    pub after: Option<u64>,
+    /// With which status it answers: 200 takes the call, 300 and above refuse it.
+    pub status: u16,
+}
+
+/// How a call ended for this phone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// The number that the caller gave it (`X-Call`), from 1; 0 without.
+    pub number: u64,
+    /// Whether it came in.
+    pub incoming: bool,
+    /// When it began and ended.
+    pub span: (u64, u64),
+    /// Whether it was answered with a 2xx, sent or received.
+    pub answered: bool,
+    /// Why it ended.
+    pub why: EndReason,
+    /// The status that ended it.
+    pub status: u16,
+}
+
+#[derive(Clone, Debug)]
+struct Live {
+    number: u64,
+    incoming: bool,
+    since: u64,
+    answered: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Alarm {
+    Place,
+    Answer(CallHandle),
+    GiveUp(CallHandle),
+    Hangup(CallHandle),
+}
+
+#[derive(Clone, Debug)]
+struct Placing {
+    target: String,
+    left: u64,
+    every_ms: u64,
+}
+
+/// A phone. Set what it shall do, then give it to [`World::add_engine`](crate::world::World::add_engine).
+///
+/// Verbs of a script: `invite URI`, `ring N`, `answer`, `reject N`, `redirect N URI`, `hangup`,
+/// `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest.
+#[derive(Clone, Debug)]
+pub struct Phone {
+    aor: String,
+    proxy: String,
+    /// What it does with calls that come in; `None` leaves them to the script.
+    pub answering: Option<Answering>,
+    /// Hangs up so many milliseconds after the call was answered.
+    pub hangup_after: Option<u64>,
+    /// Gives up a call that it placed after so many milliseconds without an answer.
+    pub give_up_after: Option<u64>,
+    /// Registers at the start.
+    pub register: bool,
+    placing: Option<Placing>,
+    line: Option<LineHandle>,
+    live: BTreeMap<u64, Live>,
+    newest: Option<CallHandle>,
+    alarms: BTreeMap<(u64, u64), Alarm>,
+    count: u64,
+    placed: u64,
+    /// Every change of every call, with its time.
+    pub changes: Vec<(u64, CallChange)>,
+    /// Every change of the line, with its time.
+    pub line_changes: Vec<(u64, LineChange)>,
+    /// How the calls ended.
+    pub outcomes: Vec<Outcome>,
+    /// Calls that could not even be placed.
+    pub refused: Vec<Error>,
+}
+
+/// An engine without room is asked again so many milliseconds later.
+const FULL_MS: u64 = 10;
+
+const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0\r\n";
+
+const fn sdp() -> Extras<'static> {
+    Extras { headers: &[], content_type: "application/sdp", body: SDP }
+}
+
+impl Phone {
+    /// A phone that does nothing by itself, for this address of record.
+    #[must_use]
+    pub fn new(aor: &str) -> Self {
+        Self {
+            aor: aor.to_string(),
+            proxy: String::new(),
+            answering: None,
+            hangup_after: None,
+            give_up_after: None,
+            register: false,
+            placing: None,
+            line: None,
+            live: BTreeMap::new(),
+            newest: None,
+            alarms: BTreeMap::new(),
+            count: 0,
+            placed: 0,
+            changes: Vec::new(),
+            line_changes: Vec::new(),
+            outcomes: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Sends its requests outside dialogs to this URI.
+    #[must_use]
+    pub fn via(mut self, proxy: &str) -> Self {
+        self.proxy = proxy.to_string();
+        self
+    }
+
+    /// Rings with 180 and answers with `status` after `after` milliseconds.
+    #[must_use]
+    pub const fn answers(mut self, status: u16, after: u64) -> Self {
+        self.answering = Some(Answering { ring: 180, after: Some(after), status });
+        self
+    }
+
+    /// Rings with 180 and never answers.
+    #[must_use]
+    pub const fn rings(mut self) -> Self {
+        self.answering = Some(Answering { ring: 180, after: None, status: 0 });
+        self
+    }
+
+    /// Answers with `status` after `after` milliseconds without ringing before.
+    #[must_use]
+    pub const fn answers_silently(mut self, status: u16, after: u64) -> Self {
+        self.answering = Some(Answering { ring: 0, after: Some(after), status });
+        self
+    }
+
+    /// Hangs up `after` milliseconds after the call is up (for a callee: after its ACK).
+    #[must_use]
+    pub const fn hangs_up(mut self, after: u64) -> Self {
+        self.hangup_after = Some(after);
+        self
+    }
+
+    /// Gives up a call that nobody answered for so long.
+    #[must_use]
+    pub const fn gives_up(mut self, after: u64) -> Self {
+        self.give_up_after = Some(after);
+        self
+    }
+
+    /// Places `count` calls to `target`, one every `every_ms` milliseconds, from the start.
+    #[must_use]
+    pub fn calls(mut self, target: &str, count: u64, every_ms: u64) -> Self {
+        self.placing = Some(Placing { target: target.to_string(), left: count, every_ms });
+        self
+    }
+
+    /// Registers at the start.
+    #[must_use]
+    pub const fn registers(mut self) -> Self {
+        self.register = true;
+        self
+    }
+
+    /// How many calls live.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.live.len()
+    }
+
+    fn alarm(&mut self, at: u64, alarm: Alarm) {
+        self.count += 1;
+        self.alarms.insert((at, self.count), alarm);
+    }
+
+    fn invite(&mut self, io: &mut Io<'_>, target: &str) -> Result<(), Error> {
+        let Some(line) = self.line else { return Err(Error::Gone) };
+        self.placed += 1;
+        let number = self.placed;
+        let text = number.to_string();
+        let headers = [("X-Call", text.as_str())];
+        let extras = Extras { headers: &headers, content_type: "application/sdp", body: SDP };
+        let call = io.engine.invite(io.now, line, target, number, extras)?;
+        let since = io.now.0;
+        self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });
+        self.newest = Some(call);
+        if let Some(after) = self.give_up_after {
+            self.alarm(since + after, Alarm::GiveUp(call));
+        }
+        Ok(())
+    }
+
+    fn incoming(&mut self, io: &mut Io<'_>, call: CallHandle, message: Option<&[u8]>) {
+        let number =
+            message.and_then(|m| Message::parse(m)?.header("X-Call")?.parse().ok()).unwrap_or(0);
+        let since = io.now.0;
+        self.live.insert(call.raw(), Live { number, incoming: true, since, answered: false });
+        self.newest = Some(call);
+        let Some(how) = self.answering else { return };
+        if how.ring != 0 {
+            let _ = io.engine.ring(io.now, call, how.ring, Extras::default());
+        }
+        match how.after {
+            Some(0) => {
+                if let Err(Error::Full(_)) = self.answer(io, call) {
+                    self.alarm(since + FULL_MS, Alarm::Answer(call));
+                }
+            }
+            Some(after) => self.alarm(since + after, Alarm::Answer(call)),
+            None => {}
+        }
+    }
+
+    fn answer(&mut self, io: &mut Io<'_>, call: CallHandle) -> Result<(), Error> {
+        let status = self.answering.map_or(200, |a| a.status);
+        if status < 300 {
+            io.engine.answer_call(io.now, call, sdp())?;
+        } else {
+            io.engine.reject(io.now, call, status, Extras::default())?;
+        }
+        if let Some(live) = self.live.get_mut(&call.raw()) {
+            live.answered = status < 300;
+        }
+        Ok(())
+    }
+
+    fn call_changed(
+        &mut self,
+        io: &mut Io<'_>,
+        call: CallHandle,
+        change: CallChange,
+        message: Option<&[u8]>,
+    ) {
+        let now = io.now.0;
+        self.changes.push((now, change));
+        match change {
+            CallChange::Incoming => self.incoming(io, call, message),
+            CallChange::Answered { .. } | CallChange::Confirmed => {
+                if let Some(live) = self.live.get_mut(&call.raw()) {
+                    live.answered = true;
+                }
+                if let Some(after) = self.hangup_after {
+                    self.alarm(now + after, Alarm::Hangup(call));
+                }
+            }
+            CallChange::Reinvite if self.answering.is_some() => {
+                let _ = io.engine.answer_call(io.now, call, Extras::default());
+            }
+            CallChange::Ended { why, status } => {
+                if let Some(live) = self.live.remove(&call.raw()) {
+                    self.outcomes.push(Outcome {
+                        number: live.number,
+                        incoming: live.incoming,
+                        span: (live.since, now),
+                        answered: live.answered,
+                        why,
+                        status,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl App for Phone {
+    fn on_start(&mut self, io: &mut Io<'_>) {
+        let line = LineConfig {
+            aor: &self.aor,
+            display: "",
+            proxy: &self.proxy,
+            local: None,
+            expires: 0,
+            any: true,
+            user: 0,
+        };
+        let line = io.engine.add_line(io.now, line).expect("a phone's line");
+        self.line = Some(line);
+        if self.register {
+            io.engine.register(io.now, line).expect("a phone's registration");
+        }
+        if self.placing.is_some() {
+            self.alarm(io.now.0, Alarm::Place);
+        }
+    }
+
+    fn on_event(&mut self, io: &mut Io<'_>, event: Event, message: Option<&[u8]>) {
+        match event {
+            Event::Call { call, change, .. } => self.call_changed(io, call, change, message),
+            Event::Line { change, .. } => self.line_changes.push((io.now.0, change)),
+            _ => {}
+        }
+    }
+
+    fn next_alarm(&self) -> Option<u64> {
+        self.alarms.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// One at a time: between two the engine is polled.
+    fn on_alarm(&mut self, io: &mut Io<'_>) {
+        let Some(((at, _), alarm)) = self.alarms.pop_first() else { return };
+        if at > io.now.0 {
+            self.alarm(at, alarm);
+            return;
+        }
+        let done = match alarm {
+            Alarm::Answer(call) => self.answer(io, call),
+            Alarm::GiveUp(call) => match self.live.get(&call.raw()) {
+                Some(live) if !live.answered => io.engine.hangup(io.now, call),
+                _ => Ok(()),
+            },
+            Alarm::Hangup(call) => io.engine.hangup(io.now, call),
+            Alarm::Place => {
+                self.place(io);
+                Ok(())
+            }
+        };
+        if let Err(Error::Full(_)) = done {
+            self.alarm(io.now.0 + FULL_MS, alarm);
+        }
+    }
+
+    fn on_verb(&mut self, io: &mut Io<'_>, words: &[&str]) -> Result<(), String> {
+        let call = || self.newest.ok_or_else(|| "it has no call".to_string());
+        let status = |word: &str| word.parse::<u16>().map_err(|_| format!("no status: {word}"));
+        let line = self.line.ok_or("it has no line")?;
+        let done = match words {
+            ["invite", target] => self.invite(io, target),
+            ["ring", code] => io.engine.ring(io.now, call()?, status(code)?, Extras::default()),
+            ["answer"] => io.engine.answer_call(io.now, call()?, sdp()),
+            ["reject", code] => io.engine.reject(io.now, call()?, status(code)?, Extras::default()),
+            ["redirect", code, to] => {
+                io.engine.redirect(io.now, call()?, status(code)?, to, Extras::default())
+            }
+            ["hangup"] => io.engine.hangup(io.now, call()?),
+            ["reinvite"] => io.engine.reinvite(io.now, call()?, sdp()),
+            ["register"] => io.engine.register(io.now, line),
+            ["unregister"] => io.engine.unregister(io.now, line),
+            ["shutdown"] => io.engine.shutdown(io.now),
+            _ => return Err(format!("a phone has no verb {words:?}")),
+        };
+        done.map_err(|e| e.to_string())
+    }
+}
+
+impl Phone {
+    fn place(&mut self, io: &mut Io<'_>) {
+        let Some(mut placing) = self.placing.take() else { return };
+        if placing.left == 0 {
+            return;
+        }
+        placing.left -= 1;
+        if let Err(error) = self.invite(io, &placing.target) {
+            self.refused.push(error);
+        }
+        if placing.left > 0 {
+            self.alarm(io.now.0 + placing.every_ms, Alarm::Place);
+        }
+        self.placing = Some(placing);
+    }
+}
