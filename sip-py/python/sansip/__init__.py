@@ -1,0 +1,55 @@
+"""sansip: a SIP protocol engine that does no I/O.
+
+`Message.parse` reads any message and says what is wrong with it. `Engine` is a phone, a proxy and a
+registrar: bytes and the time go in; bytes to send, questions and events come out.
+"""
+
+from ._engine import Engine
+from ._errors import Error, Full, Gone, Late, LocalProtocolError, RemoteProtocolError
+from ._message import Defect, Headers, Message
+from ._types import (
+    Addr,
+    Answered,
+    Binding,
+    CallEvent,
+    CallHandle,
+    Close,
+    Config,
+    Confirmed,
+    ConnectQuery,
+    DnsQuery,
+    Ended,
+    Event,
+    FlowId,
+    Forget,
+    Ignored,
+    Incoming,
+    Limited,
+    Limits,
+    Line,
+    LineEvent,
+    LineHandle,
+    LocateQuery,
+    Output,
+    Path,
+    Progress,
+    Query,
+    QueryId,
+    Registered,
+    RegisterFailed,
+    Reinvite,
+    Reinvited,
+    Request,
+    RequestHandle,
+    RouteQuery,
+    SendId,
+    Stats,
+    StoreQuery,
+    Target,
+    Transmit,
+    Unknown,
+    UnknownQuery,
+    Unregistered,
+)
+
+__all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,0 +1,416 @@
+"""What goes into an engine and comes out of it: plain frozen values, made for `match`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NewType, Optional, Tuple
+
+from . import _native
+from ._message import Message
+
+CallHandle = NewType("CallHandle", int)
+LineHandle = NewType("LineHandle", int)
+RequestHandle = NewType("RequestHandle", int)
+QueryId = NewType("QueryId", int)
+SendId = NewType("SendId", int)
+FlowId = NewType("FlowId", int)
+"""A connection: the caller's own number, from 1, never used twice in an engine's life."""
+
+
+@dataclass(frozen=True)
+class Addr:
+    """An IP address and a port."""
+
+    host: str
+    port: int
+    scope: int = 0
+    """The interface index of a link-local IPv6 address."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """The way a message came or goes."""
+
+    remote: Addr
+    local: int = 1
+    """The identity at this end: a number given to `Engine.set_local`."""
+    flow: Optional[FlowId] = None
+    """The connection, for stream transports."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How an engine behaves. Times ending in `_ms` are milliseconds, the others seconds."""
+
+    seed: bytes
+    """32 bytes: random, new at each start and for each engine. In a test the same seed gives the
+    same bytes out."""
+    cluster_key: bytes = bytes(32)
+    unix_at_zero_ms: int = 0
+    tag: int = 0
+    shard: int = 0
+    ua: bool = True
+    proxy: bool = True
+    registrar: bool = True
+    t1_ms: int = 500
+    t2_ms: int = 4_000
+    t4_ms: int = 5_000
+    paid: bool = True
+    """Whether an unproven UDP source gets at most 3 times the bytes it sent. False: as the timers
+    of RFC 3261 17 say, for closed networks and tests."""
+    trusted: Tuple[Tuple[str, int], ...] = ()
+    """Networks whose UDP sources need no proof: address and prefix length."""
+    product: str = ""
+    domains: Tuple[str, ...] = ()
+    ring_ms: int = 180_000
+    query_ms: int = 30_000
+    timer_c_ms: int = 181_000
+    timer_c_total_ms: int = 3_600_000
+    record_route: bool = True
+    dns: bool = True
+    outbound: Optional[Addr] = None
+    min_expires: int = 60
+    default_expires: int = 3_600
+    max_expires: int = 7_200
+    max_bindings: int = 10
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The room of every table, reserved when the engine is made. Take a preset and change it with
+    `dataclasses.replace`."""
+
+    lines: int
+    calls: int
+    calls_in: int
+    dialogs: int
+    transactions: int
+    attempts: int
+    forks: int
+    branches: int
+    flows: int
+    locals: int
+    queries: int
+    outputs: int
+    pool: int
+    sources: int
+    message: int
+    header_section: int
+    fields: int
+    value: int
+    list: int
+    params: int
+    uri: int
+    defects: int
+
+    @classmethod
+    def preset(cls, name: str) -> Limits:
+        """`tiny`, `phone`, `server` or `tester`."""
+        return cls(**dict(_native.preset(name)))
+
+    @property
+    def footprint(self) -> int:
+        """The bytes that an engine with these limits reserves."""
+        return _native.footprint(self)
+
+
+@dataclass(frozen=True)
+class Line:
+    """An address of record that the user agent serves."""
+
+    aor: str
+    display: str = ""
+    proxy: str = ""
+    """Where its requests outside dialogs go: a URI; empty sends them by their Request-URI."""
+    local: Optional[int] = None
+    expires: int = 0
+    any: bool = False
+    """Whether it takes requests whose Request-URI no line has."""
+    user: int = 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target of a request that the proxy forwards."""
+
+    uri: str = ""
+    """The new Request-URI; empty keeps the one that came."""
+    next_hop: str = ""
+    """Where to send it in spite of its Request-URI: a URI."""
+    q: int = 1000
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A contact of an address of record."""
+
+    uri: str
+    params: str
+    q: int
+    expires: int
+    """Seconds from now."""
+    call_id: str
+    cseq: int
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Why a received message was ignored."""
+
+    reason: str
+    clause: str
+    """The clause that allows it."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One thing that the engine wants done or known."""
+
+
+@dataclass(frozen=True)
+class Transmit(Output):
+    """Send these bytes: with `path.flow` to that connection, else as a datagram."""
+
+    path: Path
+    data: bytes
+    send: SendId
+    """Which object sends: the same for a message and its repetitions."""
+    copy: int
+    """0 for the first time, then counting the repetitions."""
+
+
+@dataclass(frozen=True)
+class Close(Output):
+    """Write what was given for this flow before, close it, report `flow_closed`."""
+
+    flow: FlowId
+
+
+@dataclass(frozen=True)
+class Query(Output):
+    """A question: answer it with an `Engine.answer_...`, now or later, once."""
+
+    id: QueryId
+
+
+@dataclass(frozen=True)
+class DnsQuery(Query):
+    """The addresses of a name: `answer_addresses`, `answer_not_found`."""
+
+    name: str
+    transport: str
+
+
+@dataclass(frozen=True)
+class ConnectQuery(Query):
+    """A connection: `flow_opened`, then `answer_connected`."""
+
+    to: Addr
+    transport: str
+    name: str
+    """The name that TLS has to verify."""
+
+
+@dataclass(frozen=True)
+class RouteQuery(Query):
+    """Where to send a request: `answer_route`, `answer_reject`."""
+
+    request: RequestHandle
+    uri: str
+    ours: bool
+    """Whether the Request-URI's host is one of our domains or identities."""
+
+
+@dataclass(frozen=True)
+class LocateQuery(Query):
+    """The bindings of an address of record: `answer_located`, `answer_not_found`."""
+
+    aor: str
+
+
+@dataclass(frozen=True)
+class StoreQuery(Query):
+    """Store these bindings in place of all that the address of record has, if its version is still
+    this: `answer_stored`, `answer_conflict`."""
+
+    aor: str
+    version: int
+    bindings: Tuple[Binding, ...]
+
+
+@dataclass(frozen=True)
+class UnknownQuery(Query):
+    """A question that this version does not know: `answer_failed`."""
+
+
+@dataclass(frozen=True)
+class Forget(Output):
+    """The asker of that question has ended; a late answer is harmless."""
+
+    id: QueryId
+
+
+@dataclass(frozen=True)
+class Event(Output):
+    """Something happened."""
+
+
+@dataclass(frozen=True)
+class CallEvent(Event):
+    """A call changed."""
+
+    call: CallHandle
+    line: Optional[LineHandle]
+    user: int
+    """The caller's own number of the call."""
+    message: Optional[Message] = field(repr=False)
+    """The message that caused it."""
+
+
+@dataclass(frozen=True)
+class Incoming(CallEvent):
+    """A call came in: ring, answer, reject or redirect it."""
+
+
+@dataclass(frozen=True)
+class Progress(CallEvent):
+    """A provisional response came, 101 to 199."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class Answered(CallEvent):
+    """The peer answered; the ACK is on its way."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class Confirmed(CallEvent):
+    """The peer has our answer."""
+
+
+@dataclass(frozen=True)
+class Reinvite(CallEvent):
+    """The peer wants to change the session: answer or reject it."""
+
+
+@dataclass(frozen=True)
+class Reinvited(CallEvent):
+    """Our re-INVITE was answered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class Ended(CallEvent):
+    """The call has ended; its handle is stale."""
+
+    why: str
+    """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable or
+    no ack."""
+    status: int
+    """The status that ended it, 0 where there is none."""
+
+
+@dataclass(frozen=True)
+class LineEvent(Event):
+    """A line changed."""
+
+    line: LineHandle
+    user: int
+    message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Registered(LineEvent):
+    """The line is registered for so many seconds, and will be refreshed in time."""
+
+    expires: int
+
+
+@dataclass(frozen=True)
+class Unregistered(LineEvent):
+    """The line is not registered any more, as asked."""
+
+
+@dataclass(frozen=True)
+class RegisterFailed(LineEvent):
+    """The line could not be registered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class Request(Event):
+    """A request that the engine leaves to the application: `Engine.respond`."""
+
+    request: RequestHandle
+    line: Optional[LineHandle]
+    message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Limited(Event):
+    """A limit was reached, and something was refused because of it."""
+
+    limit: str
+
+
+@dataclass(frozen=True)
+class Unknown(Output):
+    """An output that this version does not know: skip it."""
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What an engine holds now, and what it has seen."""
+
+    calls: int
+    lines: int
+    dialogs: int
+    transactions: int
+    attempts: int
+    forks: int
+    timers: int
+    queries: int
+    flows: int
+    outputs: int
+    blocks: int
+    pool_bytes: int
+    received: int
+    ignored: int
+    refused_full: int
+
+
+def _addr(parts: Tuple[str, int, int]) -> Addr:
+    return Addr(*parts)
+
+
+def _message(data: Optional[bytes]) -> Optional[Message]:
+    return None if data is None else Message.parse(data)
+
+
+def make_output(kind: str, *parts: object) -> Output:
+    """The value that a tuple of the compiled half stands for."""
+    make = globals()[kind]
+    if issubclass(make, CallEvent):
+        (call, line, user, message), *rest = parts  # type: ignore[misc]
+        return make(call, line, user, _message(message), *rest)
+    if issubclass(make, LineEvent):
+        (line, user, message), *rest = parts  # type: ignore[misc]
+        return make(line, user, _message(message), *rest)
+    if make is Transmit:
+        (local, remote, flow), data, send, copy = parts  # type: ignore[misc]
+        return Transmit(Path(_addr(remote), local, flow), data, send, copy)
+    if make is ConnectQuery:
+        id_, to, transport, name = parts
+        return ConnectQuery(id_, _addr(to), transport, name)  # type: ignore[arg-type]
+    if make is StoreQuery:
+        id_, aor, version, bindings = parts
+        return StoreQuery(id_, aor, version, tuple(Binding(*b) for b in bindings))  # type: ignore
+    if make is Request:
+        request, line, message = parts
+        return Request(request, line, _message(message))  # type: ignore[arg-type]
+    return make(*parts)  # type: ignore[no-any-return]

@@ -1,0 +1,134 @@
+//! Configuration and limits, read from the attributes of their Python classes.
+
+use std::net::IpAddr;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use sansip::wire::WireLimits;
+use sansip::{Addr, Network, Retransmit, Roles};
+
+/// The attributes of `sansip.Config`.
+#[derive(FromPyObject)]
+pub(crate) struct Config {
+    seed: [u8; 32],
+    cluster_key: [u8; 32],
+    unix_at_zero_ms: u64,
+    tag: u8,
+    shard: u8,
+    ua: bool,
+    proxy: bool,
+    registrar: bool,
+    t1_ms: u64,
+    t2_ms: u64,
+    t4_ms: u64,
+    paid: bool,
+    trusted: Vec<(IpAddr, u8)>,
+    product: String,
+    domains: Vec<String>,
+    ring_ms: u64,
+    query_ms: u64,
+    timer_c_ms: u64,
+    timer_c_total_ms: u64,
+    record_route: bool,
+    dns: bool,
+    outbound: Option<Address>,
+    min_expires: u32,
+    default_expires: u32,
+    max_expires: u32,
+    max_bindings: usize,
+}
+
+impl From<Config> for sansip::Config {
+    fn from(c: Config) -> Self {
+        let mut to = Self::new(c.seed);
+        to.cluster_key = c.cluster_key;
+        to.unix_at_zero = c.unix_at_zero_ms;
+        to.tag = c.tag;
+        to.shard = c.shard;
+        to.roles = Roles { ua: c.ua, proxy: c.proxy, registrar: c.registrar };
+        to.t1 = c.t1_ms;
+        to.t2 = c.t2_ms;
+        to.t4 = c.t4_ms;
+        to.retransmit = if c.paid { Retransmit::Paid } else { Retransmit::Rfc };
+        to.trusted = c.trusted.into_iter().map(|(ip, prefix)| Network { ip, prefix }).collect();
+        to.product = c.product;
+        to.domains = c.domains;
+        to.ring = c.ring_ms;
+        to.query = c.query_ms;
+        to.timer_c = c.timer_c_ms;
+        to.timer_c_total = c.timer_c_total_ms;
+        to.record_route = c.record_route;
+        to.dns = c.dns;
+        to.outbound = c.outbound.map(Addr::from);
+        to.min_expires = c.min_expires;
+        to.default_expires = c.default_expires;
+        to.max_expires = c.max_expires;
+        to.max_bindings = c.max_bindings;
+        to
+    }
+}
+
+/// The attributes of `sansip.Addr`.
+#[derive(FromPyObject)]
+pub(crate) struct Address {
+    host: IpAddr,
+    port: u16,
+    scope: u32,
+}
+
+impl From<Address> for Addr {
+    fn from(a: Address) -> Self {
+        Self { scope: a.scope, ..Self::new(a.host, a.port) }
+    }
+}
+
+macro_rules! limits {
+    ($($name:ident)*; $($wire:ident)*) => {
+        /// The attributes of `sansip.Limits`.
+        #[derive(FromPyObject)]
+        pub(crate) struct Limits {
+            $($name: usize,)*
+            $($wire: u16,)*
+        }
+
+        impl From<Limits> for sansip::Limits {
+            fn from(l: Limits) -> Self {
+                Self {
+                    $($name: l.$name,)*
+                    wire: WireLimits { $($wire: l.$wire,)* ..WireLimits::DEFAULT },
+                }
+            }
+        }
+
+        fn values(l: &sansip::Limits) -> Vec<(&'static str, usize)> {
+            vec![
+                $((stringify!($name), l.$name),)*
+                $((stringify!($wire), l.wire.$wire.into()),)*
+            ]
+        }
+    };
+}
+
+limits! {
+    lines calls calls_in dialogs transactions attempts forks branches flows locals queries outputs
+    pool sources;
+    message header_section fields value list params uri defects
+}
+
+/// The attributes of a preset of `sansip.Limits`, by its name.
+#[pyfunction]
+pub(crate) fn preset(name: &str) -> PyResult<Vec<(&'static str, usize)>> {
+    Ok(values(match name {
+        "tiny" => &sansip::Limits::TINY,
+        "phone" => &sansip::Limits::PHONE,
+        "server" => &sansip::Limits::SERVER,
+        "tester" => &sansip::Limits::TESTER,
+        _ => return Err(PyValueError::new_err("no such preset")),
+    }))
+}
+
+/// The bytes that an engine with these limits reserves.
+#[pyfunction]
+pub(crate) fn footprint(limits: Limits) -> usize {
+    sansip::footprint(&limits.into())
+}

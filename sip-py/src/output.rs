@@ -1,0 +1,108 @@
+//! Outputs as tuples: the name of a class of `sansip`, and its members in their order.
+
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sansip::wire::MessageRef;
+use sansip::{Addr, CallChange, EndReason, Event, LineChange, LineHandle, Output, Path, Query};
+
+type Made<'py> = PyResult<Bound<'py, PyAny>>;
+
+/// Host, port, scope.
+fn addr(addr: Addr) -> (String, u16, u32) {
+    (addr.ip.to_string(), addr.port, addr.scope)
+}
+
+/// Local, remote, flow.
+fn path(path: Path) -> (u16, (String, u16, u32), Option<u64>) {
+    (path.local.0, addr(path.remote), path.flow.map(|f| f.0))
+}
+
+pub(crate) fn of_output<'py>(py: Python<'py>, output: &Output<'_>) -> Made<'py> {
+    match *output {
+        Output::Transmit(t) => {
+            let data = PyBytes::new(py, t.bytes);
+            ("Transmit", path(t.path), data, t.send.0, t.copy).into_bound_py_any(py)
+        }
+        Output::Close(flow) => ("Close", flow.0).into_bound_py_any(py),
+        Output::Forget(id) => ("Forget", id.raw()).into_bound_py_any(py),
+        Output::Query(id, query) => of_query(py, id.raw(), &query),
+        Output::Event(event, message) => of_event(py, event, message),
+        _ => ("Unknown",).into_bound_py_any(py),
+    }
+}
+
+fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
+    match *query {
+        Query::Dns { name, transport } => {
+            ("DnsQuery", id, name, transport.as_str()).into_bound_py_any(py)
+        }
+        Query::Connect { to, transport, name } => {
+            ("ConnectQuery", id, addr(to), transport.as_str(), name).into_bound_py_any(py)
+        }
+        Query::Route { request, uri, ours } => {
+            ("RouteQuery", id, request.raw(), uri, ours).into_bound_py_any(py)
+        }
+        Query::Locate { aor } => ("LocateQuery", id, aor).into_bound_py_any(py),
+        Query::Store { aor, version, bindings } => {
+            let bindings: Vec<_> =
+                bindings.map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)).collect();
+            ("StoreQuery", id, aor, version, bindings).into_bound_py_any(py)
+        }
+        _ => ("UnknownQuery", id).into_bound_py_any(py),
+    }
+}
+
+fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>) -> Made<'py> {
+    let message = message.map(|m| PyBytes::new(py, m.bytes()));
+    match event {
+        Event::Call { call, line, user, change } => {
+            let of = (call.raw(), line.map(LineHandle::raw), user, message);
+            match change {
+                CallChange::Incoming => ("Incoming", of).into_bound_py_any(py),
+                CallChange::Progress { status } => ("Progress", of, status).into_bound_py_any(py),
+                CallChange::Answered { status } => ("Answered", of, status).into_bound_py_any(py),
+                CallChange::Confirmed => ("Confirmed", of).into_bound_py_any(py),
+                CallChange::Reinvite => ("Reinvite", of).into_bound_py_any(py),
+                CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
+                CallChange::Ended { why, status } => {
+                    ("Ended", of, end(why), status).into_bound_py_any(py)
+                }
+                _ => ("Unknown",).into_bound_py_any(py),
+            }
+        }
+        Event::Line { line, user, change } => {
+            let of = (line.raw(), user, message);
+            match change {
+                LineChange::Registered { expires } => {
+                    ("Registered", of, expires).into_bound_py_any(py)
+                }
+                LineChange::Unregistered => ("Unregistered", of).into_bound_py_any(py),
+                LineChange::Failed { status } => {
+                    ("RegisterFailed", of, status).into_bound_py_any(py)
+                }
+                _ => ("Unknown",).into_bound_py_any(py),
+            }
+        }
+        Event::Request { request, line } => {
+            let line = line.map(LineHandle::raw);
+            ("Request", request.raw(), line, message).into_bound_py_any(py)
+        }
+        Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
+        _ => ("Unknown",).into_bound_py_any(py),
+    }
+}
+
+fn end(why: EndReason) -> &'static str {
+    match why {
+        EndReason::Hangup => "hangup",
+        EndReason::RemoteHangup => "remote hangup",
+        EndReason::Refused => "refused",
+        EndReason::Rejected => "rejected",
+        EndReason::Abandoned => "abandoned",
+        EndReason::Cancelled => "cancelled",
+        EndReason::Timeout => "timeout",
+        EndReason::Unreachable => "unreachable",
+        EndReason::NoAck => "no ack",
+    }
+}
