@@ -161,19 +161,19 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
     let mut lines = 2usize;
     loop {
         match next_field(bytes, at) {
-            Step::Field(field, next) => {
+            Step::Field(field, mut next) => {
                 lines = lines.wrapping_add(1);
                 flags |= field.flags;
                 if field.is_folded() {
                     lines = lines.wrapping_add(folds(bytes, field.value));
                 }
-                if index.fields.len() == index.fields.capacity() {
+                if index.fields.len() < index.fields.capacity() {
+                    index.fields.push(field);
+                } else if section.rest == 0 {
                     section.rest = at;
                     index.report(DefectKind::TooManyFields, field.name, field.name_span());
-                    skim(bytes, at, &mut section, index);
-                    return section;
+                    next = skim(bytes, next, &mut section, index);
                 }
-                index.fields.push(field);
                 if field.name == Name::ContentLength {
                     content_length(bytes, field, &mut section, index);
                 }
@@ -209,14 +209,13 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
     section
 }
 
-/// Walks over the fields that did not fit the index: there only Content-Length and the end of the
-/// header section still matter.
+/// Walks over the fields that do not fit the index, to the empty line: of these only Content-Length
+/// still matters. Where the empty line begins.
 #[cold]
-fn skim(bytes: &[u8], mut at: usize, section: &mut Section, index: &mut Index) {
+fn skim(bytes: &[u8], mut at: usize, section: &mut Section, index: &mut Index) -> usize {
     while let Some((end, next)) = line_end(bytes, at) {
         if end == at {
-            section.body = next;
-            return;
+            break;
         }
         if matches!(bytes.get(at), Some(b'l' | b'L' | b'c' | b'C'))
             && let Step::Field(field, _) = next_field(bytes, at)
@@ -226,7 +225,7 @@ fn skim(bytes: &[u8], mut at: usize, section: &mut Section, index: &mut Index) {
         }
         at = next;
     }
-    index.report(DefectKind::NoHeaderEnd, Name::Other, Span::new(at, bytes.len()));
+    at
 }
 
 /// How many folds a value has.
