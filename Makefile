@@ -5,8 +5,8 @@
 # build/venv, cargo into build/tools), else the step is skipped and the summary says why.
 
 STEPS := fmt clippy rust-tests docs bare-metal header-check c-tests python-tests demo-check \
-         interop torture-wire fuzz-short
-MORE_STEPS := interop-full fuzz-long deny
+         interop torture-wire bench fuzz-short
+MORE_STEPS := interop-full bench-full fuzz-long deny
 
 .PHONY: help demo test clean $(STEPS) $(MORE_STEPS)
 

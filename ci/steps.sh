@@ -69,6 +69,14 @@ step_torture_wire() {
     ci/netns.sh python3 ci/torture_wire.py "$sansip"
 }
 
+step_bench() {
+    ci/bench.sh quick
+}
+
+step_bench_full() {
+    ci/bench.sh
+}
+
 step_fuzz_short() {
     FUZZ_SECONDS=${FUZZ_SECONDS:-30} ci/fuzz.sh
 }

@@ -177,6 +177,8 @@ impl Worst {
                 to_tag: Some(b"t"),
                 via_received: Some(b"192.0.2.1"),
                 via_rport: Some(5060),
+                via: e.via.as_ref(),
+                to: e.to.as_ref(),
                 record_route: true,
                 ..ResponseParts::default()
             };

@@ -2,8 +2,8 @@
 //! written, carried as bytes and parsed again, and every timer run to its end. Dialogs are left to
 //! this user: tags and CSeq are put into the requests by hand.
 
-use sansip::tx::Reply;
 use sansip::tx::alone::{Output, TransactionLayer};
+use sansip::tx::{Reply, TxHandle};
 use sansip::wire::write::{AddressParts, ViaParts};
 use sansip::wire::{Method, Name, Writer};
 use sansip::{Addr, Config, Instant, Limits, Local, LocalId, Path, Transport};
@@ -40,8 +40,8 @@ pub struct Call {
 }
 
 /// What the caller has seen.
-#[derive(Default)]
 struct Progress {
+    invite: TxHandle,
     ringing: bool,
     answered: bool,
     ended: bool,
@@ -112,11 +112,11 @@ impl Call {
         self.made += 1;
         let n = self.write(Method::Invite, 1, OFFER);
         let (now, to) = (Instant(self.now), way_to(1));
-        self.caller.send_request(now, &to, &self.out[..n]).expect("room");
-        let mut seen = Progress::default();
+        let invite = self.caller.send_request(now, &to, &self.out[..n]).expect("room");
+        let mut seen = Progress { invite, ringing: false, answered: false, ended: false };
         let (mut acknowledged, mut idle) = (false, 0);
         while idle < 2 {
-            let sent = self.to_callee() + self.to_caller(&mut seen);
+            let sent = self.carry_from_caller() + self.carry_from_callee(&mut seen);
             self.messages += sent;
             idle = if sent == 0 { idle + 1 } else { 0 };
             if seen.answered && !acknowledged {
@@ -138,7 +138,7 @@ impl Call {
     }
 
     /// Carries what the caller sends; how many messages.
-    fn to_callee(&mut self) -> u32 {
+    fn carry_from_caller(&mut self) -> u32 {
         let (now, mut sent) = (Instant(self.now), 0);
         while let Some(output) = self.caller.poll() {
             if let Output::Transmit(t) = output {
@@ -150,7 +150,7 @@ impl Call {
     }
 
     /// Carries what the callee sends, and answers for it; how many messages.
-    fn to_caller(&mut self, seen: &mut Progress) -> u32 {
+    fn carry_from_callee(&mut self, seen: &mut Progress) -> u32 {
         let (now, mut sent, mut asked) = (Instant(self.now), 0, None);
         while let Some(output) = self.callee.poll() {
             match output {
@@ -163,11 +163,11 @@ impl Call {
             }
         }
         while let Some(output) = self.caller.poll() {
-            if let Output::Response(_, m) = output {
-                match (m.status(), m.header(Name::CSeq)) {
-                    (180, _) => seen.ringing = true,
-                    (200, Some(b"1 INVITE")) => seen.answered = true,
-                    (200, Some(b"2 BYE")) => seen.ended = true,
+            if let Output::Response(tx, m) = output {
+                match (m.status(), tx == seen.invite) {
+                    (180, true) => seen.ringing = true,
+                    (200, true) => seen.answered = true,
+                    (200, false) => seen.ended = true,
                     other => panic!("{other:?}"),
                 }
             }

@@ -38,6 +38,7 @@ pub fn work(name: &str) -> Option<Box<dyn Work>> {
         "call-tx" => Some(Box::new(layers::Call::new())),
         "call-ua" => Some(Box::new(calls::Calls::direct(live))),
         "call-proxy" => Some(Box::new(calls::Calls::through_proxy(live))),
+        "proxy" => Some(Box::new(calls::Calls::proxy_alone(live))),
         "next" => Some(Box::new(open::Next::new(live))),
         _ => wire::work(plain),
     }

@@ -32,8 +32,10 @@ const GATES: [(&str, u64); 4] = [
     ("typed/peers/a_invite", 9_500),
 ];
 
-/// Instructions that one hostile message of 64 KiB may take.
-const WORST: u64 = 4_000_000;
+/// Instructions that a hostile message of 64 KiB may take: what an engine does with it, what a stream
+/// does, and, far from any engine, every grammar that the parser knows.
+const WORST: [(&str, u64); 3] =
+    [("refuse", 4_200_000), ("frame", 4_200_000), ("typed", 16_000_000)];
 /// Of 64 KiB to 32 KiB, in percent.
 const RATIO: u64 = 230;
 const SIZES: [usize; 2] = [32_768, 65_535];
@@ -43,10 +45,11 @@ const OPERATIONS: [&str; 8] =
     ["index", "typed", "typed-set", "typed-all", "response", "print", "forward", "forward-all"];
 
 /// Further works: name, how often, what is to be reached first, and the best peer.
-const CALLS: [(&str, u32, &str, &str); 6] = [
+const CALLS: [(&str, u32, &str, &str); 7] = [
     ("call-tx", 20, "110,000", "PJSIP 328,874"),
     ("call-ua", 20, "180,000 (with offer and answer)", "PJSIP 526,028 (with offer and answer)"),
     ("call-proxy", 20, "", ""),
+    ("proxy", 20, "80,000", "Kamailio 224,205, on sockets"),
     ("call-ua@1000", 20, "", ""),
     ("next@0", 200, "", ""),
     ("next@1000", 200, "x1.1", "libosip2 x4.5"),
@@ -135,6 +138,8 @@ fn callgrind(plan: &[Planned]) -> Result<Figures, String> {
     let run = Command::new("valgrind")
         .args(["--tool=callgrind", "--combine-dumps=yes", "--dump-line=no"])
         .args(["--toggle-collect=sansip_measured", "--dump-after=sansip_measured"])
+        // Within a work: what is not counted, and what of that is counted all the same.
+        .args(["--toggle-collect=sansip_aside", "--toggle-collect=sansip_part"])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(this)
         .arg("count")
@@ -234,12 +239,12 @@ fn failures(figures: &Figures) -> Vec<String> {
     for (name, c) in figures.iter().filter(|(_, c)| c.allocations > 0) {
         failures.push(format!("{name}: {} allocations", c.allocations));
     }
-    for operation in families::OPERATIONS {
+    for (operation, most) in WORST {
         for name in families::names() {
             let Some([small, large]) = worst(figures, name, operation) else { continue };
             // What is refused at once costs little at either size, and its ratio says nothing.
             let grows = large > 100_000 && large * 100 > small * RATIO;
-            if large > WORST || grows {
+            if large > most || grows {
                 failures
                     .push(format!("worst/{name}/{operation}: {small} at 32 KiB, {large} at 64"));
             }
@@ -253,7 +258,7 @@ fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);

@@ -185,6 +185,7 @@ fn answer(m: &MessageRef<'_>, e: &Essentials, out: &mut [u8]) -> Result<usize, W
         via_received: Some(b"192.0.2.101"),
         via_rport: Some(5060),
         via: e.via.as_ref(),
+        to: e.to.as_ref(),
         record_route: true,
         contact: Some(b"<sip:li@192.0.2.4>"),
         ..ResponseParts::default()

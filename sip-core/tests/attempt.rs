@@ -209,7 +209,9 @@ fn a_send_that_failed_tries_the_next_address_at_once() {
 
 #[test]
 fn a_name_without_addresses_and_a_question_without_answer_fail_the_call() {
-    for answer in [Some(Answer::NotFound), Some(Answer::Failed), Some(Answer::Addresses(&[], 0)), None] {
+    for answer in
+        [Some(Answer::NotFound), Some(Answer::Failed), Some(Answer::Addresses(&[], 0)), None]
+    {
         let mut b = bench();
         b.invite("sip:bob@nowhere.example.com");
         let query = b.dns[0].0;
@@ -275,7 +277,9 @@ fn a_connection_that_cannot_be_had_fails_the_call() {
 
 #[test]
 fn a_target_without_a_way_to_it_fails_the_call_but_not_the_verb() {
-    for target in ["sips:bob@10.0.0.61", "sip:bob@255.255.255.255", "sip:bob@10.0.0.61;transport=sctp"] {
+    for target in
+        ["sips:bob@10.0.0.61", "sip:bob@255.255.255.255", "sip:bob@10.0.0.61;transport=sctp"]
+    {
         let mut b = bench();
         b.invite(target);
         let ended = CallChange::Ended { why: EndReason::Unreachable, status: 503 };

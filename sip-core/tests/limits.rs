@@ -291,13 +291,8 @@ fn proxied(method: &str, uri: &str, route: Option<&str>) -> (usize, usize) {
     config.domains = vec!["example.com".into()];
     let mut engine = Engine::new(config, &Limits::TESTER).unwrap();
     let bound = Addr::v4(10, 0, 0, 1, 5060);
-    let local = Local {
-        transport: Transport::Udp,
-        bound,
-        host: "10.0.0.1",
-        port: 5060,
-        network: 0,
-    };
+    let local =
+        Local { transport: Transport::Udp, bound, host: "10.0.0.1", port: 5060, network: 0 };
     engine.set_local(Instant(0), LOCAL, local).unwrap();
     let (mut paid, mut got) = (0, 0);
     let bytes = String::from_utf8(request(method, 1)).unwrap();
@@ -344,8 +339,21 @@ fn proxied(method: &str, uri: &str, route: Option<&str>) -> (usize, usize) {
 #[test]
 fn a_proxy_and_registrar_send_an_unproven_source_at_most_3_times_what_it_sent() {
     for method in [
-        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY",
-        "PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE", "FOO",
+        "INVITE",
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "OPTIONS",
+        "REGISTER",
+        "PRACK",
+        "SUBSCRIBE",
+        "NOTIFY",
+        "PUBLISH",
+        "INFO",
+        "REFER",
+        "MESSAGE",
+        "UPDATE",
+        "FOO",
     ] {
         for (uri, route) in [
             ("sip:bob@example.com", None),

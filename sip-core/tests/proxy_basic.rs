@@ -155,6 +155,14 @@ fn nobody_there_is_408_and_no_way_is_500() {
     hop.run(100_000);
     assert!(hop.labels().iter().all(|l| l == "2 MESSAGE"));
     hop.finish();
+    let mut hop = Hop::new();
+    hop.bind(BOB, "sip:b@10.0.0.2");
+    hop.receive(CALLER, &request("MESSAGE", BOB, CALLER, 1, ""));
+    let message = hop.only();
+    hop.receive(CALLEE, &response(&message, 408, "t", ""));
+    hop.receive(CALLER, &request("MESSAGE", BOB, CALLER, 1, ""));
+    assert_eq!(hop.take(), [], "a repetition is not a new request");
+    hop.finish();
 }
 
 // RFC 3261 16.8
@@ -341,6 +349,22 @@ fn an_ack_without_a_route_goes_the_way_of_its_invite() {
     assert_eq!((bye.to, bye.start()), (CALLEE, "BYE"));
     hop.receive(CALLEE, &response(&bye, 200, "t", ""));
     assert_eq!(hop.labels(), ["1 200"]);
+    hop.finish();
+}
+
+// RFC 3261 16.11: what leaves without a transaction goes one way.
+#[test]
+fn an_ack_for_an_address_of_record_goes_to_one_device() {
+    let mut hop = Hop::new();
+    hop.bind(BOB, "sip:b@10.0.0.2");
+    hop.bind(BOB, "sip:b@10.0.0.3");
+    hop.receive(CALLER, &request("ACK", BOB, CALLER, 1, "To: <sip:b@example.com>;tag=t\r\n"));
+    assert_eq!(hop.labels(), ["2 ACK"]);
+    // One that leads nowhere is never answered.
+    hop.receive(CALLER, &request("ACK", "sip:no@example.com", CALLER, 2, ""));
+    hop.receive(CALLER, &request("ACK", "sip:no@nowhere.example", CALLER, 3, "To: x:y;tag=1\r\n"));
+    hop.run(0);
+    assert_eq!(hop.take(), []);
     hop.finish();
 }
 

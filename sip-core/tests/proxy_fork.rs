@@ -322,3 +322,71 @@ fn branches_that_find_no_blocks_wait_and_the_call_still_ends() {
     assert!(to_caller(&sent).iter().any(|s| *s >= "400"), "{:?}", to_caller(&sent));
     hop.finish();
 }
+
+/// A small generator, so that a failure names its seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+// Whatever happens in whatever order: one final response or 2xx alone, and nothing is left over.
+#[test]
+fn a_thousand_random_calls_each_end_once_and_leave_nothing() {
+    for seed in 0..1_000 {
+        let mut dice = Dice(seed);
+        let limits = Limits { outputs: 8 + dice.roll(8) as usize, ..SMALL };
+        let mut hop = Hop::with(config(), &limits);
+        let devices = 1 + dice.roll(4) as u8;
+        for n in 0..devices {
+            let host = if dice.roll(6) == 0 {
+                "nowhere.example".into()
+            } else {
+                format!("10.0.0.{}", n + 2)
+            };
+            hop.bind(BOB, &format!("sip:b{n}@{host}"));
+        }
+        hop.hold = dice.roll(3) == 0;
+        let mut heard = Vec::new();
+        let mut invites: Vec<Sent> = Vec::new();
+        hop.receive(CALLER, &request("INVITE", BOB, CALLER, 1, ""));
+        for _ in 0..dice.roll(14) {
+            match dice.roll(8) {
+                0 => {
+                    hop.receive(CALLER, &request("CANCEL", BOB, CALLER, 1, ""));
+                }
+                // Long after a final response it would be a new one.
+                1 if to_caller(&heard).iter().all(|s| *s < "200") => {
+                    hop.receive(CALLER, &request("INVITE", BOB, CALLER, 1, ""));
+                }
+                2 => hop.run(dice.roll(400_000)),
+                3 => hop.release(),
+                _ if !invites.is_empty() => {
+                    let n = dice.roll(invites.len() as u64) as usize;
+                    let status = [100, 180, 183, 200, 302, 404, 407, 486, 487, 503, 603]
+                        [dice.roll(11) as usize];
+                    let invite = invites[n].clone();
+                    answers(&mut hop, &invite, status);
+                }
+                _ => hop.run(0),
+            }
+            let sent = hop.take();
+            invites.extend(sent.iter().filter(|s| s.start() == "INVITE").cloned());
+            heard.extend(sent);
+        }
+        hop.release();
+        hop.finish();
+        heard.extend(hop.take());
+        let finals: std::collections::BTreeSet<&str> = heard
+            .iter()
+            .filter(|s| s.to == CALLER && s.start() >= "200")
+            .filter(|s| s.one("CSeq").ends_with("INVITE"))
+            .map(Sent::start)
+            .collect();
+        assert_eq!(finals.len(), 1, "seed {seed}: {finals:?}");
+    }
+}

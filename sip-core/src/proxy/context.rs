@@ -377,7 +377,6 @@ impl Forks {
             return Work::Done;
         };
         let (tx, untried, cancelled) = (fork.tx, fork.untried, fork.cancelled);
-        let is_invite = fork.method == Method::Invite;
         let Some(tx) = tx else {
             self.set_done(h);
             return Work::Done;
@@ -401,17 +400,11 @@ impl Forks {
                 }
                 self.reply_unavailable(low, tx, best.is_none())
             }
-            // RFC 4320 4.2: too late for anybody to hear it.
-            _ if status == 408 && !is_invite => {
-                if let Some(block) = kept {
-                    low.down.cx.pool.release(block);
-                }
-                low.down.tx.end(low.down.cx, tx);
-                Ok(())
-            }
             Some(block) => self.send_kept(low, h, block, status),
             None => low.down.tx.reply(low.down.cx, tx, status, &Reply::default()),
         };
+        // A transaction that takes no response does without: one that has ended, or that of another
+        // request than INVITE for a 408 (RFC 4320 4.2).
         if let Err(Error::Full(_)) = sent {
             return Work::Waits;
         }
@@ -521,9 +514,6 @@ impl Forks {
         let Some(fork) = self.forks.remove(h) else { return };
         if let Some((timer, _)) = fork.timer {
             low.down.cx.timers.cancel(timer);
-        }
-        if let Some(query) = fork.asked {
-            low.down.cx.forget_query(query);
         }
         let mut next = fork.first;
         while let Some(branch) = next.and_then(|b| self.branches.remove(b)) {

@@ -47,7 +47,7 @@ impl KeyBuilder {
     /// Adds a part; the length goes along, so that parts cannot run into each other.
     #[must_use]
     pub fn part(mut self, bytes: &[u8]) -> Self {
-        self.0.write(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.0.write_u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le());
         self.0.write(bytes);
         self
     }
@@ -55,7 +55,7 @@ impl KeyBuilder {
     /// Adds a part without regard to ASCII case.
     #[must_use]
     pub fn part_no_case(mut self, bytes: &[u8]) -> Self {
-        self.0.write(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.0.write_u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le());
         let mut lower = [0u8; 32];
         for chunk in bytes.chunks(lower.len()) {
             for (to, from) in lower.iter_mut().zip(chunk) {
@@ -69,7 +69,7 @@ impl KeyBuilder {
     /// Adds a number.
     #[must_use]
     pub fn number(mut self, n: u64) -> Self {
-        self.0.write(&n.to_le_bytes());
+        self.0.write_u64(n.to_le());
         self
     }
 

@@ -70,7 +70,7 @@ use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::{EventRecord, Record};
 use crate::store::timers::{TimerKey, kind};
 use crate::time::Instant;
-use crate::wire::edit::{Edit, apply, before_first};
+use crate::wire::edit::{Edit, apply};
 use crate::wire::write::{ViaParts, Writer};
 use crate::wire::{
     Framing, Index, MessageRef, Method, Name, NotSip, Role, Verdict, WireLimits, judge, parse,
@@ -387,7 +387,7 @@ fn stamped(cx: &mut Cx, m: &MessageRef<'_>, path: &Path, branch: Branch) -> Resu
     .map_err(write_error)?;
     let len = w.len();
     let text = via.get(..len).unwrap_or(&[]);
-    let insert = Edit::Insert { at: before_first(m, Name::Via), text };
+    let insert = Edit::Insert { at: m.headers_at(), text };
     let len = apply(m.bytes(), &[insert], scratch).map_err(write_error)?;
     pool.copy_in(scratch.get(..len).unwrap_or(&[]))
 }

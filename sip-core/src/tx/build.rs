@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use super::Reply;
 use crate::cx::{Cx, write_error};
 use crate::error::Error;
-use crate::header::{NameAddr, Params, Via};
+use crate::header::{Essentials, NameAddr, Params, Via};
 use crate::path::{Addr, parse_ip};
 use crate::store::pool::BlockId;
 use crate::wire::raw::RawWriter;
@@ -174,9 +174,13 @@ pub(super) fn reply(
     status: u16,
     reply: &Reply<'_>,
     own_tag: &[u8],
-    source: Option<(&Via, Addr)>,
+    source: Option<(&Essentials, Addr)>,
 ) -> Result<usize, Error> {
-    let mark = source.filter(|(via, source)| needs_mark(m, via, *source)).map(|(_, source)| source);
+    let via = source.and_then(|(e, _)| e.via.as_ref());
+    let to = source.and_then(|(e, _)| e.to.as_ref());
+    let mark = source
+        .map(|(_, from)| from)
+        .filter(|from| via.is_some_and(|via| needs_mark(m, via, *from)));
     let received = mark.map(|source| ip_text(source.ip));
     // RFC 3261 8.2.6.2, 17.2.1: a 100 needs no tag.
     let own_tag = (status != 100).then_some(own_tag);
@@ -184,7 +188,8 @@ pub(super) fn reply(
         to_tag: reply.to_tag.or(own_tag),
         via_received: received.as_ref().map(Text::as_bytes),
         via_rport: mark.map(|source| source.port),
-        via: source.map(|(via, _)| via),
+        via,
+        to,
         record_route: reply.record_route,
         contact: reply.contact,
         extra: reply.extra,

@@ -304,7 +304,7 @@ impl Transactions {
         let Some(via) = e.via.filter(|_| m.method() != Method::Ack) else { return Ok(false) };
         let Some(way) = self.way_back(cx, m, &via, path) else { return Ok(false) };
         let own = cx.stateless_tag(key::server(&cx.keyer, m, e, &via));
-        let source = Some((&via, path.remote));
+        let source = Some((e, path.remote));
         let len = build::reply(&mut cx.scratch, m, status, reply, own.as_bytes(), source)?;
         let bytes = cx.scratch.get(..len).unwrap_or(&[]);
         if size(bytes) > size(m.bytes()).saturating_mul(REFLECTION) && !cx.is_proven(&way) {

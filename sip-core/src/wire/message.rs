@@ -74,7 +74,7 @@ pub(crate) enum Step {
 
 /// Where the line that begins at `at` ends (without CRLF) and the next begins.
 #[inline(always)]
-fn line_end(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(super) fn line_end(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let lf = at.wrapping_add(memchr(b'\n', bytes.get(at..)?)?);
     let before = lf.wrapping_sub(1);
     let end = if lf > at && bytes.get(before) == Some(&b'\r') { before } else { lf };

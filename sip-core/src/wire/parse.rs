@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::defect::{Defect, DefectKind, Kinds};
 use super::limits::WireLimits;
-use super::message::{Field, MessageRef, Step, bare_lf, next_field, start_line};
+use super::message::{Field, MessageRef, Step, bare_lf, line_end, next_field, start_line};
 use super::name::Name;
 use super::scan::{self, Cursor, MAX_LEN, Span};
 use super::start_line::StartLine;
@@ -161,7 +161,7 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
     let mut lines = 2usize;
     loop {
         match next_field(bytes, at) {
-            Step::Field(field, next) => {
+            Step::Field(field, mut next) => {
                 lines = lines.wrapping_add(1);
                 flags |= field.flags;
                 if field.is_folded() {
@@ -172,6 +172,7 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
                 } else if section.rest == 0 {
                     section.rest = at;
                     index.report(DefectKind::TooManyFields, field.name, field.name_span());
+                    next = skim(bytes, next, &mut section, index);
                 }
                 if field.name == Name::ContentLength {
                     content_length(bytes, field, &mut section, index);
@@ -206,6 +207,25 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
         || survey.commas.wrapping_add(index.fields.len()) > usize::from(limits.list)
         || survey.semicolons > usize::from(limits.params);
     section
+}
+
+/// Walks over the fields that do not fit the index, to the empty line: of these only Content-Length
+/// still matters. Where the empty line begins.
+#[cold]
+fn skim(bytes: &[u8], mut at: usize, section: &mut Section, index: &mut Index) -> usize {
+    while let Some((end, next)) = line_end(bytes, at) {
+        if end == at {
+            break;
+        }
+        if matches!(bytes.get(at), Some(b'l' | b'L' | b'c' | b'C'))
+            && let Step::Field(field, _) = next_field(bytes, at)
+            && field.name == Name::ContentLength
+        {
+            content_length(bytes, field, section, index);
+        }
+        at = next;
+    }
+    at
 }
 
 /// How many folds a value has.

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::defect::DefectKind;
 use super::message::{Field, MessageRef};
 use super::name::{Name, NameSet};
 use super::reason::reason_phrase;
@@ -22,6 +23,8 @@ pub struct ResponseParts<'a> {
     pub via_rport: Option<u16>,
     /// The top Via of the request, if it has been read already.
     pub via: Option<&'a Via>,
+    /// Its To, if that has been read already.
+    pub to: Option<&'a NameAddr>,
     /// Whether to copy Record-Route (RFC 3261 12.1.1).
     pub record_route: bool,
     /// The value of Contact.
@@ -33,6 +36,9 @@ pub struct ResponseParts<'a> {
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
 }
+
+/// What every response has from its request.
+const NEEDED: NameSet = NameSet::of(&[Name::Via, Name::To, Name::From, Name::CallId, Name::CSeq]);
 
 /// Writes the response to a request; its length. Works on any request: a field that it lacks is
 /// lacking in the response too, and of a field that may appear once the first is taken.
@@ -50,7 +56,12 @@ pub fn response(
     let mut w = Writer::new(out);
     w.status_line(status, reason.unwrap_or_else(|| reason_phrase(status)).as_bytes())?;
     let mut done = NameSet::NONE;
+    // Of too many fields only what a response needs is looked for.
+    let enough = request.kinds().has(DefectKind::TooManyFields);
     for field in request.fields() {
+        if enough && field.name_at >= request.rest && done.has_all(NEEDED) {
+            break;
+        }
         let first = !done.has(field.name);
         match field.name {
             Name::Via if first => top_via(&mut w, request, &field, parts)?,
@@ -86,7 +97,11 @@ fn to(
     field: &Field,
     parts: &ResponseParts<'_>,
 ) -> Result<(), WriteError> {
-    let tag = parts.to_tag.filter(|_| !has_tag(request, field));
+    let tagged = || match parts.to {
+        Some(to) => !to.tag.is_empty(),
+        None => has_tag(request, field),
+    };
+    let tag = parts.to_tag.filter(|_| !tagged());
     let Some(tag) = tag else { return w.copy(request, field) };
     w.copied_name(request, field)?;
     w.copied(request.text(field.value), field.is_folded())?;

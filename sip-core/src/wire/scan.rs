@@ -479,33 +479,40 @@ impl<'a> Cursor<'a> {
             return None;
         }
         let start = self.at;
-        let mut quoted = false;
-        let mut escaped = false;
-        let mut angle = false;
-        let mut n = 0;
-        for &c in self.rest() {
-            if escaped {
-                escaped = false;
-            } else if quoted {
-                match c {
-                    b'\\' => escaped = true,
-                    b'"' => quoted = false,
-                    _ => {}
-                }
-            } else {
-                match c {
-                    b'"' if !angle => quoted = true,
-                    b'<' => angle = true,
-                    b'>' => angle = false,
-                    b',' if !angle => break,
-                    _ => {}
-                }
+        let rest = self.rest();
+        let mut n = 0usize;
+        while let Some(&c) = rest.get(n) {
+            match c {
+                b',' => break,
+                b'<' => n = n.wrapping_add(behind_angle(rest.get(n..).unwrap_or(&[]))),
+                b'"' => n = n.wrapping_add(behind_quote(rest.get(n..).unwrap_or(&[]))),
+                _ => n = n.wrapping_add(1),
             }
-            n += 1;
         }
         self.at += n;
         Some(self.since(start).trimmed(self.bytes))
     }
+}
+
+/// How many bytes it is to behind the bracket that closes, or to the end.
+#[inline]
+fn behind_angle(text: &[u8]) -> usize {
+    memchr::memchr(b'>', text).map_or(text.len(), |at| at.saturating_add(1))
+}
+
+/// How many bytes it is to behind the quote that closes the one at the front, or to the end.
+#[inline]
+fn behind_quote(text: &[u8]) -> usize {
+    let mut n = 1usize;
+    while let Some(&c) = text.get(n) {
+        n = n.wrapping_add(1);
+        match c {
+            b'\\' => n = n.wrapping_add(1),
+            b'"' => return n,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]

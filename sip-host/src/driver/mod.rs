@@ -328,10 +328,8 @@ impl<A: App> Driver<A> {
                 Output::Query(id, Query::Connect { to, transport: Transport::Tcp, .. }) => {
                     net.connect(id, to);
                 }
-                Output::Query(id, query) => {
-                    if !app.query(now, id, &query) {
-                        answers.push((id, Found::Failed));
-                    }
+                Output::Query(id, query) if !app.query(now, id, &query) => {
+                    answers.push((id, Found::Failed));
                 }
                 Output::Forget(id) => app.forget(id),
                 Output::Event(event, message) => app.event(now, &event, message),
