@@ -345,7 +345,9 @@ impl Program {
                 if let Some((h, _)) = self.pick(|p| &p.clients) {
                     self.b.tx.send_failed(&mut self.b.cx, h);
                 }
-                if let Some((h, ..)) = self.pick(|p| &p.servers).filter(|_| self.serial % 3 == 0) {
+                if let Some((h, ..)) =
+                    self.pick(|p| &p.servers).filter(|_| self.serial.is_multiple_of(3))
+                {
                     self.b.tx.send_failed(&mut self.b.cx, h);
                 }
             }
