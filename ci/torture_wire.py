@@ -123,7 +123,7 @@ def exchange(net, subject, data, transport, allowed):
         ]
         came.closed = connection in net.closed
         closing = "close" in allowed
-        return came.closed if closing else bool(came.final or came.closed)
+        return came.closed if closing else bool(came.final)
 
     if connection:
         connection.sendall(data)
@@ -176,7 +176,8 @@ def changed(sent, came):
     strict = first_route is not None and not re.search(rb";\s*lr\b", first_route.split(b">")[0])
     uri = re.sub(rb"^\S+\s+(.*?)\s+SIP/2\.0\s*$", rb"\1", sent.start)
     # ltgtruri and escruri: what is forwarded has lost its brackets, or its header fields.
-    uri = re.sub(rb"\?.*$", b"", uri.strip(b"<>"))
+    # A question mark in the user part is none of its business.
+    uri = re.sub(rb"(@[^?]*)\?.*$", rb"\1", uri.strip(b"<>"))
     if not strict and came.start != b"%s %s SIP/2.0" % (sent.method, uri):
         wrong.append(f"start line {came.start!r}")
     kept = [[f for f in m.fields if f[0] not in HOP_FIELDS] for m in (sent, came)]

@@ -421,7 +421,7 @@ fn s28_keys() {
 fn s29_streams() {
     let mut good: Vec<Vec<u8>> = Vec::new();
     let mut bad: Vec<Vec<u8>> = Vec::new();
-    let mut all: Vec<Vec<u8>> = torture::TORTURE.iter().map(|t| torture::message(t.name)).collect();
+    let mut all: Vec<Vec<u8>> = torture::NAMES.iter().map(|n| torture::message(n)).collect();
     for set in ["rfc4475", "rfc3665"] {
         let Some(folder) = vectors::folder(set) else { break };
         let mut paths: Vec<_> =

@@ -3,7 +3,11 @@
 use std::ffi::{c_char, c_void};
 use std::ptr::{NonNull, null_mut};
 
-use sansip_core::wire::{Defect, Framing, Index, MessageRef, NotSip, StartLine, WireLimits, parse};
+use sansip_core::header::Essentials;
+use sansip_core::wire::{
+    Defect, DefectKind, Framing, Index, MessageRef, Name, NotSip, Span, StartLine, WireLimits,
+    parse,
+};
 use sansip_core::{Error, Limit, Limits};
 
 use crate::abi::{SansipBytes, SansipStr, Sized32, bytes, bytes_of, fill, read, store, str_of};
@@ -81,7 +85,7 @@ fn describe(m: &MessageRef<'_>, consumed: usize) -> SansipMsg {
         size: 0,
         status: m.status().into(),
         is_request: matches!(m.start(), StartLine::Request { .. }).into(),
-        n_defects: u32::try_from(m.defects().count()).unwrap_or(u32::MAX),
+        n_defects: 0,
         n_fields: u32::try_from(m.fields().count()).unwrap_or(u32::MAX),
         reserved: 0,
         consumed,
@@ -91,6 +95,15 @@ fn describe(m: &MessageRef<'_>, consumed: usize) -> SansipMsg {
         body: bytes_of(m.body()),
         raw: bytes_of(m.bytes()),
     }
+}
+
+/// The defects of the framing and of the values; of a kind that there was no room to list, one
+/// without a position.
+fn all_defects<'m>(m: &'m MessageRef<'_>, e: &'m Essentials) -> impl Iterator<Item = Defect> + 'm {
+    let listed = || m.defects().chain(e.defects());
+    let unlisted = move |kind: &DefectKind| listed().all(|d| d.kind != *kind);
+    let rest = m.kinds().or(e.kinds()).iter().filter(unlisted);
+    listed().chain(rest.map(|kind| Defect { kind, name: Name::Other, at: Span::EMPTY }))
 }
 
 fn skip_lines(bytes: &[u8]) -> &[u8] {
@@ -159,11 +172,16 @@ pub struct SansipParser {
 /// What aligning five reservations costs.
 const ALLOWANCE: usize = 64;
 
+/// Those of the framing, those of the values, and one of each other kind.
+fn defects_of(limits: &WireLimits) -> usize {
+    usize::from(limits.defects) + DefectKind::ALL.len()
+}
+
 fn parser_bytes(limits: &WireLimits) -> usize {
     size_of::<SansipParser>()
         + Index::bytes(limits)
         + usize::from(limits.fields) * size_of::<SansipField>()
-        + usize::from(limits.defects) * size_of::<Defect>()
+        + defects_of(limits) * size_of::<Defect>()
         + ALLOWANCE
 }
 
@@ -172,7 +190,7 @@ fn make(limits: WireLimits, borrowed: bool) -> Result<NonNull<SansipParser>, Cod
     let index = Index::new(&limits).map_err(|_| memory)?;
     let (mut fields, mut defects) = (Vec::new(), Vec::new());
     fields.try_reserve_exact(limits.fields.into()).map_err(|_| memory)?;
-    defects.try_reserve_exact(limits.defects.into()).map_err(|_| memory)?;
+    defects.try_reserve_exact(defects_of(&limits)).map_err(|_| memory)?;
     place(SansipParser { index, limits, fields, defects, borrowed }).ok_or(memory)
 }
 
@@ -276,7 +294,8 @@ pub unsafe extern "C" fn sansip_parse(
             Err(NotSip::Empty) => return Ok(SANSIP_IGNORED_KEEPALIVE),
             Err(_) => return Ok(SANSIP_IGNORED_NOT_SIP),
         };
-        parser.defects.extend(m.defects().take(parser.defects.capacity()));
+        let essentials = Essentials::of(&m);
+        parser.defects.extend(all_defects(&m, &essentials).take(parser.defects.capacity()));
         let field = |f: sansip_core::wire::Field| SansipField {
             name: str_of(m.text(f.name_span())),
             value: str_of(m.text(f.value)),
@@ -284,6 +303,7 @@ pub unsafe extern "C" fn sansip_parse(
         parser.fields.extend(m.fields().take(parser.fields.capacity()).map(field));
         let mut msg = describe(&m, m.consumed());
         msg.n_fields = u32::try_from(parser.fields.len()).unwrap_or(u32::MAX);
+        msg.n_defects = u32::try_from(parser.defects.len()).unwrap_or(u32::MAX);
         // SAFETY: by the header's rules.
         unsafe { fill(out, msg) }.map(|()| 0)
     })

@@ -4,6 +4,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use sansip::header::Essentials;
 use sansip::wire::{Framing, Index, Name, WireLimits};
 
 type Bytes<'py> = Bound<'py, PyBytes>;
@@ -32,12 +33,13 @@ pub(crate) fn parse<'py>(
     stream: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let framing = if stream { Framing::Stream } else { Framing::Datagram };
-    let limits = WireLimits::DEFAULT;
+    let limits = WireLimits { fields: 4_096, defects: 1_024, ..WireLimits::DEFAULT };
     let mut index = Index::new(&limits).map_err(|_| PyMemoryError::new_err("no memory"))?;
     let m = match sansip::wire::parse(data, &limits, framing, &mut index) {
         Ok(m) => m,
         Err(why) => return why.to_string().into_bound_py_any(py),
     };
+    let essentials = Essentials::of(&m);
     let bytes = |b: &[u8]| PyBytes::new(py, b);
     let (is_request, is_response) = (m.is_request(), !m.is_request());
     Parsed {
@@ -54,6 +56,7 @@ pub(crate) fn parse<'py>(
         body: bytes(m.body()),
         defects: m
             .defects()
+            .chain(essentials.defects())
             .map(|d| {
                 (d.code(), d.status(), d.clause(), d.text(), d.name.as_str(), d.at.at, d.at.len)
             })

@@ -178,25 +178,26 @@ impl Transactions {
     }
 
     /// Sends the CANCEL, or tries again: at once when only the output ring was full, else after T1.
+    /// The 64*T1 that the INVITE still has run from the first try.
     pub(super) fn send_cancel(&mut self, cx: &mut Cx, h: TxHandle) -> Option<TxHandle> {
-        let long = cx.config.t1.saturating_mul(64);
-        match self.try_cancel(cx, h) {
+        if self.table.get(h).is_some_and(|t| t.end.is_none()) {
+            self.arm(cx, h, Kind::Cancelled, cx.config.t1.saturating_mul(64));
+        }
+        let again = match self.try_cancel(cx, h) {
             Ok(tx) => {
                 if let Some(t) = self.table.get_mut(h) {
                     t.flags.set(Flags::CANCELLED, true);
+                    if let Some(later) = t.repeat.take() {
+                        cx.timers.cancel(later.id);
+                    }
                 }
-                self.arm(cx, h, Kind::Cancelled, long);
-                Some(tx)
+                return Some(tx);
             }
-            Err(Error::Full(Limit::Outputs)) => {
-                self.arm(cx, h, Kind::CancelLater, 0);
-                None
-            }
-            Err(_) => {
-                self.arm(cx, h, Kind::CancelLater, cx.config.t1);
-                None
-            }
-        }
+            Err(Error::Full(Limit::Outputs)) => 0,
+            Err(_) => cx.config.t1,
+        };
+        self.arm(cx, h, Kind::CancelLater, again);
+        None
     }
 
     fn try_cancel(&mut self, cx: &mut Cx, h: TxHandle) -> Result<TxHandle, Error> {

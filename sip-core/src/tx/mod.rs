@@ -20,6 +20,8 @@ pub mod table;
 mod timers;
 
 #[cfg(test)]
+mod bounds_test;
+#[cfg(test)]
 mod cells_test;
 #[cfg(test)]
 mod matching_test;

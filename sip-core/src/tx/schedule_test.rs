@@ -289,6 +289,19 @@ fn what_a_non_invite_request_is_never_answered() {
     assert_eq!(b.respond(h, 408, &response(&peer_invite(), 408)), Ok(()));
 }
 
+/// Copies are counted for each message by itself.
+#[test]
+fn the_first_ack_is_no_copy() {
+    let mut b = Bench::new();
+    let (_, text) = b.client("INVITE", false);
+    b.run(600);
+    for copy in [0, 1, 2] {
+        b.receive_response(&response(&text, 486));
+        let sent = b.drain();
+        assert!(matches!(&sent[..], [Seen::Sent { copy: c, .. }] if *c == copy), "{sent:?}");
+    }
+}
+
 /// RFC 3261 9.1: byte for byte from the INVITE, only after a provisional response, and the INVITE
 /// is given up 64*T1 later.
 #[test]
@@ -371,6 +384,7 @@ fn a_cancel_without_room_is_put_off() {
     assert!(b.run(2_000).is_empty());
     b.receive_response(&response(&text, 487));
     b.drain();
+    assert_eq!(b.cx.timers.len(), 1, "timer D alone");
     assert!(b.run(40_000).is_empty());
     b.assert_clean();
 
@@ -386,6 +400,24 @@ fn a_cancel_without_room_is_put_off() {
     b.drain();
     b.cx.pool.release(filler);
     assert_eq!(times(&b.run(0)), [0], "sent as soon as there is");
+}
+
+/// A provisional response finds room for a CANCEL that was put off: it goes out once.
+#[test]
+fn a_cancel_that_was_put_off_goes_out_once() {
+    let mut b = Bench::with(Config::new([3; 32]), Limits { transactions: 2, ..limits() });
+    let (h, text) = b.client("INVITE", false);
+    b.receive_response(&response(&text, 180));
+    let (other, _) = b.client("OPTIONS", false);
+    b.drain();
+    assert_eq!(b.tx.cancel(&mut b.cx, h, OWNER), Ok(None));
+    b.tx.end(&mut b.cx, other);
+    b.receive_response(&response(&text, 183));
+    assert_eq!(b.drain().len(), 1);
+    assert_eq!(times(&b.run(1_000)), [500], "timer E of the CANCEL alone");
+    assert_eq!(b.cx.timers.len(), 3, "E and F of the CANCEL, and the end of the INVITE");
+    assert_eq!(failed(&b.run(40_000)).len(), 2);
+    b.assert_clean();
 }
 
 /// A timer that finds no room in the ring is put off, not lost.
@@ -461,6 +493,24 @@ fn a_closed_flow_ends_what_hangs_on_it_one_transaction_at_a_time() {
         b.tx.end(&mut b.cx, h);
     }
     b.assert_clean();
+}
+
+/// Whichever transaction of a flow ends first, the others are found.
+#[test]
+fn transactions_leave_the_list_of_their_flow_from_any_place() {
+    for gone in 0..4 {
+        let mut b = Bench::new();
+        let mut all: Vec<_> = (0..4).map(|_| b.client("OPTIONS", true).0).collect();
+        b.drain();
+        b.tx.end(&mut b.cx, all.remove(gone));
+        let mut told = Vec::new();
+        while let Some((FromTimer::Failed { tx, .. }, _)) = b.tx.flow_closed(&mut b.cx, FLOW, 0) {
+            told.push(tx);
+        }
+        told.sort();
+        assert_eq!(told, all);
+        b.assert_clean();
+    }
 }
 
 /// The record of a transaction keeps small, and with it the tables.

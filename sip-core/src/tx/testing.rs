@@ -171,7 +171,8 @@ impl Bench {
     /// Nothing is left of anything.
     pub fn assert_clean(&mut self) {
         self.drain();
-        assert_eq!(self.tx.len(), 0, "transactions");
+        let left: Vec<_> = self.tx.table.iter().map(|(_, t)| format!("{t:?}")).collect();
+        assert!(left.is_empty(), "transactions at {:?}: {left:#?}", self.cx.now);
         assert_eq!(self.cx.timers.len(), 0, "timers");
         assert_eq!(self.cx.pool.live(), 0, "blocks");
         assert_eq!(self.tx.keys.len() + self.tx.merged.len() + self.tx.flows.len(), 0, "keys");

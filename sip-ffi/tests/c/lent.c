@@ -2,13 +2,13 @@
 #include "test.h"
 
 static int count;
+static sansip_query asked; /* the last question */
 
 static void use(sansip_engine *e, sansip_str s) {
     sansip_field f;
     sansip_extras x;
     sansip_call call = {0}, c;
     sansip_request request = {0};
-    sansip_query query = {0};
     sansip_flow flow = {1};
     sansip_line_config lc;
     sansip_line line;
@@ -67,10 +67,10 @@ static void use(sansip_engine *e, sansip_str s) {
     sansip_flow_opened(e, now, flow, &info);
     target.uri = target.next_hop = s;
     target.q = 0;
-    sansip_answer_route(e, now, query, &target, 1);
+    sansip_answer_route(e, now, asked, &target, 1);
     memset(&binding, 0, sizeof binding);
     binding.uri = binding.params = binding.call_id = s;
-    sansip_answer_located(e, now, query, 1, &binding, 1);
+    sansip_answer_located(e, now, asked, 1, &binding, 1);
     sansip_header(s.p, s.n, s, 0, &value);
     m.size = sizeof m;
     sansip_read(s.p, s.n, &m);
@@ -102,7 +102,10 @@ static void use_all(sansip_engine *e, const sansip_output *o) {
     size_t i;
     s = kept_bytes(o);
     m.size = sizeof m;
-    if (o->kind == SANSIP_QUERY) use(e, s);
+    if (o->kind == SANSIP_QUERY) {
+        asked = o->u.query.id;
+        use(e, s);
+    }
     if (sansip_read(s.p, s.n, &m) == 0) {
         use(e, s);
         use(e, m.method);
@@ -131,6 +134,10 @@ int main(void) {
         "From: <sip:b@10.0.0.2>;tag=9\r\nTo: <sip:a@10.0.0.1>\r\nCall-ID: lent\r\n"
         "CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:b@10.0.0.2>\r\n"
         "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi";
+    static const char elsewhere[] =
+        "OPTIONS sip:a@elsewhere.example.org SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKx\r\n"
+        "From: <sip:b@10.0.0.2>;tag=9\r\nTo: <sip:a@10.0.0.1>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
     sansip_config config;
     sansip_limits limits;
     sansip_path path = path_to(1);
@@ -139,6 +146,7 @@ int main(void) {
     now = 1000;
     for (n = 0; n < 2; n++) {
         defaults(&config, &limits, n);
+        IS(sansip_limits_tester(&limits), 0);
         phone(n, &config, &limits, n == 0);
     }
     IS(sansip_invite(nodes[0].engine, now, nodes[0].line, text("sip:b@10.0.0.2"), 0, NULL, &call), 0);
@@ -147,7 +155,9 @@ int main(void) {
     exhaust(nodes[0].engine, 3);
     IS(sansip_receive(nodes[0].engine, now, &path, invite, sizeof invite - 1), 0);
     exhaust(nodes[0].engine, 10);
-    CHECK(count > 20);
+    IS(sansip_receive(nodes[0].engine, now, &path, elsewhere, sizeof elsewhere - 1), 0);
+    exhaust(nodes[0].engine, 10);
+    CHECK(asked.v != 0 && count > 40);
     hang_up_phones();
     puts("lent: ok");
     return 0;

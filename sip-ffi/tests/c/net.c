@@ -57,7 +57,7 @@ void defaults(sansip_config *c, sansip_limits *l, int n) {
     IS(sansip_limits_phone(l), 0);
 }
 
-static void set_local(sansip_engine *e, int n) {
+void set_local(sansip_engine *e, int n) {
     sansip_local local;
     char host[32];
     memset(&local, 0, sizeof local);

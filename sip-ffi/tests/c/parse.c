@@ -64,7 +64,7 @@ static void broken(sansip_parser *p) {
     sansip_msg m;
     sansip_defect d;
     uint32_t i;
-    int line = 0, length = 0, crlf = 0;
+    int line = 0, length = 0, crlf = 0, via = 0;
     m.size = sizeof m;
     IS(sansip_parse(p, cut, sizeof cut - 1, 0, &m), 0);
     for (i = 0; i < m.n_defects; i++) {
@@ -78,9 +78,10 @@ static void broken(sansip_parser *p) {
             IS(memcmp((const char *)m.raw.p + d.at, "no header", 9), 0);
         }
         length |= same(d.text, "body is shorter than Content-Length");
+        via |= same(d.text, "no Via") && same(d.clause, "RFC 3261 8.1.1");
         crlf |= same(d.text, "empty line before the start line");
     }
-    CHECK(line && length && crlf);
+    CHECK(line && length && crlf && via);
 }
 
 static void stream(sansip_parser *p) {
@@ -128,7 +129,7 @@ int main(void) {
             m.size = sizeof m;
             IS(sansip_parse(p, clean, sizeof clean - 1, 0, &m), 0);
             IS(m.n_fields, 2);
-            IS(m.n_defects, 1);
+            CHECK(m.n_defects > 1); /* one with its position, of the others the kind */
             IS(sansip_field_at(p, 2, &f), SANSIP_NOT_FOUND);
             sansip_parser_free(p);
         } else {

@@ -35,6 +35,8 @@ sansip_addr address(int n);
 sansip_path path_to(int n);
 void defaults(sansip_config *c, sansip_limits *l, int n);
 
+void set_local(sansip_engine *e, int n);
+
 /* A phone; its engine lies in memory of ours, or in the system's. */
 void phone(int n, const sansip_config *config, const sansip_limits *limits, int ours);
 void hang_up_phones(void);

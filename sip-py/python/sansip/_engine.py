@@ -11,6 +11,7 @@ from ._types import (
     Binding,
     CallHandle,
     Config,
+    Extras,
     FlowId,
     Ignored,
     Limits,
@@ -29,7 +30,7 @@ from ._types import (
 Headers = Iterable[Tuple[str, str]]
 
 
-def _extras(headers: Headers, content_type: str, body: Buffer) -> _native.Extras:
+def _extras(headers: Headers, content_type: str, body: Buffer) -> Extras:
     return (list(headers), content_type, bytes(body))
 
 

@@ -1,9 +1,10 @@
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union, final
 
-from ._types import Addr, Binding, Config, Limits, Line, Path
+from ._types import Addr, Binding, Config, Extras, Limits, Line, Path
 
-Extras = Tuple[List[Tuple[str, str]], str, bytes]
+__all__ = ["Engine", "footprint", "header_key", "parse", "preset"]
 
+@final
 class Engine:
     def __new__(cls, config: Config, limits: Limits) -> Engine: ...
     def set_local(self, now: int, local: int, entry: Tuple[str, Addr, str, int, int]) -> None: ...

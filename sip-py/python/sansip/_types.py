@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NewType, Optional, Tuple
+from typing import Any, List, NewType, Optional, Tuple
 
 from . import _native
 from ._message import Message
@@ -15,6 +15,9 @@ QueryId = NewType("QueryId", int)
 SendId = NewType("SendId", int)
 FlowId = NewType("FlowId", int)
 """A connection: the caller's own number, from 1, never used twice in an engine's life."""
+
+Extras = Tuple[List[Tuple[str, str]], str, bytes]
+"""What a verb adds to its message: header fields, Content-Type, body."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ class Config:
     default_expires: int = 3_600
     max_expires: int = 7_200
     max_bindings: int = 10
+
+    def __post_init__(self) -> None:
+        if len(self.seed) != 32 or len(self.cluster_key) != 32:
+            raise ValueError("seed and cluster_key have 32 bytes")
 
 
 @dataclass(frozen=True)
@@ -384,33 +391,31 @@ class Stats:
     refused_full: int
 
 
-def _addr(parts: Tuple[str, int, int]) -> Addr:
-    return Addr(*parts)
-
-
 def _message(data: Optional[bytes]) -> Optional[Message]:
     return None if data is None else Message.parse(data)
 
 
-def make_output(kind: str, *parts: object) -> Output:
+def make_output(kind: str, *parts: Any) -> Output:
     """The value that a tuple of the compiled half stands for."""
-    make = globals()[kind]
+    make: Any = globals()[kind]
+    made: Output
     if issubclass(make, CallEvent):
-        (call, line, user, message), *rest = parts  # type: ignore[misc]
-        return make(call, line, user, _message(message), *rest)
-    if issubclass(make, LineEvent):
-        (line, user, message), *rest = parts  # type: ignore[misc]
-        return make(line, user, _message(message), *rest)
-    if make is Transmit:
-        (local, remote, flow), data, send, copy = parts  # type: ignore[misc]
-        return Transmit(Path(_addr(remote), local, flow), data, send, copy)
-    if make is ConnectQuery:
-        id_, to, transport, name = parts
-        return ConnectQuery(id_, _addr(to), transport, name)  # type: ignore[arg-type]
-    if make is StoreQuery:
-        id_, aor, version, bindings = parts
-        return StoreQuery(id_, aor, version, tuple(Binding(*b) for b in bindings))  # type: ignore
-    if make is Request:
+        call, line, user, message = parts[0]
+        made = make(call, line, user, _message(message), *parts[1:])
+    elif issubclass(make, LineEvent):
+        line, user, message = parts[0]
+        made = make(line, user, _message(message), *parts[1:])
+    elif make is Transmit:
+        local, remote, flow = parts[0]
+        made = Transmit(Path(Addr(*remote), local, flow), *parts[1:])
+    elif make is ConnectQuery:
+        made = ConnectQuery(parts[0], Addr(*parts[1]), *parts[2:])
+    elif make is StoreQuery:
+        query, aor, version, bindings = parts
+        made = StoreQuery(query, aor, version, tuple(Binding(*b) for b in bindings))
+    elif make is Request:
         request, line, message = parts
-        return Request(request, line, _message(message))  # type: ignore[arg-type]
-    return make(*parts)  # type: ignore[no-any-return]
+        made = Request(request, line, _message(message))
+    else:
+        made = make(*parts)
+    return made
