@@ -77,6 +77,10 @@ step_bench_full() {
     ci/bench.sh
 }
 
+step_size() {
+    ci/size.sh
+}
+
 step_fuzz_short() {
     FUZZ_SECONDS=${FUZZ_SECONDS:-30} ci/fuzz.sh
 }
