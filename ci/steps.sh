@@ -18,7 +18,7 @@ step_clippy() {
 }
 
 step_rust_tests() {
-    cargo test --locked
+    cargo test --locked --no-fail-fast
 }
 
 step_docs() {

@@ -143,13 +143,18 @@ fn a_sips_uri_over_udp_is_refused() {
 #[test]
 fn a_thousand_vias_are_refused() {
     for mut target in targets() {
-        let one = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKother\r\n";
-        let vias = one.repeat(999);
-        let many = target
-            .request("OPTIONS", "vias")
-            .replace("Max-Forwards", &format!("{vias}Max-Forwards"));
-        assert_eq!(many.matches("Via:").count(), 1_000);
-        assert_eq!(target.answer_to(&many), 400);
+        // Too many for a list header; and written out, too many bytes for a header section.
+        for (one, status) in [
+            ("Via:SIP/2.0/UDP 192.0.2.1\r\n", 400),
+            ("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKother\r\n", 513),
+        ] {
+            let vias = one.repeat(999);
+            let many = target
+                .request("OPTIONS", "vias")
+                .replace("Max-Forwards", &format!("{vias}Max-Forwards"));
+            assert_eq!(many.matches("Via:").count(), 1_000);
+            assert_eq!(target.answer_to(&many), status);
+        }
         target.answers_options();
     }
 }
