@@ -257,3 +257,21 @@ fn a_reinvite_changes_the_session_and_glare_is_settled_by_491() {
     net.engine(a).hangup(now, call).unwrap();
     net.finish();
 }
+
+// What can never be right is misuse; what came too late is not.
+#[test]
+fn answering_a_call_that_we_placed_is_misuse() {
+    let mut net = Net::new();
+    let (a, b, call) = dial(&mut net);
+    let now = net.at();
+    let misuse = Err(Error::Misuse(sansip::Misuse::State));
+    assert_eq!(net.engine(a).ring(now, call, 180, Extras::default()), misuse);
+    assert_eq!(net.engine(a).answer_call(now, call, sdp()), misuse);
+    assert_eq!(net.engine(a).reject(now, call, 486, Extras::default()), misuse);
+    let peer = net.call(b);
+    net.engine(b).answer_call(now, peer, sdp()).unwrap();
+    assert_eq!(net.engine(b).answer_call(now, peer, sdp()), Err(Error::Late));
+    net.settle();
+    net.engine(a).hangup(now, call).unwrap();
+    net.finish();
+}

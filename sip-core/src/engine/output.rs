@@ -80,7 +80,9 @@ pub enum Query<'e> {
         /// Whether the Request-URI's host is one of our domains or identities.
         ours: bool,
     },
-    /// The bindings of an address of record.
+    /// The bindings of an address of record, to route a request or to register. `NotFound` says
+    /// that there is no such address (404); one that exists without bindings is `Located` with
+    /// none, version 0 if it never had any.
     Locate {
         /// The canonical address of record: `sip:user@host`.
         aor: &'e str,

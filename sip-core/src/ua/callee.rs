@@ -108,11 +108,17 @@ impl Ua {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
         if self.act(h, Happening::Ring)? != Act::SendProvisional {
-            return Err(Error::Late);
+            return Err(self.wrong_side(h));
         }
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         self.respond(low, h, tx, status, extras, &[])?;
         self.step(h, Happening::Ring).map(|_| ())
+    }
+
+    /// Why a call takes no response: nobody asked us, or the moment has passed.
+    fn wrong_side(&self, h: CallHandle) -> Error {
+        let ours = self.calls.get(h).is_some_and(|c| c.caller && c.state != State::Confirmed);
+        if ours { Error::Misuse(Misuse::State) } else { Error::Late }
     }
 
     /// Answers: a call that came in, or a re-INVITE. Queues output.
@@ -123,7 +129,7 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
         let fresh = self.act(h, Happening::Answer)? == Act::SendSuccess;
-        let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
+        let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
         if !fresh && self.state(h)? != State::Confirmed {
             return Err(Error::Late);
         }
@@ -164,8 +170,7 @@ impl Ua {
         if self.act(h, Happening::Reject)? == Act::SendRefusal {
             return self.refuse(low, h, status, extras);
         }
-        let call = self.calls.live_mut(h)?;
-        let tx = call.invite.ok_or(Error::Late)?;
+        let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
         self.respond(low, h, tx, status, extras, &[])?;
         if let Some(call) = self.calls.get_mut(h) {
             call.invite = None;

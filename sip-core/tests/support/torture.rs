@@ -1,5 +1,6 @@
 //! Our own messages for each section of RFC 4475, written from what it says of them. The bytes are
 //! in `tests/torture`, a file each.
+#![allow(dead_code)]
 
 /// The bytes of the message called `name`.
 pub fn message(name: &str) -> Vec<u8> {
