@@ -70,10 +70,6 @@ step_torture_wire() {
 }
 
 step_bench() {
-    ci/bench.sh quick
-}
-
-step_bench_full() {
     ci/bench.sh
 }
 

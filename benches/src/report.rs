@@ -45,7 +45,7 @@ const OPERATIONS: [&str; 8] =
     ["index", "typed", "typed-set", "typed-all", "response", "print", "forward", "forward-all"];
 
 /// Further works: name, how often, what is to be reached first, and the best peer.
-const CALLS: [(&str, u32, &str, &str); 7] = [
+const CALLS: [(&str, u32, &str, &str); 9] = [
     ("call-tx", 20, "110,000", "PJSIP 328,874"),
     ("call-ua", 20, "180,000 (with offer and answer)", "PJSIP 526,028 (with offer and answer)"),
     ("call-proxy", 20, "", ""),
@@ -53,14 +53,13 @@ const CALLS: [(&str, u32, &str, &str); 7] = [
     ("call-ua@1000", 20, "", ""),
     ("next@0", 200, "", ""),
     ("next@1000", 200, "x1.1", "libosip2 x4.5"),
+    ("call-ua@10000", 20, "", ""),
+    ("next@100000", 200, "x1.1", ""),
 ];
-
-const LARGE: [(&str, u32, &str, &str); 2] =
-    [("call-ua@10000", 20, "", ""), ("next@100000", 200, "x1.1", "")];
 
 /// What is measured.
 #[must_use]
-pub fn plan(quick: bool) -> Vec<Planned> {
+pub fn plan() -> Vec<Planned> {
     let mut plan = Vec::new();
     let mut add = |name: String, n| plan.push(Planned { name, n });
     for folder in folders() {
@@ -77,8 +76,7 @@ pub fn plan(quick: bool) -> Vec<Planned> {
             }
         }
     }
-    let large: &[_] = if quick { &[] } else { &LARGE };
-    for (name, n, ..) in CALLS.iter().chain(large) {
+    for (name, n, ..) in &CALLS {
         add((*name).to_string(), *n);
     }
     plan
@@ -99,8 +97,8 @@ fn is_done(operation: &str, message: &str) -> bool {
 
 /// Measures, prints, and fails if a gate is not reached.
 #[must_use]
-pub fn report(quick: bool) -> ExitCode {
-    let plan = plan(quick);
+pub fn report() -> ExitCode {
+    let plan = plan();
     let figures = match callgrind(&plan) {
         Ok(figures) => figures,
         Err(why) => {
@@ -114,7 +112,7 @@ pub fn report(quick: bool) -> ExitCode {
         print_messages(&figures, folder);
     }
     println!();
-    print_calls(&figures, quick);
+    print_calls(&figures);
     println!();
     print_memory(&held());
     println!();
@@ -184,11 +182,10 @@ fn print_messages(figures: &Figures, folder: &str) {
     }
 }
 
-fn print_calls(figures: &Figures, quick: bool) {
+fn print_calls(figures: &Figures) {
     println!("| work | instructions | allocations | to reach | best peer |");
     println!("|---|---|---|---|---|");
-    let large: &[_] = if quick { &[] } else { &LARGE };
-    for (name, _, target, peer) in CALLS.iter().chain(large) {
+    for (name, _, target, peer) in &CALLS {
         let Some(c) = figures.get(*name) else { continue };
         let (i, a) = (grouped(c.instructions), c.allocations);
         println!("| {name} | {i} | {a} | {target} | {peer} |");
@@ -279,7 +276,7 @@ mod tests {
 
     #[test]
     fn each_gate_is_measured_and_each_work_exists() {
-        let plan = plan(true);
+        let plan = plan();
         for (name, _) in GATES.iter().filter(|g| !g.0.contains("peers/")) {
             assert!(plan.iter().any(|p| p.name == *name));
         }

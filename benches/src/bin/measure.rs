@@ -10,7 +10,7 @@ use sansip_benches::{Work, memory, report, work};
 static ALLOCATOR: Counting = Counting;
 
 const HELP: &str = "\
-measure report [quick]      every figure under callgrind, held against its gates
+measure report              every figure under callgrind, held against its gates
 measure memory              bytes that calls hold
 measure time WORK...        nanoseconds of one, best of 20 batches
 measure run WORK N          does it N times, for a profiler
@@ -21,14 +21,13 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match &args[..] {
-        ["report"] => report::report(false),
-        ["report", "quick"] => report::report(true),
+        ["report"] => report::report(),
         ["memory"] => {
             report::print_memory(&memory::held());
             ExitCode::SUCCESS
         }
         ["list"] => {
-            report::plan(false).iter().for_each(|p| println!("{}", p.name));
+            report::plan().iter().for_each(|p| println!("{}", p.name));
             ExitCode::SUCCESS
         }
         ["time", works @ ..] if !works.is_empty() => all(works, time),

@@ -299,7 +299,7 @@ mod tests {
         let keyer = Keyer::new([7; 16]);
         let text = [b'A'; 400];
         let lower = [b'a'; 400];
-        let mut seen = std::vec::Vec::new();
+        let mut seen = Vec::new();
         for first in (0..400).step_by(7) {
             let (one, two) = text.split_at(first);
             let (low_one, low_two) = lower.split_at(first);
