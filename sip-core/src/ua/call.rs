@@ -63,6 +63,8 @@ pub(crate) struct Call {
     pub(super) again: Option<BlockId>,
     /// The peer's INVITE that waits for our final response.
     pub(super) invite: Option<TxHandle>,
+    /// The CSeq number of the peer's last INVITE: that of its ACK.
+    pub(super) invite_seq: u32,
     pub(super) repeating: Option<Repeating>,
     /// The transaction that repeats it.
     pub(super) repeat_by: Option<TxHandle>,
@@ -90,6 +92,7 @@ impl Call {
             reinvite: None,
             again: None,
             invite: None,
+            invite_seq: 0,
             repeating: None,
             repeat_by: None,
             source: Path::default(),
@@ -409,7 +412,7 @@ impl Ua {
                 low.down.tx.reply(cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
             }
-            Method::Invite => self.on_reinvite(low, h, dialog, tx, m),
+            Method::Invite => self.on_reinvite(low, h, dialog, tx, m, number),
             _ => self.answer_otherwise(low, tx, m),
         }
     }

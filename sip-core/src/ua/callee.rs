@@ -7,7 +7,7 @@ use super::outside::named;
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::dialog::DialogHandle;
-use crate::error::{Error, Limit, Misuse};
+use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
@@ -59,6 +59,7 @@ impl Ua {
         call.dialog = Some(dialog);
         let tx = low.down.tx.open_server(cx, owner(h, 0), m, e, path)?;
         call.invite = Some(tx);
+        call.invite_seq = e.cseq.map_or(0, |c| c.number);
         // The caller's own bound comes first.
         let at = cx.now.after(cx.config.ring.saturating_add(cx.config.t1.saturating_mul(64)));
         self.arm(cx, h, TIMER_RING, at)?;
@@ -244,15 +245,22 @@ impl Ua {
         self.ended(low, h, EndReason::Cancelled, 487, None)
     }
 
-    /// The ACK of our 2xx, by its transaction or by its dialog.
+    /// The ACK of our 2xx, found by its dialog. It has the CSeq number of its INVITE (RFC 3261
+    /// 13.2.2.4); any other confirms nothing.
     pub(crate) fn on_ack(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         m: &MessageRef<'_>,
-    ) -> Result<bool, Error> {
-        let Some(call) = self.calls.get_mut(h) else { return Ok(false) };
-        let Some(repeating) = call.repeating.take() else { return Ok(false) };
+        e: &Essentials,
+    ) -> Result<Seen, Error> {
+        let number = e.cseq.map(|c| c.number);
+        let Some(call) = self.calls.get_mut(h).filter(|c| Some(c.invite_seq) == number) else {
+            return Ok(Seen::Ignored(Ignored::StrayAck));
+        };
+        let Some(repeating) = call.repeating.take() else {
+            return Ok(Seen::Ignored(Ignored::Repeated));
+        };
         call.repeat_by = None;
         low.cx().pool.release(repeating.block);
         self.disarm(low.cx(), h, TIMER_REPEAT);
@@ -264,7 +272,7 @@ impl Ua {
             Act::SendBye => self.send_bye(low, h)?,
             _ => {}
         }
-        Ok(true)
+        Ok(Seen::Used)
     }
 
     // RFC 3261 13.3.1.4
@@ -307,6 +315,7 @@ impl Ua {
         dialog: DialogHandle,
         tx: TxHandle,
         m: &MessageRef<'_>,
+        number: u32,
     ) -> Result<(), Error> {
         let random = low.cx().random();
         let call = self.calls.live_mut(h)?;
@@ -322,6 +331,7 @@ impl Ua {
         }
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
+        call.invite_seq = number;
         low.dialogs.refresh_target(cx, dialog, m)?;
         let block = low.down.tx.request(cx, tx);
         if let Some(block) = block {

@@ -223,7 +223,7 @@ impl Ua {
         if !first {
             let ours = self.calls.live(h)?.dialog;
             return match known {
-                Some(d) if Some(d) == ours => self.repeat_ack(low, h),
+                Some(d) if Some(d) == ours => self.repeat_ack(low, h, e),
                 _ => self.end_fork(low, h, known, m, e, path),
             };
         }
@@ -278,11 +278,19 @@ impl Ua {
         self.send_in_dialog(low, h, dialog, part::ACK, &what).map(|_| ())
     }
 
-    /// A 2xx again: the same ACK again.
-    fn repeat_ack(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        match self.calls.live(h)?.ack {
-            Some((block, path)) => low.cx().transmit(block, path, 0, 1),
-            None => Ok(()),
+    /// A 2xx again: the same ACK again, if it is the one of this INVITE.
+    fn repeat_ack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        match call.ack {
+            Some((block, path)) if Some(call.ack_seq) == e.cseq.map(|c| c.number) => {
+                low.cx().transmit(block, path, 0, 1)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -336,7 +344,7 @@ impl Ua {
         };
         let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
         if same {
-            self.repeat_ack(low, h)?;
+            self.repeat_ack(low, h, e)?;
         }
         Ok(same)
     }
@@ -444,7 +452,7 @@ impl Ua {
         };
         if (200..300).contains(&status) {
             if !first {
-                return self.repeat_ack(low, h);
+                return self.repeat_ack(low, h, e);
             }
             low.dialogs.refresh_target(low.down.cx, dialog, m)?;
             self.ack(low, h, dialog, e)?;
