@@ -453,7 +453,8 @@ impl Attempts {
         Ok(())
     }
 
-    /// Ends an attempt without a word: its owner has ended.
+    /// Ends an attempt without a word to its owner, who has ended. An INVITE that runs is cancelled:
+    /// answered provisionally and never finally, it would run for ever. May queue output.
     pub fn end(&mut self, down: &mut Down<'_>, h: AttemptHandle) {
         let Some(a) = self.slab.remove(h) else { return };
         for block in [a.request, a.name].into_iter().flatten() {
@@ -467,6 +468,10 @@ impl Attempts {
             Phase::Running(tx) => {
                 if down.tx.owner(tx).is_some_and(|o| o == Owner::new(OwnerKind::Attempt, h.raw())) {
                     down.tx.set_owner(tx, Owner::default());
+                    if a.method == Method::Invite {
+                        // Late when it has its final response.
+                        let _ = down.tx.cancel(down.cx, tx, Owner::default());
+                    }
                 }
             }
             Phase::Ended => {}

@@ -6,7 +6,7 @@ mod net;
 mod peer;
 
 use peer::{Bench, Out};
-use sansip::{CallChange, CallHandle, EndReason, Error, Extras, Ignored, Misuse, Seen, SendId};
+use sansip::{CallChange, CallHandle, EndReason, Extras, Ignored, Seen, SendId};
 
 fn bench() -> Bench {
     let mut config = net::config(9);
@@ -87,6 +87,91 @@ fn an_ack_with_another_cseq_confirms_nothing() {
     assert_eq!(b.changes().last(), Some(&CallChange::Confirmed));
     let (seen, _) = b.feed(&in_dialog("ACK", 10, &tag, ""));
     assert_eq!(seen, Seen::Ignored(Ignored::Repeated));
+}
+
+// RFC 3261 15.1.2 asks for 487; an INVITE server transaction without a final response lives for
+// ever.
+#[test]
+fn hanging_up_answers_a_reinvite_that_waits() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    let (call, now) = (b.call(), b.at());
+    b.ask(&in_dialog("INVITE", 11, &tag, ""));
+    b.engine.hangup(now, call).unwrap();
+    let sent = b.drain();
+    assert_eq!(lines(&sent), ["487 11 INVITE", "1 BYE"]);
+    b.ask(&in_dialog("ACK", 11, &tag, ""));
+    b.ask(&sent[1].answer("200 OK", "", ""));
+    nothing_left(&mut b);
+}
+
+// A request that the application never answers is answered by the engine.
+#[test]
+fn a_reinvite_that_nobody_answers_is_refused_in_the_end() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    b.ask(&in_dialog("INVITE", 11, &tag, ""));
+    let sent = b.run(250_000);
+    assert!(lines(&sent).contains(&"480 11 INVITE".to_string()), "{:?}", lines(&sent));
+    assert_eq!(b.engine.stats().calls, 1, "the session stands (RFC 3261 14.2)");
+    let (call, now) = (b.call(), b.at());
+    b.engine.hangup(now, call).unwrap();
+    nothing_left(&mut b);
+}
+
+// RFC 3261 9.1: CANCEL is what ends an INVITE that is answered provisionally and never finally.
+#[test]
+fn a_call_that_ends_gives_up_its_reinvite() {
+    let mut b = bench();
+    let (call, ..) = called(&mut b);
+    let now = b.at();
+    b.engine.reinvite(now, call, Extras::default()).unwrap();
+    let again = b.drain().remove(0);
+    b.ask(&again.answer("100 Trying", "", ""));
+    b.engine.hangup(now, call).unwrap();
+    let bye = b.drain().remove(0);
+    let sent = b.ask(&bye.answer("200 OK", "", ""));
+    assert_eq!(lines(&sent), ["2 CANCEL"]);
+    nothing_left(&mut b);
+}
+
+// RFC 3261 9.1, as for the first INVITE.
+#[test]
+fn a_reinvite_does_not_ring_for_ever() {
+    let mut b = bench();
+    let (call, ..) = called(&mut b);
+    let now = b.at();
+    b.engine.reinvite(now, call, Extras::default()).unwrap();
+    let again = b.drain().remove(0);
+    b.ask(&again.answer("180 Ringing", "", ""));
+    let sent = b.run(180_000);
+    assert_eq!(lines(&sent), ["2 CANCEL"]);
+    b.ask(&sent[0].answer("200 OK", "", ""));
+    b.ask(&again.answer("487 Request Terminated", "", ""));
+    assert_eq!(b.changes().last(), Some(&CallChange::Reinvited { status: 487 }));
+    assert_eq!(b.engine.stats().calls, 1);
+}
+
+// RFC 3261 17.2.4: the user is told; and nothing may wait for a response that nobody will give.
+#[test]
+fn a_ringing_that_cannot_be_sent_leaves_nothing() {
+    let mut b = bench();
+    invite(&mut b, "");
+    let (call, now) = (b.call(), b.at());
+    b.engine.ring(now, call, 180, Extras::default()).unwrap();
+    let mut send = SendId(0);
+    while let Some(output) = b.engine.poll() {
+        if let sansip::Output::Transmit(t) = output {
+            send = t.send;
+        }
+    }
+    b.engine.send_failed(now, send, sansip::SendEnd::Unreachable).unwrap();
+    b.drain();
+    assert_eq!(
+        b.changes().last(),
+        Some(&CallChange::Ended { why: EndReason::Unreachable, status: 0 })
+    );
+    nothing_left(&mut b);
 }
 
 // RFC 3261 13.2.2.4: each 2xx has its own ACK.

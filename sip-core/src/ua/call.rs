@@ -204,6 +204,7 @@ impl Ua {
 
     /// Sends a BYE. Without room for it the call tries again as soon as there is.
     pub(super) fn send_bye(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        self.refuse_pending(low, h);
         let Some(dialog) = self.calls.live(h)?.dialog else {
             return self.ended(low, h, EndReason::Hangup, 0, None);
         };
@@ -232,6 +233,7 @@ impl Ua {
         status: u16,
         message: Option<BlockId>,
     ) -> Result<(), Error> {
+        self.refuse_pending(low, h);
         let told = self.tell(low.cx(), h, record::ENDED + why as u16, status, message);
         self.forget(low, h);
         told
@@ -259,7 +261,7 @@ impl Ua {
             low.cx().pool.release(block);
         }
         if let Some(tx) = call.invite {
-            low.down.tx.set_owner(tx, Owner::default());
+            low.down.tx.end(low.down.cx, tx);
         }
     }
 
@@ -360,6 +362,21 @@ impl Ua {
                 self.give_up(low, h, Happening::RingOver)
             }
             Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            _ => self.reinvite_over(low, h),
+        }
+    }
+
+    /// A re-INVITE, ours or the peer's, has waited as long as a call may ring. The session stands.
+    fn reinvite_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        if let Some(attempt) = call.reinvite {
+            return low.attempts.cancel(&mut low.down, attempt);
+        }
+        match self.reject(low, h, 480, &Extras::default()) {
+            Err(Error::Full(_)) => {
+                let at = low.cx().now.after(100);
+                self.arm(low.cx(), h, TIMER_RING, at)
+            }
             _ => Ok(()),
         }
     }
@@ -426,26 +443,25 @@ impl Ua {
         match self.step(h, Happening::Bye)? {
             Act::TellEnded => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
-                self.refuse_pending(low, h)?;
                 self.ended(low, h, EndReason::RemoteHangup, 0, block)
             }
-            Act::SendTerminated => {
-                self.refuse_pending(low, h)?;
-                self.ended(low, h, EndReason::Cancelled, 487, None)
-            }
+            Act::SendTerminated => self.ended(low, h, EndReason::Cancelled, 487, None),
             _ => Ok(()),
         }
     }
 
-    /// RFC 3261 15.1.2: requests that wait in the dialog get 487.
-    pub(super) fn refuse_pending(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let call = self.calls.live_mut(h)?;
+    /// RFC 3261 15.1.2: an INVITE that waits for its answer gets 487. Nobody will answer it later,
+    /// so without room for that its transaction ends, and a repetition of it is 481.
+    pub(super) fn refuse_pending(&mut self, low: &mut Low<'_>, h: CallHandle) {
+        let Some(call) = self.calls.get_mut(h) else { return };
         let tag = call.tag;
-        let Some(tx) = call.invite.take() else { return Ok(()) };
+        let Some(tx) = call.invite.take() else { return };
         let reply = Reply { to_tag: Some(tag.as_bytes()), ..Reply::default() };
         match low.down.tx.reply(low.down.cx, tx, 487, &reply) {
-            Err(Error::Late | Error::Gone) => Ok(()),
-            other => other,
+            Ok(()) | Err(Error::Late | Error::Gone) => {
+                low.down.tx.set_owner(tx, Owner::default());
+            }
+            Err(_) => low.down.tx.end(low.down.cx, tx),
         }
     }
 }

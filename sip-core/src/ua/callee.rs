@@ -132,8 +132,8 @@ impl Ua {
         self.respond(low, h, tx, 200, extras, &fields)?;
         if fresh {
             self.step(h, Happening::Answer)?;
-            self.disarm(low.cx(), h, TIMER_RING);
         }
+        self.disarm(low.cx(), h, TIMER_RING);
         let interval = low.cx().config.t1;
         let call = self.calls.live_mut(h)?;
         call.invite = None;
@@ -168,10 +168,8 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         let tx = call.invite.ok_or(Error::Late)?;
         self.respond(low, h, tx, status, extras, &[])?;
-        if let Some(call) = self.calls.get_mut(h) {
-            call.invite = None;
-        }
-        low.down.tx.set_owner(tx, Owner::default());
+        self.let_go(low, h, tx);
+        self.disarm(low.cx(), h, TIMER_RING);
         Ok(())
     }
 
@@ -226,8 +224,17 @@ impl Ua {
             }
             Err(e) => return Err(e),
         }
+        self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
         self.ended(low, h, EndReason::Rejected, status, None)
+    }
+
+    /// The peer's INVITE has its final response, which its transaction repeats by itself.
+    fn let_go(&mut self, low: &mut Low<'_>, h: CallHandle, tx: TxHandle) {
+        if let Some(call) = self.calls.get_mut(h) {
+            call.invite = None;
+        }
+        low.down.tx.set_owner(tx, Owner::default());
     }
 
     /// The peer's CANCEL met the call's INVITE (RFC 3261 9.2). The CANCEL itself is answered.
@@ -236,12 +243,13 @@ impl Ua {
         let Ok(state) = self.state(h) else { return Ok(()) };
         if state == State::Confirmed {
             // A re-INVITE that waits for the application.
-            return self.refuse_pending(low, h);
+            self.disarm(low.cx(), h, TIMER_RING);
+            self.refuse_pending(low, h);
+            return Ok(());
         }
         if self.step(h, Happening::Cancel)? != Act::SendTerminated {
             return Ok(());
         }
-        self.refuse_pending(low, h)?;
         self.ended(low, h, EndReason::Cancelled, 487, None)
     }
 
@@ -333,9 +341,11 @@ impl Ua {
         call.invite = Some(tx);
         call.invite_seq = number;
         low.dialogs.refresh_target(cx, dialog, m)?;
-        let block = low.down.tx.request(cx, tx);
+        let at = cx.now.after(cx.config.ring);
+        self.arm(cx, h, TIMER_RING, at)?;
+        let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {
-            cx.pool.hold(block);
+            low.cx().pool.hold(block);
         }
         self.tell(low.cx(), h, record::REINVITE, 0, block)
     }
@@ -351,12 +361,19 @@ impl Ua {
         if from.kind != OwnerKind::Call || self.calls.get(h).is_none() || why == Failure::NoAck {
             return Ok(());
         }
-        if self.step(h, Happening::Failure)? == Act::TellEnded {
-            if let Some(call) = self.calls.get_mut(h) {
-                call.invite = None;
+        if self.act(h, Happening::Failure)? != Act::TellEnded {
+            // A re-INVITE whose connection is lost waits for nothing any more.
+            let gone = |tx: &mut TxHandle| low.down.tx.state(*tx).is_none();
+            if self.calls.live_mut(h)?.invite.take_if(gone).is_some() {
+                self.disarm(low.cx(), h, TIMER_RING);
             }
-            return self.ended(low, h, EndReason::Unreachable, 0, None);
+            return Ok(());
         }
-        Ok(())
+        self.step(h, Happening::Failure)?;
+        // RFC 6026 8.8: the transaction lives on. Nobody will answer it.
+        if let Some(tx) = self.calls.get_mut(h).and_then(|c| c.invite.take()) {
+            low.down.tx.end(low.down.cx, tx);
+        }
+        self.ended(low, h, EndReason::Unreachable, 0, None)
     }
 }

@@ -418,7 +418,9 @@ impl Ua {
                 if let Some(call) = self.calls.get_mut(h) {
                     call.reinvite = Some(attempt);
                 }
-                Ok(())
+                // RFC 3261 9.1: it is given up like the first INVITE.
+                let at = low.cx().now.after(low.down.cx.config.ring);
+                self.arm(low.cx(), h, TIMER_RING, at)
             }
             Err(e) => {
                 self.drop_again(low, h);
@@ -445,6 +447,7 @@ impl Ua {
         if status < 200 {
             return Ok(());
         }
+        self.disarm(low.cx(), h, TIMER_RING);
         let call = self.calls.live_mut(h)?;
         let first = call.reinvite.take().is_some();
         let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
@@ -503,6 +506,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = None;
         }
+        self.disarm(low.cx(), h, TIMER_RING);
         self.drop_again(low, h);
         let status = if why == Failure::Timeout { 408 } else { 503 };
         self.tell(low.cx(), h, record::REINVITED, status, None)?;
