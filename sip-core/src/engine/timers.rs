@@ -52,7 +52,7 @@ impl Core {
                 let (ua, mut low) = self.low();
                 ua.request_unanswered(&mut low, key)
             }
-            ua::TIMER_SHUTDOWN => self.shutdown(),
+            ua::TIMER_SHUTDOWN => self.shut_down_one(),
             _ => {
                 let (ua, mut low) = self.low();
                 ua.on_line_timer(&mut low, key)

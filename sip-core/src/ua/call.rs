@@ -6,7 +6,7 @@ use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
 use crate::dialog::{DialogHandle, InDialog, contact_value};
-use crate::error::Error;
+use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::pool::BlockId;
@@ -23,6 +23,9 @@ pub(crate) const TIMER_RING: u8 = kind::CALL;
 pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 /// A re-INVITE that met another one is tried again, or work that found no room is.
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
+
+/// How long work that found no room waits.
+const RETRY: u64 = 100;
 
 /// The parts of a call that own attempts and transactions.
 pub(super) mod part {
@@ -216,8 +219,9 @@ impl Ua {
                 }
                 Ok(())
             }
-            Err(Error::Full(_)) => {
-                let at = low.cx().now.after(100);
+            // One that no message can hold never finds room.
+            Err(Error::Full(limit)) if limit != Limit::MessageBytes => {
+                let at = low.cx().now.after(RETRY);
                 self.arm(low.cx(), h, TIMER_AGAIN, at)
             }
             Err(_) => self.ended(low, h, EndReason::Unreachable, 0, None),
@@ -265,8 +269,16 @@ impl Ua {
         }
     }
 
-    /// The application hangs up: whatever that means now. Never `Full`. Queues output.
+    /// The application hangs up: whatever that means now. Never `Full`: without room it happens as
+    /// soon as there is. May queue output.
     pub fn hangup(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        match self.hangup_now(low, h) {
+            Err(Error::Full(_)) => self.hangup_in(low, h, RETRY),
+            other => other,
+        }
+    }
+
+    fn hangup_now(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         match self.act(h, Happening::Hangup)? {
             Act::Late => Err(Error::Late),
             Act::GiveUp => self.give_up(low, h, Happening::Hangup),
@@ -356,12 +368,17 @@ impl Ua {
     fn ring_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         match self.act(h, Happening::RingOver)? {
             Act::GiveUp => {
-                if let Some(call) = self.calls.get_mut(h) {
-                    call.rang_out = true;
-                }
-                self.give_up(low, h, Happening::RingOver)
+                self.give_up(low, h, Happening::RingOver)?;
+                self.calls.live_mut(h)?.rang_out = true;
+                Ok(())
             }
-            Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            Act::SendRefusal => match self.refuse(low, h, 480, &Extras::default()) {
+                Err(Error::Full(_)) => {
+                    let at = low.cx().now.after(RETRY);
+                    self.arm(low.cx(), h, TIMER_RING, at)
+                }
+                other => other,
+            },
             _ => self.reinvite_over(low, h),
         }
     }
@@ -374,7 +391,7 @@ impl Ua {
         }
         match self.reject(low, h, 480, &Extras::default()) {
             Err(Error::Full(_)) => {
-                let at = low.cx().now.after(100);
+                let at = low.cx().now.after(RETRY);
                 self.arm(low.cx(), h, TIMER_RING, at)
             }
             _ => Ok(()),
@@ -383,20 +400,22 @@ impl Ua {
 
     /// Hangs up as soon as there is room.
     pub(crate) fn hangup_soon(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        self.hangup_in(low, h, 0)
+    }
+
+    fn hangup_in(&mut self, low: &mut Low<'_>, h: CallHandle, ms: u64) -> Result<(), Error> {
         if self.act(h, Happening::Hangup)? == Act::Late {
             return Err(Error::Late);
         }
         self.calls.live_mut(h)?.hang_up = true;
-        let now = low.cx().now;
-        self.arm(low.cx(), h, TIMER_AGAIN, now)
+        let at = low.cx().now.after(ms);
+        self.arm(low.cx(), h, TIMER_AGAIN, at)
     }
 
     /// Ends one call or one registration that stands. Whether there was one. Queues output.
     pub(crate) fn end_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
-        let standing = self
-            .calls
-            .iter()
-            .find(|(_, c)| !matches!(c.state, State::Cancelling | State::Parting | State::Leaving));
+        let ends = [State::Cancelling, State::Parting, State::Leaving];
+        let standing = self.calls.iter().find(|(_, c)| !c.hang_up && !ends.contains(&c.state));
         match standing.map(|(h, _)| h) {
             Some(h) => match self.hangup(low, h) {
                 Ok(()) | Err(Error::Late | Error::Gone) => Ok(true),

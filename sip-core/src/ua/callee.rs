@@ -215,15 +215,7 @@ impl Ua {
         fields: &[(Name, &[u8])],
     ) -> Result<(), Error> {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        match self.respond(low, h, tx, status, extras, fields) {
-            Ok(()) => {}
-            // Hanging up never fails for want of room: the bound on ringing comes back to it.
-            Err(Error::Full(_)) => {
-                let at = low.cx().now.after(100);
-                return self.arm(low.cx(), h, TIMER_RING, at);
-            }
-            Err(e) => return Err(e),
-        }
+        self.respond(low, h, tx, status, extras, fields)?;
         self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
         self.ended(low, h, EndReason::Rejected, status, None)

@@ -115,11 +115,6 @@ impl Ua {
         if let Some(attempt) = self.calls.live(h)?.attempt {
             match low.attempts.cancel(&mut low.down, attempt) {
                 Ok(()) | Err(Error::Gone) => {}
-                // Without room now, the ringing is over a little later.
-                Err(Error::Full(_)) => {
-                    let at = low.cx().now.after(100);
-                    return self.arm(low.cx(), h, TIMER_RING, at);
-                }
                 Err(e) => return Err(e),
             }
         }
