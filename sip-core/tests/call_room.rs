@@ -6,8 +6,9 @@ mod net;
 use net::LOCAL;
 use sansip::wire::WireLimits;
 use sansip::{
-    Addr, CallChange, CallHandle, Config, EndReason, Engine, Error, Event, Extras, Instant, Limits,
-    LineConfig, LineHandle, Local, Output, Path, Transport,
+    Addr, Answer, CallChange, CallHandle, Config, EndReason, Engine, Error, Event, Extras, FlowId,
+    FlowInfo, Instant, Limit, Limits, LineConfig, LineHandle, Local, LocalId, Output, Path, Query,
+    Seen, Transport,
 };
 
 const PEER: Addr = Addr::v4(10, 0, 0, 9, 5060);
@@ -177,5 +178,71 @@ fn a_bye_that_no_message_can_hold_ends_the_call() {
     engine.receive(now, udp(), ack.as_bytes()).unwrap();
     engine.hangup(now, call).unwrap();
     assert_eq!(ends(&drain(&mut engine).1), [(EndReason::Unreachable, 0)]);
+    nothing_left(&mut engine);
+}
+
+fn refused(invite: &str, status: &str) -> String {
+    let (_, head) = invite.split_once("\r\n").unwrap();
+    let head = head.split("\r\n\r\n").next().unwrap();
+    let keep = |l: &&str| {
+        ["Via", "From", "To", "Call-ID", "CSeq"].iter().any(|n| l.starts_with(&format!("{n}:")))
+    };
+    let kept: String = head.lines().filter(keep).map(|l| format!("{l}\r\n")).collect();
+    format!(
+        "SIP/2.0 {status}\r\n{}Content-Length: 0\r\n\r\n",
+        kept.replace("example.com>\r\nCall", "example.com>;tag=z\r\nCall")
+    )
+}
+
+// RFC 3263 4.3: the next address is tried; where there is no room for that the call ends.
+#[test]
+fn a_next_address_without_room_to_try_it_ends_the_call() {
+    let limits = Limits { queries: 1, ..Limits::PHONE };
+    let (mut engine, line) = phone(ua(), &limits);
+    let now = Instant(5);
+    let tcp = LocalId(2);
+    let bound = Addr::v4(10, 0, 0, 1, 5060);
+    let entry = Local { transport: Transport::Tcp, bound, host: "10.0.0.1", port: 0, network: 0 };
+    engine.set_local(now, tcp, entry).unwrap();
+    let ask = |engine: &mut Engine, answer: Answer<'_>| {
+        let Some(Output::Query(id, _)) = engine.poll() else { panic!("no question") };
+        engine.answer(now, id, answer).unwrap();
+    };
+    let target = "sip:alice@example.com;transport=tcp";
+    engine.invite(now, line, target, 0, Extras::default()).unwrap();
+    let list = ["10.0.0.9".parse().unwrap(), "10.0.0.10".parse().unwrap()];
+    ask(&mut engine, Answer::Addresses(&list, 60));
+    let transport = Transport::Tcp;
+    let info = FlowInfo { local: tcp, remote: PEER, transport, accepted: false, names: &[] };
+    engine.flow_opened(now, FlowId(1), info).unwrap();
+    ask(&mut engine, Answer::Connected(FlowId(1)));
+    let invite = drain(&mut engine).0.remove(0);
+    // The only place for a question is taken by another call.
+    engine.invite(now, line, target, 0, Extras::default()).unwrap();
+    let answer = refused(&invite, "503 Service Unavailable");
+    let path = Path { local: tcp, remote: PEER, flow: Some(FlowId(1)) };
+    assert_eq!(engine.receive(now, path, answer.as_bytes()), Ok(Seen::Used));
+    let (_, events) = run(&mut engine, 1_000);
+    assert_eq!(ends(&events), [(EndReason::Unreachable, 503)]);
+    nothing_left(&mut engine);
+}
+
+// An answer that finds no room is not taken: it can be given again.
+#[test]
+fn an_answer_without_room_leaves_its_question_open() {
+    let (mut engine, line) = phone(ua(), &Limits { outputs: 4_096, ..Limits::PHONE });
+    let now = Instant(5);
+    let body = [b'v'; 2_600];
+    let extras = Extras { headers: &[], content_type: "application/sdp", body: &body };
+    engine.invite(now, line, "sip:alice@example.com", 0, extras).unwrap();
+    let Some(Output::Query(id, Query::Dns { .. })) = engine.poll() else { panic!() };
+    while engine.send(now, udp(), &[b'x'; 4_000]).is_ok() {}
+    let list = ["10.0.0.9".parse().unwrap()];
+    let before = engine.stats();
+    let refused = engine.answer(now, id, Answer::Addresses(&list, 60));
+    assert_eq!((refused, engine.stats()), (Err(Error::Full(Limit::Blocks)), before));
+    drain(&mut engine);
+    engine.answer(now, id, Answer::Addresses(&list, 60)).unwrap();
+    assert!(drain(&mut engine).0[0].starts_with("INVITE "));
     nothing_left(&mut engine);
 }

@@ -190,6 +190,24 @@ fn a_repeated_2xx_of_the_first_invite_does_not_get_the_ack_of_the_second() {
     assert_eq!(lines(&sent), ["2 ACK"]);
 }
 
+// RFC 3261 9.1: 64*T1 are counted from the CANCEL, which waits for a provisional response.
+#[test]
+fn an_answer_after_a_late_cancel_is_still_acknowledged_and_ended() {
+    let mut b = bench();
+    let (call, out) = dial(&mut b);
+    let now = b.at();
+    b.engine.hangup(now, call).unwrap();
+    b.run(31_000);
+    let cancel = b.ask(&out.answer("180 Ringing", "at", "")).remove(0);
+    assert_eq!(cancel.header("CSeq"), "1 CANCEL");
+    b.ask(&cancel.answer("200 OK", "at", ""));
+    b.run(5_000);
+    let sent = b.ask(&out.answer("200 OK", "at", "Contact: <sip:alice@10.0.0.9>\r\n"));
+    assert_eq!(lines(&sent), ["1 ACK", "2 BYE"]);
+    b.ask(&sent[1].answer("200 OK", "", ""));
+    nothing_left(&mut b);
+}
+
 // RFC 3261 15.1.2
 #[test]
 fn a_bye_in_an_early_dialog_ends_the_call_with_487() {
