@@ -24,10 +24,8 @@ handle!(
     AttemptHandle
 );
 
-/// After a CANCEL, how long the INVITE's end is waited for (RFC 3261 9.1).
-pub(crate) const TIMER_CANCELLED: u8 = kind::ATTEMPT;
 /// A deferred end: it could not be told at once.
-pub(crate) const TIMER_FAILED: u8 = kind::ATTEMPT + 1;
+const TIMER_FAILED: u8 = kind::ATTEMPT;
 
 const CANDIDATES: usize = 4;
 
@@ -221,22 +219,17 @@ impl Attempts {
                 self.try_next(down, h)
             }
             Ok(Hop::Name { name, port, transport }) if down.cx.config.dns => {
-                let asker = Owner::new(OwnerKind::Attempt, h.raw());
-                let query = down.cx.ask(
-                    Ask::Dns,
-                    asker,
-                    name.as_bytes(),
-                    (Addr::default(), transport),
-                    0,
-                )?;
                 let secure = transport.is_secure().then_some(name);
-                let name = secure.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
+                let kept = secure.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
                 self.set(h, |a| {
                     a.port = port;
                     a.transport = transport;
-                    a.phase = Phase::Asking(query);
-                    a.name = name;
+                    a.name = kept;
                 });
+                let asker = Owner::new(OwnerKind::Attempt, h.raw());
+                let about = (Addr::default(), transport);
+                let query = down.cx.ask(Ask::Dns, asker, name.as_bytes(), about, 0)?;
+                self.set(h, |a| a.phase = Phase::Asking(query));
                 Ok(FromAttempt::Nothing)
             }
             Ok(Hop::Name { .. }) => self.fail_soon(down, h, Failure::Transport),
@@ -265,7 +258,15 @@ impl Attempts {
         Ok(FromAttempt::Nothing)
     }
 
-    /// Goes on with the next candidate, or fails.
+    /// Goes on with the next candidate, or fails: also where there is no room to go on, since
+    /// nothing would come back to it.
+    fn go_on(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<FromAttempt, Error> {
+        match self.try_next(down, h) {
+            Err(_) => self.fail_soon(down, h, Failure::Transport),
+            done => done,
+        }
+    }
+
     fn try_next(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<FromAttempt, Error> {
         loop {
             let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
@@ -352,9 +353,12 @@ impl Attempts {
     ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         if let Some(id) = flow {
-            let Some(open) = down.flows.get(down.cx, id) else { return self.try_next(down, h) };
+            let Some(open) = down.flows.get(down.cx, id) else { return self.go_on(down, h) };
             let path = open.path();
-            return self.send(down, h, path);
+            return match self.send(down, h, path) {
+                Err(_) => self.fail_soon(down, h, Failure::Transport),
+                done => done,
+            };
         }
         if matches!(a.phase, Phase::Asking(_)) {
             let mut n = 0u8;
@@ -366,7 +370,7 @@ impl Attempts {
             }
             (a.left, a.next, a.phase) = (n, 0, Phase::Ended);
         }
-        self.try_next(down, h)
+        self.go_on(down, h)
     }
 
     /// A response came to the attempt's transaction.
@@ -388,7 +392,7 @@ impl Attempts {
             down.tx.set_owner(tx, Owner::default());
             a.phase = Phase::Ended;
             a.why = Failure::Transport;
-            return self.try_next(down, h);
+            return self.go_on(down, h);
         }
         // Whatever follows (more 2xx from a fork) goes straight to the owner.
         down.tx.set_owner(tx, owner);
@@ -407,7 +411,7 @@ impl Attempts {
         a.phase = Phase::Ended;
         a.why = why;
         if a.left > 0 && !a.answered && !a.cancelled {
-            return self.try_next(down, h);
+            return self.go_on(down, h);
         }
         let owner = a.owner;
         self.end(down, h);
@@ -420,13 +424,12 @@ impl Attempts {
         let Some(a) = self.slab.get_mut(h) else { return FromAttempt::Nothing };
         a.timer = None;
         let (owner, why) = (a.owner, a.why);
-        let why = if key.kind == TIMER_CANCELLED { Failure::Timeout } else { why };
         self.end(down, h);
         FromAttempt::Failed { owner, why }
     }
 
     /// Gives up: a CANCEL for an INVITE that runs, silence for what is not sent yet. The end still
-    /// comes. Queues output.
+    /// comes: within 64*T1 of the CANCEL (RFC 3261 9.1) its transaction fails. May queue output.
     pub fn cancel(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<(), Error> {
         let a = self.slab.live_mut(h)?;
         if a.cancelled {
@@ -439,9 +442,6 @@ impl Attempts {
                     Err(e) => return Err(e),
                 }
                 a.cancelled = true;
-                let at = down.cx.now.after(down.cx.config.t1.saturating_mul(64));
-                let key = TimerKey { kind: TIMER_CANCELLED, object: h.raw() };
-                a.timer = Some(down.cx.timers.arm(at, key)?);
             }
             Phase::Asking(query) | Phase::Connecting(query) => {
                 a.cancelled = true;
@@ -453,7 +453,8 @@ impl Attempts {
         Ok(())
     }
 
-    /// Ends an attempt without a word: its owner has ended.
+    /// Ends an attempt without a word to its owner, who has ended. An INVITE that runs is cancelled:
+    /// answered provisionally and never finally, it would run for ever. May queue output.
     pub fn end(&mut self, down: &mut Down<'_>, h: AttemptHandle) {
         let Some(a) = self.slab.remove(h) else { return };
         for block in [a.request, a.name].into_iter().flatten() {
@@ -467,10 +468,21 @@ impl Attempts {
             Phase::Running(tx) => {
                 if down.tx.owner(tx).is_some_and(|o| o == Owner::new(OwnerKind::Attempt, h.raw())) {
                     down.tx.set_owner(tx, Owner::default());
+                    if a.method == Method::Invite {
+                        // Late when it has its final response.
+                        let _ = down.tx.cancel(down.cx, tx, Owner::default());
+                    }
                 }
             }
             Phase::Ended => {}
         }
+    }
+
+    /// The bytes of the request that another try would send.
+    #[must_use]
+    pub(crate) fn request_len(&self, cx: &Cx, h: AttemptHandle) -> usize {
+        let request = self.slab.get(h).and_then(|a| a.request);
+        request.map_or(0, |b| cx.pool.bytes_of(b).len())
     }
 
     /// The transaction that runs for it.

@@ -57,6 +57,8 @@ pub(crate) struct Core {
     forks: Forks,
     registrar: Registrar,
     counts: stats::Counts,
+    /// A shutdown goes on.
+    closing: bool,
 }
 
 /// The bytes that an engine with these limits reserves, before any is taken. What the caller's
@@ -112,6 +114,7 @@ impl Engine {
             forks: Forks::new(limits, tag)?,
             registrar: Registrar::new(limits, tag)?,
             counts: stats::Counts::default(),
+            closing: false,
         };
         Ok(Self { index, wire: limits.wire, core, lent: None })
     }

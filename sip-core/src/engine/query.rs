@@ -9,9 +9,15 @@ use crate::store::queries::{Ask, OwnerKind, Query, QueryId};
 
 impl Core {
     pub(super) fn take_answer(&mut self, id: QueryId, answer: &Answer<'_>) -> Result<(), Error> {
-        super::need::message(&self.cx, 0)?;
         // A question that was answered, or whose asker has ended: harmless.
         let Some(query) = self.cx.queries.get(id) else { return Ok(()) };
+        let to_send = match query.asker.kind {
+            OwnerKind::Attempt => {
+                self.attempts.request_len(&self.cx, AttemptHandle::from_raw(query.asker.object))
+            }
+            _ => 0,
+        };
+        super::need::message(&self.cx, to_send)?;
         if !fits(query.ask, answer) {
             return Err(Error::Misuse(Misuse::Answer));
         }

@@ -256,8 +256,7 @@ impl Core {
             self.cx.prove(path);
             let h = self.dialogs.get(d).map_or(0, |d| d.owner.object);
             let (ua, mut low) = self.low();
-            let used = ua.on_ack(&mut low, CallHandle::from_raw(h), m)?;
-            return Ok(if used { Seen::Used } else { Seen::Ignored(Ignored::Repeated) });
+            return ua.on_ack(&mut low, CallHandle::from_raw(h), m, e);
         }
         let forked = owner.is_some_and(|o| o.kind == OwnerKind::Fork);
         if forked || (self.cx.config.roles.proxy && destination == Destination::Proxy) {

@@ -33,7 +33,6 @@ impl Core {
             }
             flow::TIMER_LOST => self.work_off(FlowId(key.object), key),
             k if (kind::ATTEMPT..kind::QUERY).contains(&k) => {
-                debug_assert!(k == attempt::TIMER_CANCELLED || k == attempt::TIMER_FAILED);
                 let mut down =
                     attempt::Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 let from = self.attempts.on_timer(&mut down, key);
@@ -52,7 +51,7 @@ impl Core {
                 let (ua, mut low) = self.low();
                 ua.request_unanswered(&mut low, key)
             }
-            ua::TIMER_SHUTDOWN => self.shutdown(),
+            ua::TIMER_SHUTDOWN => self.shut_down_one(),
             _ => {
                 let (ua, mut low) = self.low();
                 ua.on_line_timer(&mut low, key)

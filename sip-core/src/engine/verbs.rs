@@ -9,6 +9,9 @@ use crate::store::timers::TimerKey;
 use crate::time::Instant;
 use crate::ua;
 
+/// How long a shutdown waits for room.
+const RETRY: u64 = 100;
+
 fn added(extras: &Extras<'_>) -> usize {
     let fields: usize = extras.headers.iter().map(|(n, v)| n.len() + v.len() + 4).sum();
     fields + extras.content_type.len() + extras.body.len()
@@ -90,14 +93,27 @@ impl Core {
         sent
     }
 
-    /// Ends calls and registrations, as far as there is room; a timer due now goes on.
-    pub(super) fn shutdown(&mut self) -> Result<(), Error> {
+    /// Begins to end calls and registrations, unless that goes on already.
+    fn shutdown(&mut self) -> Result<(), Error> {
+        if self.closing { Ok(()) } else { self.shut_down_one() }
+    }
+
+    /// Ends a call or a registration, and leaves the others to a timer due now: each finds its
+    /// room. Without room it tries again a little later.
+    pub(super) fn shut_down_one(&mut self) -> Result<(), Error> {
         let (ua, mut low) = self.low();
-        if ua.end_one(&mut low)? {
-            let now = low.cx().now;
-            low.cx().timers.arm(now, TimerKey { kind: ua::TIMER_SHUTDOWN, object: 0 })?;
-        }
-        Ok(())
+        let wait = match ua.end_one(&mut low) {
+            Ok(true) => 0,
+            Ok(false) => {
+                self.closing = false;
+                return Ok(());
+            }
+            Err(Error::Full(_)) => RETRY,
+            Err(e) => return Err(e),
+        };
+        self.closing = true;
+        let at = self.cx.now.after(wait);
+        self.cx.timers.arm(at, TimerKey { kind: ua::TIMER_SHUTDOWN, object: 0 }).map(drop)
     }
 }
 

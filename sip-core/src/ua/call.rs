@@ -6,7 +6,7 @@ use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
 use crate::dialog::{DialogHandle, InDialog, contact_value};
-use crate::error::Error;
+use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::pool::BlockId;
@@ -23,6 +23,9 @@ pub(crate) const TIMER_RING: u8 = kind::CALL;
 pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 /// A re-INVITE that met another one is tried again, or work that found no room is.
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
+
+/// How long work that found no room waits.
+const RETRY: u64 = 100;
 
 /// The parts of a call that own attempts and transactions.
 pub(super) mod part {
@@ -63,6 +66,8 @@ pub(crate) struct Call {
     pub(super) again: Option<BlockId>,
     /// The peer's INVITE that waits for our final response.
     pub(super) invite: Option<TxHandle>,
+    /// The CSeq number of the peer's last INVITE: that of its ACK.
+    pub(super) invite_seq: u32,
     pub(super) repeating: Option<Repeating>,
     /// The transaction that repeats it.
     pub(super) repeat_by: Option<TxHandle>,
@@ -90,6 +95,7 @@ impl Call {
             reinvite: None,
             again: None,
             invite: None,
+            invite_seq: 0,
             repeating: None,
             repeat_by: None,
             source: Path::default(),
@@ -201,6 +207,7 @@ impl Ua {
 
     /// Sends a BYE. Without room for it the call tries again as soon as there is.
     pub(super) fn send_bye(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        self.refuse_pending(low, h);
         let Some(dialog) = self.calls.live(h)?.dialog else {
             return self.ended(low, h, EndReason::Hangup, 0, None);
         };
@@ -212,8 +219,9 @@ impl Ua {
                 }
                 Ok(())
             }
-            Err(Error::Full(_)) => {
-                let at = low.cx().now.after(100);
+            // One that no message can hold never finds room.
+            Err(Error::Full(limit)) if limit != Limit::MessageBytes => {
+                let at = low.cx().now.after(RETRY);
                 self.arm(low.cx(), h, TIMER_AGAIN, at)
             }
             Err(_) => self.ended(low, h, EndReason::Unreachable, 0, None),
@@ -229,6 +237,7 @@ impl Ua {
         status: u16,
         message: Option<BlockId>,
     ) -> Result<(), Error> {
+        self.refuse_pending(low, h);
         let told = self.tell(low.cx(), h, record::ENDED + why as u16, status, message);
         self.forget(low, h);
         told
@@ -256,12 +265,20 @@ impl Ua {
             low.cx().pool.release(block);
         }
         if let Some(tx) = call.invite {
-            low.down.tx.set_owner(tx, Owner::default());
+            low.down.tx.end(low.down.cx, tx);
         }
     }
 
-    /// The application hangs up: whatever that means now. Never `Full`. Queues output.
+    /// The application hangs up: whatever that means now. Never `Full`: without room it happens as
+    /// soon as there is. May queue output.
     pub fn hangup(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        match self.hangup_now(low, h) {
+            Err(Error::Full(_)) => self.hangup_in(low, h, RETRY),
+            other => other,
+        }
+    }
+
+    fn hangup_now(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         match self.act(h, Happening::Hangup)? {
             Act::Late => Err(Error::Late),
             Act::GiveUp => self.give_up(low, h, Happening::Hangup),
@@ -351,32 +368,54 @@ impl Ua {
     fn ring_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         match self.act(h, Happening::RingOver)? {
             Act::GiveUp => {
-                if let Some(call) = self.calls.get_mut(h) {
-                    call.rang_out = true;
-                }
-                self.give_up(low, h, Happening::RingOver)
+                self.give_up(low, h, Happening::RingOver)?;
+                self.calls.live_mut(h)?.rang_out = true;
+                Ok(())
             }
-            Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            Act::SendRefusal => match self.refuse(low, h, 480, &Extras::default()) {
+                Err(Error::Full(_)) => {
+                    let at = low.cx().now.after(RETRY);
+                    self.arm(low.cx(), h, TIMER_RING, at)
+                }
+                other => other,
+            },
+            _ => self.reinvite_over(low, h),
+        }
+    }
+
+    /// A re-INVITE, ours or the peer's, has waited as long as a call may ring. The session stands.
+    fn reinvite_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        if let Some(attempt) = call.reinvite {
+            return low.attempts.cancel(&mut low.down, attempt);
+        }
+        match self.reject(low, h, 480, &Extras::default()) {
+            Err(Error::Full(_)) => {
+                let at = low.cx().now.after(RETRY);
+                self.arm(low.cx(), h, TIMER_RING, at)
+            }
             _ => Ok(()),
         }
     }
 
     /// Hangs up as soon as there is room.
     pub(crate) fn hangup_soon(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        self.hangup_in(low, h, 0)
+    }
+
+    fn hangup_in(&mut self, low: &mut Low<'_>, h: CallHandle, ms: u64) -> Result<(), Error> {
         if self.act(h, Happening::Hangup)? == Act::Late {
             return Err(Error::Late);
         }
         self.calls.live_mut(h)?.hang_up = true;
-        let now = low.cx().now;
-        self.arm(low.cx(), h, TIMER_AGAIN, now)
+        let at = low.cx().now.after(ms);
+        self.arm(low.cx(), h, TIMER_AGAIN, at)
     }
 
     /// Ends one call or one registration that stands. Whether there was one. Queues output.
     pub(crate) fn end_one(&mut self, low: &mut Low<'_>) -> Result<bool, Error> {
-        let standing = self
-            .calls
-            .iter()
-            .find(|(_, c)| !matches!(c.state, State::Cancelling | State::Parting | State::Leaving));
+        let ends = [State::Cancelling, State::Parting, State::Leaving];
+        let standing = self.calls.iter().find(|(_, c)| !c.hang_up && !ends.contains(&c.state));
         match standing.map(|(h, _)| h) {
             Some(h) => match self.hangup(low, h) {
                 Ok(()) | Err(Error::Late | Error::Gone) => Ok(true),
@@ -409,7 +448,7 @@ impl Ua {
                 low.down.tx.reply(cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
             }
-            Method::Invite => self.on_reinvite(low, h, dialog, tx, m),
+            Method::Invite => self.on_reinvite(low, h, dialog, tx, m, number),
             _ => self.answer_otherwise(low, tx, m),
         }
     }
@@ -423,26 +462,25 @@ impl Ua {
         match self.step(h, Happening::Bye)? {
             Act::TellEnded => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
-                self.refuse_pending(low, h)?;
                 self.ended(low, h, EndReason::RemoteHangup, 0, block)
             }
-            Act::SendTerminated => {
-                self.refuse_pending(low, h)?;
-                self.ended(low, h, EndReason::Cancelled, 487, None)
-            }
+            Act::SendTerminated => self.ended(low, h, EndReason::Cancelled, 487, None),
             _ => Ok(()),
         }
     }
 
-    /// RFC 3261 15.1.2: requests that wait in the dialog get 487.
-    pub(super) fn refuse_pending(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let call = self.calls.live_mut(h)?;
+    /// RFC 3261 15.1.2: an INVITE that waits for its answer gets 487. Nobody will answer it later,
+    /// so without room for that its transaction ends, and a repetition of it is 481.
+    pub(super) fn refuse_pending(&mut self, low: &mut Low<'_>, h: CallHandle) {
+        let Some(call) = self.calls.get_mut(h) else { return };
         let tag = call.tag;
-        let Some(tx) = call.invite.take() else { return Ok(()) };
+        let Some(tx) = call.invite.take() else { return };
         let reply = Reply { to_tag: Some(tag.as_bytes()), ..Reply::default() };
         match low.down.tx.reply(low.down.cx, tx, 487, &reply) {
-            Err(Error::Late | Error::Gone) => Ok(()),
-            other => other,
+            Ok(()) | Err(Error::Late | Error::Gone) => {
+                low.down.tx.set_owner(tx, Owner::default());
+            }
+            Err(_) => low.down.tx.end(low.down.cx, tx),
         }
     }
 }

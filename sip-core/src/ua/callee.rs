@@ -7,7 +7,7 @@ use super::outside::named;
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::dialog::DialogHandle;
-use crate::error::{Error, Limit, Misuse};
+use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
@@ -59,6 +59,7 @@ impl Ua {
         call.dialog = Some(dialog);
         let tx = low.down.tx.open_server(cx, owner(h, 0), m, e, path)?;
         call.invite = Some(tx);
+        call.invite_seq = e.cseq.map_or(0, |c| c.number);
         // The caller's own bound comes first.
         let at = cx.now.after(cx.config.ring.saturating_add(cx.config.t1.saturating_mul(64)));
         self.arm(cx, h, TIMER_RING, at)?;
@@ -137,8 +138,8 @@ impl Ua {
         self.respond(low, h, tx, 200, extras, &fields)?;
         if fresh {
             self.step(h, Happening::Answer)?;
-            self.disarm(low.cx(), h, TIMER_RING);
         }
+        self.disarm(low.cx(), h, TIMER_RING);
         let interval = low.cx().config.t1;
         let call = self.calls.live_mut(h)?;
         call.invite = None;
@@ -172,10 +173,8 @@ impl Ua {
         }
         let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
         self.respond(low, h, tx, status, extras, &[])?;
-        if let Some(call) = self.calls.get_mut(h) {
-            call.invite = None;
-        }
-        low.down.tx.set_owner(tx, Owner::default());
+        self.let_go(low, h, tx);
+        self.disarm(low.cx(), h, TIMER_RING);
         Ok(())
     }
 
@@ -221,17 +220,18 @@ impl Ua {
         fields: &[(Name, &[u8])],
     ) -> Result<(), Error> {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        match self.respond(low, h, tx, status, extras, fields) {
-            Ok(()) => {}
-            // Hanging up never fails for want of room: the bound on ringing comes back to it.
-            Err(Error::Full(_)) => {
-                let at = low.cx().now.after(100);
-                return self.arm(low.cx(), h, TIMER_RING, at);
-            }
-            Err(e) => return Err(e),
-        }
+        self.respond(low, h, tx, status, extras, fields)?;
+        self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
         self.ended(low, h, EndReason::Rejected, status, None)
+    }
+
+    /// The peer's INVITE has its final response, which its transaction repeats by itself.
+    fn let_go(&mut self, low: &mut Low<'_>, h: CallHandle, tx: TxHandle) {
+        if let Some(call) = self.calls.get_mut(h) {
+            call.invite = None;
+        }
+        low.down.tx.set_owner(tx, Owner::default());
     }
 
     /// The peer's CANCEL met the call's INVITE (RFC 3261 9.2). The CANCEL itself is answered.
@@ -240,24 +240,32 @@ impl Ua {
         let Ok(state) = self.state(h) else { return Ok(()) };
         if state == State::Confirmed {
             // A re-INVITE that waits for the application.
-            return self.refuse_pending(low, h);
+            self.disarm(low.cx(), h, TIMER_RING);
+            self.refuse_pending(low, h);
+            return Ok(());
         }
         if self.step(h, Happening::Cancel)? != Act::SendTerminated {
             return Ok(());
         }
-        self.refuse_pending(low, h)?;
         self.ended(low, h, EndReason::Cancelled, 487, None)
     }
 
-    /// The ACK of our 2xx, by its transaction or by its dialog.
+    /// The ACK of our 2xx, found by its dialog. It has the CSeq number of its INVITE (RFC 3261
+    /// 13.2.2.4); any other confirms nothing.
     pub(crate) fn on_ack(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         m: &MessageRef<'_>,
-    ) -> Result<bool, Error> {
-        let Some(call) = self.calls.get_mut(h) else { return Ok(false) };
-        let Some(repeating) = call.repeating.take() else { return Ok(false) };
+        e: &Essentials,
+    ) -> Result<Seen, Error> {
+        let number = e.cseq.map(|c| c.number);
+        let Some(call) = self.calls.get_mut(h).filter(|c| Some(c.invite_seq) == number) else {
+            return Ok(Seen::Ignored(Ignored::StrayAck));
+        };
+        let Some(repeating) = call.repeating.take() else {
+            return Ok(Seen::Ignored(Ignored::Repeated));
+        };
         call.repeat_by = None;
         low.cx().pool.release(repeating.block);
         self.disarm(low.cx(), h, TIMER_REPEAT);
@@ -269,7 +277,7 @@ impl Ua {
             Act::SendBye => self.send_bye(low, h)?,
             _ => {}
         }
-        Ok(true)
+        Ok(Seen::Used)
     }
 
     // RFC 3261 13.3.1.4
@@ -312,6 +320,7 @@ impl Ua {
         dialog: DialogHandle,
         tx: TxHandle,
         m: &MessageRef<'_>,
+        number: u32,
     ) -> Result<(), Error> {
         let random = low.cx().random();
         let call = self.calls.live_mut(h)?;
@@ -327,10 +336,13 @@ impl Ua {
         }
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
+        call.invite_seq = number;
         low.dialogs.refresh_target(cx, dialog, m)?;
-        let block = low.down.tx.request(cx, tx);
+        let at = cx.now.after(cx.config.ring);
+        self.arm(cx, h, TIMER_RING, at)?;
+        let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {
-            cx.pool.hold(block);
+            low.cx().pool.hold(block);
         }
         self.tell(low.cx(), h, record::REINVITE, 0, block)
     }
@@ -346,12 +358,19 @@ impl Ua {
         if from.kind != OwnerKind::Call || self.calls.get(h).is_none() || why == Failure::NoAck {
             return Ok(());
         }
-        if self.step(h, Happening::Failure)? == Act::TellEnded {
-            if let Some(call) = self.calls.get_mut(h) {
-                call.invite = None;
+        if self.act(h, Happening::Failure)? != Act::TellEnded {
+            // A re-INVITE whose connection is lost waits for nothing any more.
+            let gone = |tx: &mut TxHandle| low.down.tx.state(*tx).is_none();
+            if self.calls.live_mut(h)?.invite.take_if(gone).is_some() {
+                self.disarm(low.cx(), h, TIMER_RING);
             }
-            return self.ended(low, h, EndReason::Unreachable, 0, None);
+            return Ok(());
         }
-        Ok(())
+        self.step(h, Happening::Failure)?;
+        // RFC 6026 8.8: the transaction lives on. Nobody will answer it.
+        if let Some(tx) = self.calls.get_mut(h).and_then(|c| c.invite.take()) {
+            low.down.tx.end(low.down.cx, tx);
+        }
+        self.ended(low, h, EndReason::Unreachable, 0, None)
     }
 }

@@ -115,11 +115,6 @@ impl Ua {
         if let Some(attempt) = self.calls.live(h)?.attempt {
             match low.attempts.cancel(&mut low.down, attempt) {
                 Ok(()) | Err(Error::Gone) => {}
-                // Without room now, the ringing is over a little later.
-                Err(Error::Full(_)) => {
-                    let at = low.cx().now.after(100);
-                    return self.arm(low.cx(), h, TIMER_RING, at);
-                }
                 Err(e) => return Err(e),
             }
         }
@@ -223,7 +218,7 @@ impl Ua {
         if !first {
             let ours = self.calls.live(h)?.dialog;
             return match known {
-                Some(d) if Some(d) == ours => self.repeat_ack(low, h),
+                Some(d) if Some(d) == ours => self.repeat_ack(low, h, e),
                 _ => self.end_fork(low, h, known, m, e, path),
             };
         }
@@ -278,11 +273,19 @@ impl Ua {
         self.send_in_dialog(low, h, dialog, part::ACK, &what).map(|_| ())
     }
 
-    /// A 2xx again: the same ACK again.
-    fn repeat_ack(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        match self.calls.live(h)?.ack {
-            Some((block, path)) => low.cx().transmit(block, path, 0, 1),
-            None => Ok(()),
+    /// A 2xx again: the same ACK again, if it is the one of this INVITE.
+    fn repeat_ack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        match call.ack {
+            Some((block, path)) if Some(call.ack_seq) == e.cseq.map(|c| c.number) => {
+                low.cx().transmit(block, path, 0, 1)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -336,7 +339,7 @@ impl Ua {
         };
         let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
         if same {
-            self.repeat_ack(low, h)?;
+            self.repeat_ack(low, h, e)?;
         }
         Ok(same)
     }
@@ -410,7 +413,9 @@ impl Ua {
                 if let Some(call) = self.calls.get_mut(h) {
                     call.reinvite = Some(attempt);
                 }
-                Ok(())
+                // RFC 3261 9.1: it is given up like the first INVITE.
+                let at = low.cx().now.after(low.down.cx.config.ring);
+                self.arm(low.cx(), h, TIMER_RING, at)
             }
             Err(e) => {
                 self.drop_again(low, h);
@@ -437,6 +442,7 @@ impl Ua {
         if status < 200 {
             return Ok(());
         }
+        self.disarm(low.cx(), h, TIMER_RING);
         let call = self.calls.live_mut(h)?;
         let first = call.reinvite.take().is_some();
         let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
@@ -444,7 +450,7 @@ impl Ua {
         };
         if (200..300).contains(&status) {
             if !first {
-                return self.repeat_ack(low, h);
+                return self.repeat_ack(low, h, e);
             }
             low.dialogs.refresh_target(low.down.cx, dialog, m)?;
             self.ack(low, h, dialog, e)?;
@@ -495,6 +501,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = None;
         }
+        self.disarm(low.cx(), h, TIMER_RING);
         self.drop_again(low, h);
         let status = if why == Failure::Timeout { 408 } else { 503 };
         self.tell(low.cx(), h, record::REINVITED, status, None)?;
