@@ -209,6 +209,8 @@ fn setup(clock: Clock) -> Setup {
         text: "udp:127.0.0.1:0".into(),
     });
     setup.config.retransmit = Retransmit::Rfc;
+    // A machine that stalls for half a second must not look like a network that loses messages.
+    setup.config.t1 = 2_000;
     setup
 }
 

@@ -357,8 +357,12 @@ impl<'a> Writer<'a> {
         while let Some(lf) = memchr::memchr(b'\n', value) {
             let before = value.get(..lf).unwrap_or(&[]).trim_ascii_end();
             let after = value.get(lf..).unwrap_or(&[]).trim_ascii_start();
-            self.push(before)?;
-            self.push(b" ")?;
+            let end = self.len.saturating_add(before.len());
+            let room = self.out.get_mut(self.len..=end).ok_or(WriteError::Full)?;
+            let Some((space, text)) = room.split_last_mut() else { return Err(WriteError::Full) };
+            text.copy_from_slice(before);
+            *space = b' ';
+            self.len = end.saturating_add(1);
             value = after;
         }
         self.push(value)
