@@ -130,9 +130,10 @@ impl Limits {
     /// The most timers that all objects can have armed at once.
     #[must_use]
     pub const fn timers(&self) -> usize {
-        // A transaction has two (retransmit, end), a call three, a response context one a branch
-        // and one of its own, a flow two, a query, an attempt and a line one each.
-        self.transactions * 2
+        // A transaction has two (retransmit, end) and, where the application is to answer it, a
+        // third; a call three, a response context one a branch and one of its own, a flow two, a
+        // query, an attempt and a line one each, and the shutdown one.
+        self.transactions * 3
             + self.calls * 3
             + self.forks * 2
             + self.flows * 2

@@ -307,3 +307,19 @@ fn a_2xx_without_room_for_its_requests_is_made_good_when_it_comes_again() {
     engine.shutdown(Instant(33_000)).unwrap();
     nothing_left(&mut engine);
 }
+
+// Every timer that an object may need has its place: a transaction without one would live for ever.
+#[test]
+fn requests_that_wait_for_the_application_leave_the_timers_of_others_alone() {
+    let limits = Limits { transactions: 60, calls: 1, calls_in: 1, ..Limits::TESTER };
+    let limits = Limits { flows: 0, queries: 0, forks: 0, attempts: 1, lines: 1, ..limits };
+    let (mut engine, _) = phone(ua(), &limits);
+    let now = Instant(5);
+    for n in 0..60 {
+        engine.receive(now, udp(), request("MESSAGE", n, "").as_bytes()).unwrap();
+    }
+    assert_eq!(engine.stats().timers, 180);
+    let (sent, events) = drain(&mut engine);
+    assert_eq!((sent.len(), events.len()), (0, 60));
+    nothing_left(&mut engine);
+}

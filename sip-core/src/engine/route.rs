@@ -7,6 +7,7 @@ use crate::header::essentials::Essentials;
 use crate::path::{FlowId, Path};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::Record;
+use crate::store::timers::TimerId;
 use crate::tx::{Failure, FromRequest, FromResponse, FromTimer, Reply, TxHandle};
 use crate::ua::CallHandle;
 use crate::wire::defect::{Role, Verdict, judge};
@@ -165,6 +166,10 @@ impl Core {
             OwnerKind::Fork => {
                 let (forks, mut low) = self.fork_low();
                 forks.on_server_failure(&mut low, owner, why)
+            }
+            OwnerKind::Request => {
+                self.cx.timers.cancel(TimerId::from_raw(owner.object));
+                Ok(())
             }
             _ => Ok(()),
         }

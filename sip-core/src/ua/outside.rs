@@ -286,7 +286,11 @@ impl Ua {
             return Ok(());
         }
         low.down.tx.set_owner(tx, Owner::default());
-        low.down.tx.reply(low.down.cx, tx, 480, &Reply::default())
+        match low.down.tx.reply(low.down.cx, tx, 480, &Reply::default()) {
+            // Its client gives up by itself within T1 (RFC 4320 4.2).
+            Err(Error::Full(_)) => Ok(()),
+            other => other,
+        }
     }
 
     /// A request in a dialog that no call handles: RFC 3261 8.2.1 for its method.
