@@ -467,8 +467,7 @@ fn a_closed_flow_ends_what_hangs_on_it_one_transaction_at_a_time() {
 #[test]
 fn a_transaction_takes_at_most_200_bytes() {
     assert!(size_of::<super::Tx>() <= 200, "{}", size_of::<super::Tx>());
-    // Two of its own, and the one of an application that is to answer it.
-    assert_eq!(limits().timers(), Limits { transactions: 0, ..limits() }.timers() + 8 * 3);
+    assert_eq!(limits().timers(), Limits { transactions: 0, ..limits() }.timers() + 16);
 }
 
 /// What an INVITE keeps after the first provisional response is what ACK and CANCEL need.

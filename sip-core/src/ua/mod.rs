@@ -48,6 +48,9 @@ pub struct Ua {
     pub(crate) calls: Slab<CallHandle, Call>,
     pub(crate) calls_in: usize,
     max_in: usize,
+    /// Requests that wait for the application, and how many may.
+    waiting: usize,
+    max_waiting: usize,
     /// Calls whose first dialog is still to come. Each keeps a place for it: a 2xx that finds none
     /// could be neither acknowledged nor ended.
     undecided: usize,
@@ -60,6 +63,8 @@ impl Ua {
             calls: Slab::new(limits.calls, tag, Limit::Calls)?,
             calls_in: 0,
             max_in: limits.calls_in,
+            waiting: 0,
+            max_waiting: limits.requests(),
             undecided: 0,
         })
     }
