@@ -485,6 +485,12 @@ impl Attempts {
         request.map_or(0, |b| cx.pool.bytes_of(b).len())
     }
 
+    /// Whether it is still on its way.
+    #[must_use]
+    pub(crate) fn lives(&self, h: AttemptHandle) -> bool {
+        self.slab.get(h).is_some()
+    }
+
     /// The transaction that runs for it.
     #[must_use]
     pub fn transaction(&self, h: AttemptHandle) -> Option<TxHandle> {

@@ -174,6 +174,22 @@ fn a_ringing_that_cannot_be_sent_leaves_nothing() {
     nothing_left(&mut b);
 }
 
+// RFC 3261 13.2.2.4: every 2xx of a fork is acknowledged and ended, also after the call is over.
+#[test]
+fn a_2xx_of_another_branch_after_the_call_is_over_is_ended_too() {
+    let mut b = bench();
+    let (call, out, _) = called(&mut b);
+    let now = b.at();
+    b.engine.hangup(now, call).unwrap();
+    let bye = b.drain().remove(0);
+    b.ask(&bye.answer("200 OK", "", ""));
+    assert_eq!(b.engine.stats().calls, 0);
+    let sent = b.ask(&out.answer("200 OK", "other", "Contact: <sip:alice@10.0.0.10>\r\n"));
+    assert_eq!(lines(&sent), ["1 ACK", "2 BYE"]);
+    assert!(sent.iter().all(|o| o.to_tag() == "other"));
+    nothing_left(&mut b);
+}
+
 // RFC 3261 13.2.2.4: each 2xx has its own ACK.
 #[test]
 fn a_repeated_2xx_of_the_first_invite_does_not_get_the_ack_of_the_second() {

@@ -5,8 +5,8 @@ mod net;
 
 use net::{LOCAL, config, label};
 use sansip::{
-    Addr, Engine, Error, FlowEnd, FlowId, FlowInfo, Instant, Limits, LineConfig, Local, Misuse,
-    Output, Transport,
+    Addr, Engine, Error, FlowEnd, FlowId, FlowInfo, Instant, Limits, LineConfig, Local, LocalId,
+    Misuse, Output, Path, Transport,
 };
 
 const FLOW: FlowId = FlowId(3);
@@ -161,4 +161,26 @@ fn flows_that_are_not_open_are_misuse() {
     assert_eq!(engine.flow_closed(Instant(1), FLOW, FlowEnd::Closed), Err(Error::Gone));
     // A number is never used twice in an engine's life.
     assert_eq!(open(&mut engine, FLOW), Err(Error::Misuse(Misuse::Flow)));
+}
+
+// A connection's Via comes from its identity, and bytes go only to connections that are open.
+#[test]
+fn a_connection_that_does_not_fit_is_misuse() {
+    let mut engine = phone();
+    let bound = Addr::v4(10, 0, 0, 1, 5060);
+    let entry = Local { transport: Transport::Udp, bound, host: "10.0.0.1", port: 0, network: 0 };
+    engine.set_local(Instant(0), LocalId(9), entry).unwrap();
+    let info = FlowInfo {
+        local: LocalId(9),
+        remote: Addr::v4(10, 0, 0, 9, 5060),
+        transport: Transport::Tcp,
+        accepted: true,
+        names: &[],
+    };
+    let opened = engine.flow_opened(Instant(0), FlowId(11), info);
+    assert_eq!(opened, Err(Error::Misuse(Misuse::Local)));
+    let path = Path { flow: Some(FlowId(11)), ..Path::default() };
+    let path = Path { local: LocalId(9), ..path };
+    let sent = engine.send(Instant(0), path, b"x");
+    assert_eq!(sent, Err(Error::Misuse(Misuse::Flow)));
 }

@@ -202,9 +202,14 @@ impl Engine {
                 Frame::Skip(n) => taken += n.max(1),
                 Frame::KeepAlive(n) => {
                     // RFC 5626 4.4.1: a ping is answered by a pong.
-                    let pong = core.cx.pool.copy_in(b"\r\n")?;
-                    core.cx.transmit(pong, path, 0, 0)?;
+                    let pong = match core.cx.pool.copy_in(b"\r\n") {
+                        Ok(pong) => pong,
+                        Err(_) if taken > 0 => return Ok(taken),
+                        Err(e) => return Err(e),
+                    };
+                    let sent = core.cx.transmit(pong, path, 0, 0);
                     core.cx.pool.release(pong);
+                    sent?;
                     taken += n.max(1);
                 }
                 Frame::Message(n) => {

@@ -166,6 +166,11 @@ impl Core {
                 let (forks, mut low) = self.fork_low();
                 forks.on_server_failure(&mut low, owner, why)
             }
+            OwnerKind::Request => {
+                let (ua, mut low) = self.low();
+                ua.waits_no_more(&mut low, owner);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -337,11 +342,9 @@ impl Core {
         let in_dialog = self.dialogs.of_request(&self.cx, m, e);
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
-        while !self.tx.room_for(1 + kept) {
-            if !self.tx.make_room(&mut self.cx) {
-                self.counts.refused_full += 1;
-                return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
-            }
+        if !self.tx.room_for(1 + kept) {
+            self.counts.refused_full += 1;
+            return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
         }
         let done = match (destination, in_dialog) {
             (Destination::Ua, Some(dialog)) => {

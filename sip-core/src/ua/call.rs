@@ -75,6 +75,8 @@ pub(crate) struct Call {
     pub(super) source: Path,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// The attempt that sends it.
+    pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
     pub(super) timers: [Option<TimerId>; 3],
@@ -100,6 +102,7 @@ impl Call {
             repeat_by: None,
             source: Path::default(),
             ack_seq: 0,
+            acking: None,
             ack: None,
             timers: [None; 3],
         }
@@ -246,6 +249,9 @@ impl Ua {
     /// Frees all that a call holds.
     pub(super) fn forget(&mut self, low: &mut Low<'_>, h: CallHandle) {
         let Some(call) = self.calls.remove(h) else { return };
+        if call.caller && call.dialog.is_none() {
+            self.undecided = self.undecided.saturating_sub(1);
+        }
         if !call.caller {
             self.calls_in = self.calls_in.saturating_sub(1);
         }
@@ -302,7 +308,11 @@ impl Ua {
     ) -> Result<(), Error> {
         let h = CallHandle::from_raw(from.object);
         if self.calls.get(h).is_none() {
-            return Ok(());
+            // RFC 3261 13.2.2.4: another branch of a fork answers when the call is over.
+            return match (from.part, m.status()) {
+                (part::INVITE, 200..=299) => self.end_fork(low, h, m, e, path),
+                _ => Ok(()),
+            };
         }
         match from.part {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
@@ -387,7 +397,11 @@ impl Ua {
     fn reinvite_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let call = self.calls.live_mut(h)?;
         if let Some(attempt) = call.reinvite {
-            return low.attempts.cancel(&mut low.down, attempt);
+            return match low.attempts.cancel(&mut low.down, attempt) {
+                // Its final response found no room, and has not come again.
+                Err(Error::Gone) => self.on_reinvite_failure(low, h, Failure::Timeout),
+                other => other,
+            };
         }
         match self.reject(low, h, 480, &Extras::default()) {
             Err(Error::Full(_)) => {

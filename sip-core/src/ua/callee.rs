@@ -51,6 +51,9 @@ impl Ua {
         path: &Path,
     ) -> Result<(), Error> {
         let tag = self.calls.live(h)?.tag;
+        if !self.dialog_fits(low) {
+            return Err(Error::Full(Limit::Dialogs));
+        }
         let cx = &mut *low.down.cx;
         let dialog = low.dialogs.create_uas(cx, m, e, tag.as_bytes(), owner(h, 0), path)?;
         let call = self.calls.live_mut(h)?;
