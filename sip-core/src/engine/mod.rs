@@ -168,14 +168,13 @@ impl Engine {
         framing: Framing,
     ) -> Result<Seen, Error> {
         need::message(&self.core.cx, message.len())?;
-        self.core.counts.received += 1;
         let seen = match parse(message, &self.wire, framing, &mut self.index) {
             Ok(m) => self.core.on_message(&m, path),
             Err(_) => Ok(Seen::Ignored(ignored(message))),
         };
-        if matches!(seen, Ok(Seen::Ignored(_))) {
-            self.core.counts.ignored += 1;
-        }
+        let counts = &mut self.core.counts;
+        counts.received += u64::from(seen.is_ok());
+        counts.ignored += u64::from(matches!(seen, Ok(Seen::Ignored(_))));
         seen
     }
 
