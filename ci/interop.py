@@ -39,6 +39,9 @@ class Sipp:
         command += ["-timeout", str(self.seconds), "-timeout_error"]
         command += ["-trace_stat", "-stf", self.stats, "-fd", "1"]
         command += ["-trace_err", "-error_file", self.errors, *more]
+        if transport == "tcp":
+            # A call waits 4 s after its BYE; a peer that has ended and closed by then is no failure.
+            command += ["-reconnect_close", "false"]
         if target:
             command.append(target)
         self.process = subprocess.Popen(
