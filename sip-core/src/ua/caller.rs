@@ -37,7 +37,8 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<CallHandle, Error> {
         let uri = Uri::parse(target.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
-        if !uri.is_sip() {
+        // RFC 3261 19.1.1: what a Request-URI may not have.
+        if !uri.is_sip() || !uri.headers.is_empty() || !uri.method.is_empty() {
             return Err(Error::Misuse(Misuse::BadUri));
         }
         self.lines.live(line)?;
