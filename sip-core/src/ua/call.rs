@@ -191,7 +191,7 @@ impl Ua {
             method: what.method,
             hop: made.hop,
             near,
-            flow,
+            flow: low.down.flow_to(flow, &made.hop),
         };
         let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
         if let FromAttempt::AckSent { block, path, .. } = from {
