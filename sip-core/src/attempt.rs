@@ -39,6 +39,24 @@ pub struct Down<'a> {
     pub cx: &'a mut Cx,
 }
 
+impl Down<'_> {
+    /// The connection that a dialog's requests come by, if it leads to the next hop (RFC 3261
+    /// 12.2.1.1): to the same host by the same transport, or to one that cannot be reached but so.
+    pub(crate) fn flow_to(&self, flow: Option<FlowId>, hop: &Result<Hop, NoWay>) -> Option<FlowId> {
+        let open = self.flows.get(self.cx, flow?)?;
+        let leads = match hop {
+            // RFC 7118 5: a WebSocket client is reached by its connection alone.
+            _ if matches!(open.transport, Transport::Ws | Transport::Wss) => true,
+            Ok(Hop::Address { to, transport, .. }) => {
+                to.ip == open.remote.ip && *transport == open.transport
+            }
+            Ok(Hop::Name { .. }) => !self.cx.config.dns,
+            Err(_) => true,
+        };
+        leads.then_some(open.id)
+    }
+}
+
 /// What to send, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {

@@ -206,3 +206,22 @@ fn a_register_that_finds_no_room_leaves_the_refresh_as_it_was() {
     let second = b.run(75_000).remove(0);
     assert_eq!((second.header("CSeq"), second.header("Expires")), ("2 REGISTER", "120"));
 }
+
+// RFC 3261 8.1.2
+#[test]
+fn requests_outside_dialogs_go_to_the_outbound_proxy() {
+    let mut config = net::config(9);
+    config.roles.proxy = false;
+    config.roles.registrar = false;
+    config.outbound = Some(Addr::v4(10, 0, 0, 200, 5062));
+    let mut b = Bench::new(config);
+    let now = b.at();
+    b.engine.register(now, b.line).unwrap();
+    b.engine.invite(now, b.line, "sip:alice@example.org", 0, Extras::default()).unwrap();
+    let proxied = with_proxy(&mut b, "sip:bob@example.net", "");
+    b.engine.register(now, proxied).unwrap();
+    let sent = b.drain();
+    let to: Vec<Addr> = sent.iter().map(|o| o.to).collect();
+    let outbound = Addr::v4(10, 0, 0, 200, 5062);
+    assert_eq!(to, [outbound, outbound, Addr::v4(10, 0, 0, 9, 5070)]);
+}

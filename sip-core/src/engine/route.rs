@@ -4,6 +4,7 @@ use super::Core;
 use crate::attempt::{AttemptHandle, FromAttempt};
 use crate::error::{Error, Ignored, Limit, Seen};
 use crate::header::essentials::Essentials;
+use crate::header::name_addr::NameAddr;
 use crate::path::{FlowId, Path};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::Record;
@@ -278,13 +279,17 @@ impl Core {
         invite: Option<(TxHandle, Owner)>,
         received: Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let Some((_, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
+        let Some((tx, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
         let (m, e, path) = received;
         let tag = (owner.kind == OwnerKind::Call)
             .then(|| self.ua.tag(CallHandle::from_raw(owner.object)))
             .flatten();
-        // The To tag is the one of the INVITE's responses.
-        let reply = Reply { to_tag: tag.as_ref().map(|t| t.as_bytes()), ..Reply::default() };
+        // The To tag is the one of the INVITE's responses, also when its call is over.
+        let mut last = [0; 64];
+        let len = self.last_tag(tx, &mut last);
+        let last = last.get(..len).filter(|t| !t.is_empty());
+        let reply =
+            Reply { to_tag: tag.as_ref().map(|t| t.as_bytes()).or(last), ..Reply::default() };
         let sent = self.tx.reply_stateless(&mut self.cx, m, e, path, 200, &reply)?;
         let seen = if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) };
         match owner.kind {
@@ -299,6 +304,20 @@ impl Core {
             _ => {}
         }
         Ok(seen)
+    }
+
+    /// The To tag of a transaction's last response, if it is not longer than ours are.
+    fn last_tag(&self, tx: TxHandle, out: &mut [u8; 64]) -> usize {
+        let bytes = self.tx.last_response(tx).map_or(&[][..], |b| self.cx.pool.bytes_of(b));
+        let tag = MessageRef::lazy(bytes).and_then(|m| {
+            let to = NameAddr::parse(bytes, m.header_span(Name::To)?).ok()?;
+            Some(to.tag.of(bytes))
+        });
+        let Some((tag, place)) = tag.and_then(|t| Some((t, out.get_mut(..t.len())?))) else {
+            return 0;
+        };
+        place.copy_from_slice(tag);
+        tag.len()
     }
 
     /// Who a request is for, a transaction apart. The order is the rule.

@@ -14,7 +14,7 @@ use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::Path;
-use crate::resolve::{Hop, next_hop};
+use crate::resolve::{Hop, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::Owner;
 use crate::tx::Failure;
@@ -37,7 +37,8 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<CallHandle, Error> {
         let uri = Uri::parse(target.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
-        if !uri.is_sip() {
+        // RFC 3261 19.1.1: what a Request-URI may not have.
+        if !uri.is_sip() || !uri.headers.is_empty() || !uri.method.is_empty() {
             return Err(Error::Misuse(Misuse::BadUri));
         }
         self.lines.live(line)?;
@@ -74,7 +75,7 @@ impl Ua {
         let cx = &mut *low.down.cx;
         let config = self.lines.live(line)?;
         let proxy = config.proxy(&cx.pool);
-        let hop = next_hop(cx, if proxy.is_empty() { target } else { proxy });
+        let hop = if proxy.is_empty() { first_hop(cx, target) } else { next_hop(cx, proxy) };
         let local = config.identity(cx, hop.as_ref().ok());
         let near = local.or(config.local);
         let mut contact = [0u8; 256];
@@ -547,7 +548,7 @@ fn send_unowned(
         method,
         hop: made.hop,
         near: Some(path.local),
-        flow: path.flow,
+        flow: low.down.flow_to(path.flow, &made.hop),
     };
     let (_, from) = low.attempts.start(&mut low.down, &start)?;
     if let FromAttempt::AckSent { block, .. } = from {

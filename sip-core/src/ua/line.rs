@@ -13,7 +13,7 @@ use crate::header::name_addr::NameAddr;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::LocalId;
-use crate::resolve::{Hop, next_hop};
+use crate::resolve::{Hop, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
@@ -311,7 +311,7 @@ impl Ua {
         let uri_len = registrar_uri(line, &cx.pool, &mut uri)?;
         let uri = uri.get(..uri_len).unwrap_or(&[]);
         let proxy = line.proxy(&cx.pool);
-        let hop = next_hop(cx, if proxy.is_empty() { uri } else { proxy });
+        let hop = if proxy.is_empty() { first_hop(cx, uri) } else { next_hop(cx, proxy) };
         let near = line.identity(cx, hop.as_ref().ok()).or(line.local);
         let secure = is_sips(line.aor(&cx.pool));
         let mut contact = [0u8; 256];

@@ -59,7 +59,7 @@ pub(super) fn bracketed(uri: &[u8], out: &mut [u8]) -> Result<usize, Error> {
 }
 
 /// A refusal of RFC 3261 8.2.
-struct Refusal<'a> {
+pub(super) struct Refusal<'a> {
     status: u16,
     fields: [Option<(Name, &'a [u8])>; 2],
 }
@@ -99,6 +99,11 @@ fn inspect<'a>(
         }
         _ => return Some(Refusal::plain(416)),
     }
+    inspect_in_dialog(m)
+}
+
+/// The rules that hold inside a dialog too (RFC 3261 12.2.2).
+pub(super) fn inspect_in_dialog<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
     // 8.2.2.3: no extension is supported yet, so every one that is required is unsupported.
     if let Some(required) = m.header(Name::Require)
         && m.method() != Method::Cancel
@@ -208,7 +213,7 @@ impl Ua {
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
     }
 
-    /// Hands a request to the application, which has as long as the client waits.
+    /// Hands a request to the application.
     fn ask_application(
         &mut self,
         low: &mut Low<'_>,
@@ -217,11 +222,22 @@ impl Ua {
         e: &Essentials,
         path: &Path,
     ) -> Result<(), Error> {
+        let cx = &mut *low.down.cx;
+        let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
+        self.hand_over(low, line, tx).inspect_err(|_| low.down.tx.end(low.down.cx, tx))
+    }
+
+    /// Hands a request to the application, which has as long as the client waits.
+    pub(super) fn hand_over(
+        &mut self,
+        low: &mut Low<'_>,
+        line: u64,
+        tx: TxHandle,
+    ) -> Result<(), Error> {
         if self.waiting >= self.max_waiting {
             return Err(Error::Full(Limit::Transactions));
         }
         let cx = &mut *low.down.cx;
-        let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
         let at = cx.now.after(cx.config.t1.saturating_mul(63));
         let timer = cx.timers.arm(at, TimerKey { kind: TIMER_REQUEST, object: tx.raw() })?;
         low.down.tx.set_owner(tx, Owner::new(OwnerKind::Request, timer.raw()));
@@ -311,7 +327,7 @@ impl Ua {
     }
 }
 
-fn refuse(
+pub(super) fn refuse(
     low: &mut Low<'_>,
     m: &MessageRef<'_>,
     e: &Essentials,
