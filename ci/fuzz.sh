@@ -53,6 +53,10 @@ fi
 for target in "${targets[@]}"; do
     mapfile -t seeds < <(seeds_of "$target")
     echo "-- $target"
+    # Every input that once found something, by the name of what it found.
+    if [ -d "fuzz/findings/$target" ]; then
+        "$runner" "$target" --replay "fuzz/findings/$target"/*
+    fi
     if [ "$engine" = libfuzzer ]; then
         mkdir -p "fuzz/corpus/$target"
         cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "${seeds[@]}" -- \
