@@ -39,6 +39,24 @@ pub struct Down<'a> {
     pub cx: &'a mut Cx,
 }
 
+impl Down<'_> {
+    /// The connection that a dialog's requests come by, if it leads to the next hop (RFC 3261
+    /// 12.2.1.1): to the same host by the same transport, or to one that cannot be reached but so.
+    pub(crate) fn flow_to(&self, flow: Option<FlowId>, hop: &Result<Hop, NoWay>) -> Option<FlowId> {
+        let open = self.flows.get(self.cx, flow?)?;
+        let leads = match hop {
+            // RFC 7118 5: a WebSocket client is reached by its connection alone.
+            _ if matches!(open.transport, Transport::Ws | Transport::Wss) => true,
+            Ok(Hop::Address { to, transport, .. }) => {
+                to.ip == open.remote.ip && *transport == open.transport
+            }
+            Ok(Hop::Name { .. }) => !self.cx.config.dns,
+            Err(_) => true,
+        };
+        leads.then_some(open.id)
+    }
+}
+
 /// What to send, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
@@ -483,6 +501,12 @@ impl Attempts {
     pub(crate) fn request_len(&self, cx: &Cx, h: AttemptHandle) -> usize {
         let request = self.slab.get(h).and_then(|a| a.request);
         request.map_or(0, |b| cx.pool.bytes_of(b).len())
+    }
+
+    /// Whether it is still on its way.
+    #[must_use]
+    pub(crate) fn lives(&self, h: AttemptHandle) -> bool {
+        self.slab.get(h).is_some()
     }
 
     /// The transaction that runs for it.

@@ -98,7 +98,8 @@ pub struct Config {
     pub record_route: bool,
     /// Whether the platform answers questions for addresses of names. Default true.
     pub dns: bool,
-    /// Where the user agent sends every request outside a dialog, if anywhere.
+    /// Where the user agent sends every request outside a dialog whose line has no proxy of its
+    /// own, if anywhere (RFC 3261 8.1.2). Its UDP source needs no proof.
     pub outbound: Option<Addr>,
     /// The shortest registration that the registrar accepts, in seconds. Default 60.
     pub min_expires: u32,

@@ -144,7 +144,8 @@ impl Flows {
         if id.0 <= self.highest {
             return Err(Error::Misuse(Misuse::Flow));
         }
-        if cx.locals.get(info.local).is_none() {
+        // The identity stamps Via: it must be of the connection's transport.
+        if cx.locals.get(info.local).is_none_or(|l| l.transport != info.transport) {
             return Err(Error::Misuse(Misuse::Local));
         }
         let mut names = [0; 4];

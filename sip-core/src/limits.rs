@@ -16,7 +16,8 @@ pub struct Limits {
     pub calls_in: usize,
     /// Dialogs. A call that forks has several.
     pub dialogs: usize,
-    /// Transactions, all four kinds together.
+    /// Transactions, all four kinds together. A quarter of them, and at least two, may be requests
+    /// that wait for the application.
     pub transactions: usize,
     /// Requests on their way to a target set.
     pub attempts: usize,
@@ -130,9 +131,11 @@ impl Limits {
     /// The most timers that all objects can have armed at once.
     #[must_use]
     pub const fn timers(&self) -> usize {
-        // A transaction has two (retransmit, end), a call three, a response context one a branch
-        // and one of its own, a flow two, a query, an attempt and a line one each.
+        // A transaction has two (retransmit, end), a request that waits for the application one, a
+        // call three, a response context one a branch and one of its own, a flow two, a query, an
+        // attempt and a line one each, and the shutdown one.
         self.transactions * 2
+            + self.requests()
             + self.calls * 3
             + self.forks * 2
             + self.flows * 2
@@ -140,6 +143,12 @@ impl Limits {
             + self.attempts
             + self.lines
             + 1
+    }
+
+    /// The most requests outside calls that may wait for the application.
+    pub(crate) const fn requests(&self) -> usize {
+        let quarter = self.transactions / 4;
+        if quarter < 2 { 2 } else { quarter }
     }
 
     pub(crate) const fn usable(&self) -> bool {

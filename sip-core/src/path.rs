@@ -237,8 +237,10 @@ impl Locals {
 
     pub(crate) fn set(&mut self, id: LocalId, local: &Local<'_>) -> Result<(), Error> {
         let text = local.host.as_bytes();
-        let usable = !text.is_empty()
-            && text.iter().all(|c| c.is_ascii_alphanumeric() || b"-._[]:".contains(c));
+        // RFC 3261 25.1: a name, an IPv4 address, or an IPv6 address in brackets.
+        let name = text.iter().all(|c| c.is_ascii_alphanumeric() || b"-._".contains(c));
+        let v6 = text.first() == Some(&b'[') && parse_ip(text).is_some();
+        let usable = !text.is_empty() && (name || v6);
         if text.len() > HOST_MAX || !usable {
             return Err(Error::Misuse(Misuse::Local));
         }
@@ -391,8 +393,13 @@ mod tests {
         e.host = "b";
         t.set(LocalId(8), &e).unwrap();
         assert!(t.is_ours(b"b", 1, None));
-        e.host = "bad host";
-        assert_eq!(t.set(LocalId(8), &e), Err(Error::Misuse(Misuse::Local)));
+        // An IPv6 address needs its brackets, and the port has its own field.
+        for bad in ["bad host", "", "::1", "a:5060", "[::1", "[a]", "[::1]:5060"] {
+            e.host = bad;
+            assert_eq!(t.set(LocalId(8), &e), Err(Error::Misuse(Misuse::Local)), "{bad}");
+        }
+        e.host = "[2001:db8::1]";
+        t.set(LocalId(8), &e).unwrap();
     }
 
     #[test]

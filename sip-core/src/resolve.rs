@@ -76,6 +76,18 @@ pub enum NoWay {
     Host,
 }
 
+/// Where a request outside a dialog goes first: to the outbound proxy where there is one, else where
+/// `uri` leads (RFC 3261 8.1.2).
+pub(crate) fn first_hop(cx: &Cx, uri: &[u8]) -> Result<Hop, NoWay> {
+    let hop = next_hop(cx, uri);
+    let Some(to) = cx.config.outbound else { return hop };
+    let transport = match &hop {
+        Ok(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => *transport,
+        Err(_) => Transport::Udp,
+    };
+    Ok(Hop::Address { to, transport, name: None })
+}
+
 /// Where `uri` (a whole URI text) leads.
 pub fn next_hop(cx: &Cx, text: &[u8]) -> Result<Hop, NoWay> {
     let uri = Uri::parse(text).map_err(|_| NoWay::Host)?;

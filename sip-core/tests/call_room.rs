@@ -246,3 +246,81 @@ fn an_answer_without_room_leaves_its_question_open() {
     assert!(drain(&mut engine).0[0].starts_with("INVITE "));
     nothing_left(&mut engine);
 }
+
+fn from_branch(invite: &str, status: &str, tag: &str) -> String {
+    let more = "Contact: <sip:alice@10.0.0.9>\r\nContent-Length";
+    refused(invite, status)
+        .replace(";tag=z", &format!(";tag={tag}"))
+        .replace("Content-Length", more)
+}
+
+// RFC 3261 13.2.2.4: the 2xx of a branch that was not heard of before finds its place, though the
+// early dialogs of the others have taken all there were.
+#[test]
+fn a_2xx_of_a_new_branch_finds_a_place_for_its_dialog() {
+    let (mut engine, line) = phone(ua(), &Limits { dialogs: 3, ..Limits::PHONE });
+    let now = Instant(5);
+    let invited = |engine: &mut Engine| {
+        engine.invite(now, line, "sip:alice@example.com", 0, Extras::default()).unwrap();
+        let Some(Output::Query(id, _)) = engine.poll() else { panic!("no question") };
+        engine.answer(now, id, Answer::Addresses(&["10.0.0.9".parse().unwrap()], 60)).unwrap();
+        drain(engine).0.remove(0)
+    };
+    let first = invited(&mut engine);
+    let second = invited(&mut engine);
+    for tag in ["p", "q", "r"] {
+        engine.receive(now, udp(), from_branch(&first, "180 Ringing", tag).as_bytes()).unwrap();
+    }
+    assert_eq!(engine.stats().dialogs, 2, "the second call keeps its place");
+    let third = engine.invite(now, line, "sip:alice@10.0.0.9", 0, Extras::default());
+    assert_eq!(third, Err(Error::Full(Limit::Dialogs)));
+    engine.receive(now, udp(), request("INVITE", 1, "").as_bytes()).unwrap();
+    for invite in [first, second] {
+        drain(&mut engine);
+        engine.receive(now, udp(), from_branch(&invite, "200 OK", "s").as_bytes()).unwrap();
+        assert!(drain(&mut engine).0[0].starts_with("ACK "));
+    }
+    engine.shutdown(now).unwrap();
+    nothing_left(&mut engine);
+}
+
+// RFC 3261 13.2.2.4: an ACK that found no room is sent when the 2xx comes again; and the 2xx of
+// another branch, acknowledged but without room for its BYE, leaves nothing.
+#[test]
+fn a_2xx_without_room_for_its_requests_is_made_good_when_it_comes_again() {
+    let (mut engine, line) = phone(ua(), &Limits { attempts: 1, ..Limits::PHONE });
+    let now = Instant(5);
+    engine.invite(now, line, "sip:alice@10.0.0.9", 0, Extras::default()).unwrap();
+    let invite = drain(&mut engine).0.remove(0).replace("alice@10.0.0.9>", "alice@example.com>");
+    let ok = from_branch(&invite, "200 OK", "s");
+    engine.receive(now, udp(), from_branch(&invite, "180 Ringing", "s").as_bytes()).unwrap();
+    // The only place for an attempt is the INVITE's until its 2xx, then that of a REGISTER.
+    engine.receive(now, udp(), ok.as_bytes()).unwrap();
+    assert!(drain(&mut engine).0[0].starts_with("ACK "));
+    engine.register(now, line).unwrap();
+    drain(&mut engine);
+    let other = from_branch(&invite, "200 OK", "t");
+    engine.receive(now, udp(), other.as_bytes()).unwrap();
+    assert!(drain(&mut engine).0.is_empty());
+    assert_eq!(engine.stats().dialogs, 1);
+    let (_, _) = run(&mut engine, 33_000);
+    engine.shutdown(Instant(33_000)).unwrap();
+    nothing_left(&mut engine);
+}
+
+// Every timer that an object may need has its place: a transaction without one would live for ever.
+#[test]
+fn requests_that_wait_for_the_application_leave_the_timers_of_others_alone() {
+    let limits = Limits { transactions: 60, calls: 1, calls_in: 1, ..Limits::TESTER };
+    let limits = Limits { flows: 0, queries: 0, forks: 0, attempts: 1, lines: 1, ..limits };
+    let (mut engine, _) = phone(ua(), &limits);
+    let now = Instant(5);
+    for n in 0..60 {
+        engine.receive(now, udp(), request("MESSAGE", n, "").as_bytes()).unwrap();
+    }
+    let (sent, events) = drain(&mut engine);
+    assert_eq!((sent.len(), events.len()), (45, 15), "a quarter may wait");
+    assert!(sent.iter().all(|s| s.starts_with("SIP/2.0 503 ")));
+    assert_eq!((engine.stats().transactions, engine.stats().timers), (15, 45));
+    nothing_left(&mut engine);
+}

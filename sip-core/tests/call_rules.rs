@@ -6,7 +6,7 @@ mod net;
 mod peer;
 
 use peer::{Bench, Out};
-use sansip::{CallChange, CallHandle, EndReason, Extras, Ignored, Seen, SendId};
+use sansip::{CallChange, CallHandle, EndReason, Error, Extras, Ignored, Misuse, Seen, SendId};
 
 fn bench() -> Bench {
     let mut config = net::config(9);
@@ -87,6 +87,23 @@ fn an_ack_with_another_cseq_confirms_nothing() {
     assert_eq!(b.changes().last(), Some(&CallChange::Confirmed));
     let (seen, _) = b.feed(&in_dialog("ACK", 10, &tag, ""));
     assert_eq!(seen, Seen::Ignored(Ignored::Repeated));
+}
+
+// RFC 3261 12.2, 14.2: a refused re-INVITE changes nothing of the dialog.
+#[test]
+fn a_refused_reinvite_does_not_move_the_target() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    let (call, now) = (b.call(), b.at());
+    b.ask(&in_dialog("INVITE", 11, &tag, "Contact: <sip:alice@10.0.0.77>\r\n"));
+    b.engine.reject(now, call, 488, Extras::default()).unwrap();
+    b.drain();
+    b.ask(&in_dialog("ACK", 11, &tag, ""));
+    b.engine.hangup(now, call).unwrap();
+    let bye = b.drain().remove(0);
+    assert_eq!(bye.first_line(), "BYE sip:alice@10.0.0.66 SIP/2.0");
+    b.ask(&bye.answer("200 OK", "", ""));
+    nothing_left(&mut b);
 }
 
 // RFC 3261 15.1.2 asks for 487; an INVITE server transaction without a final response lives for
@@ -174,6 +191,66 @@ fn a_ringing_that_cannot_be_sent_leaves_nothing() {
     nothing_left(&mut b);
 }
 
+// RFC 3261 14.2: 491 while an INVITE of ours is in progress, in an early dialog too.
+#[test]
+fn a_reinvite_before_our_invite_is_answered_is_491() {
+    let mut b = bench();
+    let (_, out) = dial(&mut b);
+    b.ask(&out.answer("180 Ringing", "at", "Contact: <sip:alice@10.0.0.9>\r\n"));
+    let reinvite = format!(
+        "INVITE sip:bob@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKr\r\nMax-Forwards: 70\r\nFrom: {};tag=at\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 INVITE\r\nContact: <sip:alice@10.0.0.9>\r\nContent-Length: 0\r\n\r\n",
+        out.header("To"),
+        out.header("From"),
+        out.header("Call-ID"),
+    );
+    assert_eq!(lines(&b.ask(&reinvite)), ["491 1 INVITE"]);
+}
+
+// RFC 3261 8.2.2.3, 8.2.3 hold inside dialogs too (12.2.2).
+#[test]
+fn a_reinvite_that_requires_what_is_not_known_is_420() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    let sent = b.ask(&in_dialog("INVITE", 11, &tag, "Require: 100rel\r\n"));
+    assert_eq!(lines(&sent), ["420 11 INVITE"]);
+    assert_eq!(sent[0].header("Unsupported"), "100rel");
+    let sent = b.ask(&in_dialog("INVITE", 12, &tag, "Content-Encoding: gzip\r\n"));
+    assert_eq!(lines(&sent), ["415 12 INVITE"]);
+    assert_eq!(b.changes().last(), Some(&CallChange::Confirmed));
+}
+
+// What Allow lists is taken: MESSAGE within a dialog is the application's as well.
+#[test]
+fn a_message_in_a_dialog_reaches_the_application() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    assert!(b.ask(&in_dialog("MESSAGE", 11, &tag, "")).is_empty());
+    let Some(sansip::Event::Request { request, line }) = b.events.last().copied() else {
+        panic!("{:?}", b.events)
+    };
+    assert_eq!(line, Some(b.line));
+    let now = b.at();
+    b.engine.respond(now, request, 200, Extras::default()).unwrap();
+    assert_eq!(lines(&b.drain()), ["200 11 MESSAGE"]);
+    assert_eq!(lines(&b.ask(&in_dialog("INFO", 12, &tag, ""))), ["405 12 INFO"]);
+}
+
+// RFC 3261 13.2.2.4: every 2xx of a fork is acknowledged and ended, also after the call is over.
+#[test]
+fn a_2xx_of_another_branch_after_the_call_is_over_is_ended_too() {
+    let mut b = bench();
+    let (call, out, _) = called(&mut b);
+    let now = b.at();
+    b.engine.hangup(now, call).unwrap();
+    let bye = b.drain().remove(0);
+    b.ask(&bye.answer("200 OK", "", ""));
+    assert_eq!(b.engine.stats().calls, 0);
+    let sent = b.ask(&out.answer("200 OK", "other", "Contact: <sip:alice@10.0.0.10>\r\n"));
+    assert_eq!(lines(&sent), ["1 ACK", "2 BYE"]);
+    assert!(sent.iter().all(|o| o.to_tag() == "other"));
+    nothing_left(&mut b);
+}
+
 // RFC 3261 13.2.2.4: each 2xx has its own ACK.
 #[test]
 fn a_repeated_2xx_of_the_first_invite_does_not_get_the_ack_of_the_second() {
@@ -188,6 +265,22 @@ fn a_repeated_2xx_of_the_first_invite_does_not_get_the_ack_of_the_second() {
     assert!(!lines(&sent).contains(&"2 ACK".to_string()), "{:?}", lines(&sent));
     let sent = b.ask(&again.answer("200 OK", "", "Contact: <sip:alice@10.0.0.9>\r\n"));
     assert_eq!(lines(&sent), ["2 ACK"]);
+}
+
+// RFC 3261 13.3.1 step 1: an INVITE is good for as long as its Expires says.
+#[test]
+fn an_invite_that_expires_is_answered_487() {
+    let mut b = bench();
+    invite(&mut b, "Expires: 5\r\n");
+    let sent = b.run(4_999);
+    assert_eq!(lines(&sent), ["100 10 INVITE"]);
+    assert_eq!(lines(&b.run(1)), ["487 10 INVITE"]);
+    assert_eq!(
+        b.changes().last(),
+        Some(&CallChange::Ended { why: EndReason::Timeout, status: 487 })
+    );
+    b.ask(&in_dialog("ACK", 10, "x", ""));
+    nothing_left(&mut b);
 }
 
 // RFC 3261 9.1: 64*T1 are counted from the CANCEL, which waits for a provisional response.
@@ -205,6 +298,40 @@ fn an_answer_after_a_late_cancel_is_still_acknowledged_and_ended() {
     let sent = b.ask(&out.answer("200 OK", "at", "Contact: <sip:alice@10.0.0.9>\r\n"));
     assert_eq!(lines(&sent), ["1 ACK", "2 BYE"]);
     b.ask(&sent[1].answer("200 OK", "", ""));
+    nothing_left(&mut b);
+}
+
+// RFC 3261 19.1.1: the headers component is not allowed in a Request-URI.
+#[test]
+fn a_target_with_headers_is_misuse() {
+    let mut b = bench();
+    let now = b.at();
+    for bad in ["sip:a@10.0.0.9?Subject=x", "sip:a@10.0.0.9;method=BYE", "tel:+1", "sip:a b@x", ""]
+    {
+        let r = b.engine.invite(now, b.line, bad, 0, Extras::default());
+        assert_eq!(r, Err(Error::Misuse(Misuse::BadUri)), "{bad}");
+    }
+    nothing_left(&mut b);
+}
+
+// RFC 3261 9.2: the To tag of the CANCEL's response is that of the INVITE's.
+#[test]
+fn all_responses_of_a_call_have_one_to_tag() {
+    let mut b = bench();
+    invite(&mut b, "");
+    let (call, now) = (b.call(), b.at());
+    b.engine.ring(now, call, 180, Extras::default()).unwrap();
+    let tag = b.drain().remove(0).to_tag().to_string();
+    let cancel = in_dialog("CANCEL", 10, "", "")
+        .replace(";tag=\r\n", "\r\n")
+        .replace("z9hG4bKCANCEL10", "z9hG4bKi");
+    let sent = b.ask(&cancel);
+    assert_eq!(lines(&sent), ["200 10 CANCEL", "487 10 INVITE"]);
+    assert!(sent.iter().all(|o| o.to_tag() == tag), "{sent:?}");
+    // Again, because the first answer was lost.
+    let sent = b.ask(&cancel);
+    assert_eq!(lines(&sent), ["200 10 CANCEL"]);
+    assert_eq!(sent[0].to_tag(), tag);
     nothing_left(&mut b);
 }
 

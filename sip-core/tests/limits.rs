@@ -367,3 +367,29 @@ fn a_proxy_and_registrar_send_an_unproven_source_at_most_3_times_what_it_sent() 
         }
     }
 }
+
+// RFC 3261 17.2.2: a finished transaction still answers repetitions. It gives way to a request that
+// is admitted, not to one that is refused all the same.
+#[test]
+fn a_refusal_for_want_of_room_takes_nothing_from_finished_transactions() {
+    let limits = Limits { transactions: 12, calls: 8, calls_in: 8, dialogs: 8, ..Limits::TESTER };
+    let (mut engine, _) = phone(ua(Retransmit::Rfc), &limits, Transport::Udp);
+    let now = Instant(5);
+    for n in 0..2 {
+        engine.receive(now, udp(), &request("MESSAGE", 100 + n)).unwrap();
+        let (_, events) = drain(&mut engine);
+        let Some(Event::Request { request, .. }) = events.first().copied() else { panic!() };
+        engine.respond(now, request, 200, Extras::default()).unwrap();
+        drain(&mut engine);
+    }
+    let mut refused = 0;
+    for n in 0..8 {
+        engine.receive(now, udp(), &request("INVITE", n)).unwrap();
+        refused += usize::from(drain(&mut engine).0.iter().any(|s| label(s) == "503 INVITE"));
+    }
+    assert!(refused > 0);
+    assert_eq!(engine.stats().refused_full, refused as u64);
+    assert_eq!(engine.stats().transactions, 8);
+    engine.receive(now, udp(), &request("MESSAGE", 100)).unwrap();
+    assert_eq!(label(&drain(&mut engine).0[0]), "200 MESSAGE");
+}

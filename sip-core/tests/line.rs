@@ -163,3 +163,65 @@ fn a_request_finds_its_line_by_user_and_identity_or_by_address_of_record() {
         assert_eq!(!refused, taken, "{uri}");
     }
 }
+
+// RFC 3261 10.2: no new REGISTER before the final response to the one before.
+#[test]
+fn a_registration_is_not_changed_while_a_register_is_open() {
+    let mut b = bench();
+    let line = with_proxy(&mut b, "sip:bob@example.net", "");
+    let now = b.at();
+    b.engine.register(now, line).unwrap();
+    let first = b.drain().remove(0);
+    b.engine.register(now, line).unwrap();
+    b.engine.unregister(now, line).unwrap();
+    assert!(b.drain().is_empty());
+    let last = b.ask(&first.answer("200 OK", "r", "")).remove(0);
+    assert_eq!((last.header("CSeq"), last.header("Expires")), ("2 REGISTER", "0"));
+    // RFC 3261 10.2.8 is about registering: an end is not made a beginning by it.
+    assert!(b.ask(&last.answer("423 Interval Too Brief", "r", "Min-Expires: 900\r\n")).is_empty());
+    assert_eq!(line_changes(&b), [LineChange::Failed { status: 423 }]);
+    b.finish();
+}
+
+#[test]
+fn a_register_that_finds_no_room_leaves_the_refresh_as_it_was() {
+    let mut b = bench();
+    let line = with_proxy(&mut b, "sip:bob@example.net", "");
+    let now = b.at();
+    b.engine.register(now, line).unwrap();
+    let first = b.drain().remove(0);
+    b.ask(&first.answer("200 OK", "r", "Contact: <sip:bob@10.0.0.1:5060>;expires=100\r\n"));
+    let path = sansip::Path { local: LOCAL, remote: peer::PEER, flow: None };
+    let mut len = 60_000;
+    while len > 10 {
+        if b.engine.send(now, path, &vec![b'x'; len]).is_err() {
+            len /= 2;
+        }
+    }
+    let before = b.engine.stats();
+    assert!(matches!(b.engine.register(now, line), Err(Error::Full(_))));
+    assert!(matches!(b.engine.unregister(now, line), Err(Error::Full(_))));
+    assert_eq!(b.engine.stats(), before);
+    b.drain();
+    let second = b.run(75_000).remove(0);
+    assert_eq!((second.header("CSeq"), second.header("Expires")), ("2 REGISTER", "120"));
+}
+
+// RFC 3261 8.1.2
+#[test]
+fn requests_outside_dialogs_go_to_the_outbound_proxy() {
+    let mut config = net::config(9);
+    config.roles.proxy = false;
+    config.roles.registrar = false;
+    config.outbound = Some(Addr::v4(10, 0, 0, 200, 5062));
+    let mut b = Bench::new(config);
+    let now = b.at();
+    b.engine.register(now, b.line).unwrap();
+    b.engine.invite(now, b.line, "sip:alice@example.org", 0, Extras::default()).unwrap();
+    let proxied = with_proxy(&mut b, "sip:bob@example.net", "");
+    b.engine.register(now, proxied).unwrap();
+    let sent = b.drain();
+    let to: Vec<Addr> = sent.iter().map(|o| o.to).collect();
+    let outbound = Addr::v4(10, 0, 0, 200, 5062);
+    assert_eq!(to, [outbound, outbound, Addr::v4(10, 0, 0, 9, 5070)]);
+}

@@ -5,8 +5,8 @@ mod net;
 
 use net::{LOCAL, config, label};
 use sansip::{
-    Addr, Engine, Error, FlowEnd, FlowId, FlowInfo, Instant, Limits, LineConfig, Local, Misuse,
-    Output, Transport,
+    Addr, Engine, Error, Event, Extras, FlowEnd, FlowId, FlowInfo, Instant, Limits, LineConfig,
+    Local, LocalId, Misuse, Output, Path, Query, Transport,
 };
 
 const FLOW: FlowId = FlowId(3);
@@ -161,4 +161,59 @@ fn flows_that_are_not_open_are_misuse() {
     assert_eq!(engine.flow_closed(Instant(1), FLOW, FlowEnd::Closed), Err(Error::Gone));
     // A number is never used twice in an engine's life.
     assert_eq!(open(&mut engine, FLOW), Err(Error::Misuse(Misuse::Flow)));
+}
+
+// A connection's Via comes from its identity, and bytes go only to connections that are open.
+#[test]
+fn a_connection_that_does_not_fit_is_misuse() {
+    let mut engine = phone();
+    let bound = Addr::v4(10, 0, 0, 1, 5060);
+    let entry = Local { transport: Transport::Udp, bound, host: "10.0.0.1", port: 0, network: 0 };
+    engine.set_local(Instant(0), LocalId(9), entry).unwrap();
+    let info = FlowInfo {
+        local: LocalId(9),
+        remote: Addr::v4(10, 0, 0, 9, 5060),
+        transport: Transport::Tcp,
+        accepted: true,
+        names: &[],
+    };
+    let opened = engine.flow_opened(Instant(0), FlowId(11), info);
+    assert_eq!(opened, Err(Error::Misuse(Misuse::Local)));
+    let path = Path { flow: Some(FlowId(11)), ..Path::default() };
+    let path = Path { local: LocalId(9), ..path };
+    let sent = engine.send(Instant(0), path, b"x");
+    assert_eq!(sent, Err(Error::Misuse(Misuse::Flow)));
+}
+
+/// The To of a message.
+fn to(text: &str) -> String {
+    text.split("To: ").nth(1).unwrap().lines().next().unwrap().to_string()
+}
+
+// RFC 3261 12.2.1.1: the next request goes to the first route, else to the target, whatever
+// connection the call came by; over that connection if it leads there.
+#[test]
+fn a_bye_goes_to_the_target_and_not_back_to_a_proxy_that_left_the_path() {
+    for routes in ["", "Record-Route: <sip:10.0.0.9;transport=tcp;lr>\r\n"] {
+        let mut engine = phone();
+        let now = Instant(1);
+        let contact = "Contact: <sip:alice@10.0.0.66;transport=tcp>\r\nContent-Length: 0\r\n";
+        let invite = options(1, &format!("{routes}{contact}")).replace("OPTIONS", "INVITE");
+        engine.receive_stream(now, FLOW, invite.as_bytes()).unwrap();
+        let Some(Output::Event(Event::Call { call, .. }, _)) = engine.poll() else { panic!() };
+        engine.answer_call(now, call, Extras::default()).unwrap();
+        let Some(Output::Transmit(ok)) = engine.poll() else { panic!() };
+        let ours = to(&String::from_utf8_lossy(ok.bytes));
+        let ack = invite.replace("INVITE", "ACK").replace(&to(&invite), &ours);
+        engine.receive_stream(now, FLOW, ack.as_bytes()).unwrap();
+        while engine.poll().is_some() {}
+        engine.hangup(now, call).unwrap();
+        match engine.poll() {
+            Some(Output::Query(_, Query::Connect { to, .. })) if routes.is_empty() => {
+                assert_eq!(to, Addr::v4(10, 0, 0, 66, 5060));
+            }
+            Some(Output::Transmit(t)) if !routes.is_empty() => assert_eq!(t.path.flow, Some(FLOW)),
+            other => panic!("{routes}: {other:?}"),
+        }
+    }
 }

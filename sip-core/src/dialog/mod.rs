@@ -10,7 +10,7 @@ use crate::header::uri::Scheme;
 use crate::limits::Limits;
 use crate::path::{FlowId, LocalId, Path, port_text};
 use crate::store::index::{Index, Key};
-use crate::store::pool::BlockId;
+use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::Owner;
 use crate::store::slab::{Slab, handle};
 use crate::wire::message::MessageRef;
@@ -234,7 +234,7 @@ impl Dialogs {
     ) -> Result<(), Error> {
         let d = self.slab.live_mut(h)?;
         d.state = DialogState::Confirmed;
-        let target = contact_uri(m).map(|s| m.text(s));
+        let target = contact_uri(m).map_or(Target::Kept, |s| Target::Text(m.text(s)));
         repack(cx, d, target, Some(m))
     }
 
@@ -260,19 +260,42 @@ impl Dialogs {
         Ok(Order::Next)
     }
 
-    /// A target refresh request or its 2xx: the Contact becomes the remote target (12.2.1.2, 12.2.2).
+    /// The 2xx to a target refresh request of ours: its Contact becomes the remote target
+    /// (RFC 3261 12.2.1.2).
     pub fn refresh_target(
         &mut self,
         cx: &mut Cx,
         h: DialogHandle,
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
-        let Some(contact) = contact_uri(m).map(|s| m.text(s)) else { return Ok(()) };
+        let Some(contact) = contact_uri(m) else { return Ok(()) };
+        self.set_target(cx, h, Target::Text(m.text(contact)))
+    }
+
+    /// The peer's target refresh request, stored in `request`, is accepted: its Contact becomes the
+    /// remote target (RFC 3261 12.2.2).
+    pub fn accept_target(
+        &mut self,
+        cx: &mut Cx,
+        h: DialogHandle,
+        request: BlockId,
+    ) -> Result<(), Error> {
+        let contact = MessageRef::lazy(cx.pool.bytes_of(request)).and_then(|m| contact_uri(&m));
+        let Some(contact) = contact else { return Ok(()) };
+        self.set_target(cx, h, Target::Stored(request, contact))
+    }
+
+    fn set_target(
+        &mut self,
+        cx: &mut Cx,
+        h: DialogHandle,
+        target: Target<'_>,
+    ) -> Result<(), Error> {
         let d = self.slab.live_mut(h)?;
-        if d.text.target.of(cx.pool.bytes_of(d.block)) == contact {
+        if target.of(&cx.pool, d) == d.text.target.of(cx.pool.bytes_of(d.block)) {
             return Ok(());
         }
-        repack(cx, d, Some(contact), None)
+        repack(cx, d, target, None)
     }
 
     /// The dialog.
@@ -409,11 +432,32 @@ fn put_routes(p: &mut Packer<'_>, m: &MessageRef<'_>, reverse: bool) -> Result<S
     Ok(Span::new(start, p.at))
 }
 
+/// Where a remote target is found.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    /// In the dialog: it stays.
+    Kept,
+    /// In a message that has just come.
+    Text(&'a [u8]),
+    /// In a stored message.
+    Stored(BlockId, Span),
+}
+
+impl Target<'_> {
+    fn of<'t>(&'t self, pool: &'t Pool, d: &Dialog) -> &'t [u8] {
+        match self {
+            Self::Kept => d.text.target.of(pool.bytes_of(d.block)),
+            Self::Text(text) => text,
+            Self::Stored(block, span) => span.of(pool.bytes_of(*block)),
+        }
+    }
+}
+
 /// Writes the text anew with another target, and with the routes of `m` if it is given.
 fn repack(
     cx: &mut Cx,
     d: &mut Dialog,
-    target: Option<&[u8]>,
+    target: Target<'_>,
     m: Option<&MessageRef<'_>>,
 ) -> Result<(), Error> {
     let Cx { pool, scratch, .. } = cx;
@@ -423,7 +467,7 @@ fn repack(
     let fixed = usize::from(t.target.at);
     p.put(old.get(..fixed).unwrap_or(&[]))?;
     let mut text = t;
-    text.target = p.put(target.unwrap_or_else(|| t.target.of(old)))?;
+    text.target = p.put(target.of(pool, d))?;
     text.routes = match m {
         Some(m) => put_routes(&mut p, m, true)?,
         None => p.put(t.routes.of(old))?,

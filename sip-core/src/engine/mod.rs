@@ -168,14 +168,13 @@ impl Engine {
         framing: Framing,
     ) -> Result<Seen, Error> {
         need::message(&self.core.cx, message.len())?;
-        self.core.counts.received += 1;
         let seen = match parse(message, &self.wire, framing, &mut self.index) {
             Ok(m) => self.core.on_message(&m, path),
             Err(_) => Ok(Seen::Ignored(ignored(message))),
         };
-        if matches!(seen, Ok(Seen::Ignored(_))) {
-            self.core.counts.ignored += 1;
-        }
+        let counts = &mut self.core.counts;
+        counts.received += u64::from(seen.is_ok());
+        counts.ignored += u64::from(matches!(seen, Ok(Seen::Ignored(_))));
         seen
     }
 
@@ -202,9 +201,14 @@ impl Engine {
                 Frame::Skip(n) => taken += n.max(1),
                 Frame::KeepAlive(n) => {
                     // RFC 5626 4.4.1: a ping is answered by a pong.
-                    let pong = core.cx.pool.copy_in(b"\r\n")?;
-                    core.cx.transmit(pong, path, 0, 0)?;
+                    let pong = match core.cx.pool.copy_in(b"\r\n") {
+                        Ok(pong) => pong,
+                        Err(_) if taken > 0 => return Ok(taken),
+                        Err(e) => return Err(e),
+                    };
+                    let sent = core.cx.transmit(pong, path, 0, 0);
                     core.cx.pool.release(pong);
+                    sent?;
                     taken += n.max(1);
                 }
                 Frame::Message(n) => {

@@ -4,6 +4,7 @@ use super::Core;
 use crate::attempt::{AttemptHandle, FromAttempt};
 use crate::error::{Error, Ignored, Limit, Seen};
 use crate::header::essentials::Essentials;
+use crate::header::name_addr::NameAddr;
 use crate::path::{FlowId, Path};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::Record;
@@ -166,6 +167,11 @@ impl Core {
                 let (forks, mut low) = self.fork_low();
                 forks.on_server_failure(&mut low, owner, why)
             }
+            OwnerKind::Request => {
+                let (ua, mut low) = self.low();
+                ua.waits_no_more(&mut low, owner);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -273,13 +279,17 @@ impl Core {
         invite: Option<(TxHandle, Owner)>,
         received: Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let Some((_, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
+        let Some((tx, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
         let (m, e, path) = received;
         let tag = (owner.kind == OwnerKind::Call)
             .then(|| self.ua.tag(CallHandle::from_raw(owner.object)))
             .flatten();
-        // The To tag is the one of the INVITE's responses.
-        let reply = Reply { to_tag: tag.as_ref().map(|t| t.as_bytes()), ..Reply::default() };
+        // The To tag is the one of the INVITE's responses, also when its call is over.
+        let mut last = [0; 64];
+        let len = self.last_tag(tx, &mut last);
+        let last = last.get(..len).filter(|t| !t.is_empty());
+        let reply =
+            Reply { to_tag: tag.as_ref().map(|t| t.as_bytes()).or(last), ..Reply::default() };
         let sent = self.tx.reply_stateless(&mut self.cx, m, e, path, 200, &reply)?;
         let seen = if sent { Seen::Used } else { Seen::Ignored(Ignored::Unpaid) };
         match owner.kind {
@@ -294,6 +304,20 @@ impl Core {
             _ => {}
         }
         Ok(seen)
+    }
+
+    /// The To tag of a transaction's last response, if it is not longer than ours are.
+    fn last_tag(&self, tx: TxHandle, out: &mut [u8; 64]) -> usize {
+        let bytes = self.tx.last_response(tx).map_or(&[][..], |b| self.cx.pool.bytes_of(b));
+        let tag = MessageRef::lazy(bytes).and_then(|m| {
+            let to = NameAddr::parse(bytes, m.header_span(Name::To)?).ok()?;
+            Some(to.tag.of(bytes))
+        });
+        let Some((tag, place)) = tag.and_then(|t| Some((t, out.get_mut(..t.len())?))) else {
+            return 0;
+        };
+        place.copy_from_slice(tag);
+        tag.len()
     }
 
     /// Who a request is for, a transaction apart. The order is the rule.
@@ -337,11 +361,9 @@ impl Core {
         let in_dialog = self.dialogs.of_request(&self.cx, m, e);
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
-        while !self.tx.room_for(1 + kept) {
-            if !self.tx.make_room(&mut self.cx) {
-                self.counts.refused_full += 1;
-                return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
-            }
+        if !self.tx.room_for(1 + kept) {
+            self.counts.refused_full += 1;
+            return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
         }
         let done = match (destination, in_dialog) {
             (Destination::Ua, Some(dialog)) => {

@@ -87,6 +87,9 @@ impl Core {
         if self.cx.locals.get(path.local).is_none() {
             return Err(Error::Misuse(Misuse::Local));
         }
+        if path.flow.is_some_and(|f| self.flows.get(&self.cx, f).is_none()) {
+            return Err(Error::Misuse(Misuse::Flow));
+        }
         let block = self.cx.pool.copy_in(bytes)?;
         let sent = self.cx.transmit(block, *path, 0, 0);
         self.cx.pool.release(block);

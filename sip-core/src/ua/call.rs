@@ -1,6 +1,7 @@
 //! A call: what both sides of it share.
 
 use super::Extras;
+use super::outside;
 use super::table::{Act, Happening, State, step};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
@@ -51,6 +52,8 @@ pub(crate) struct Call {
     pub(super) caller: bool,
     /// Ended because it rang too long, not because somebody hung up.
     pub(super) rang_out: bool,
+    /// It is given up when its INVITE expires.
+    pub(super) expires: bool,
     /// To be hung up as soon as there is room.
     pub(super) hang_up: bool,
     pub(super) line: Option<LineHandle>,
@@ -75,6 +78,8 @@ pub(crate) struct Call {
     pub(super) source: Path,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// The attempt that sends it.
+    pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
     pub(super) timers: [Option<TimerId>; 3],
@@ -86,6 +91,7 @@ impl Call {
             state,
             caller,
             rang_out: false,
+            expires: false,
             hang_up: false,
             line: None,
             user: 0,
@@ -100,6 +106,7 @@ impl Call {
             repeat_by: None,
             source: Path::default(),
             ack_seq: 0,
+            acking: None,
             ack: None,
             timers: [None; 3],
         }
@@ -184,7 +191,7 @@ impl Ua {
             method: what.method,
             hop: made.hop,
             near,
-            flow,
+            flow: low.down.flow_to(flow, &made.hop),
         };
         let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
         if let FromAttempt::AckSent { block, path, .. } = from {
@@ -246,6 +253,9 @@ impl Ua {
     /// Frees all that a call holds.
     pub(super) fn forget(&mut self, low: &mut Low<'_>, h: CallHandle) {
         let Some(call) = self.calls.remove(h) else { return };
+        if call.caller && call.dialog.is_none() {
+            self.undecided = self.undecided.saturating_sub(1);
+        }
         if !call.caller {
             self.calls_in = self.calls_in.saturating_sub(1);
         }
@@ -302,7 +312,11 @@ impl Ua {
     ) -> Result<(), Error> {
         let h = CallHandle::from_raw(from.object);
         if self.calls.get(h).is_none() {
-            return Ok(());
+            // RFC 3261 13.2.2.4: another branch of a fork answers when the call is over.
+            return match (from.part, m.status()) {
+                (part::INVITE, 200..=299) => self.end_fork(low, h, m, e, path),
+                _ => Ok(()),
+            };
         }
         match from.part {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
@@ -372,7 +386,7 @@ impl Ua {
                 self.calls.live_mut(h)?.rang_out = true;
                 Ok(())
             }
-            Act::SendRefusal => match self.refuse(low, h, 480, &Extras::default()) {
+            Act::SendRefusal => match self.refuse_over(low, h) {
                 Err(Error::Full(_)) => {
                     let at = low.cx().now.after(RETRY);
                     self.arm(low.cx(), h, TIMER_RING, at)
@@ -383,11 +397,27 @@ impl Ua {
         }
     }
 
+    /// RFC 3261 13.3.1 step 1: 487 for an INVITE that has expired.
+    fn refuse_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        call.rang_out = true;
+        let status = if call.expires { 487 } else { 480 };
+        self.refuse(low, h, status, &Extras::default()).inspect_err(|_| {
+            if let Some(call) = self.calls.get_mut(h) {
+                call.rang_out = false;
+            }
+        })
+    }
+
     /// A re-INVITE, ours or the peer's, has waited as long as a call may ring. The session stands.
     fn reinvite_over(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let call = self.calls.live_mut(h)?;
         if let Some(attempt) = call.reinvite {
-            return low.attempts.cancel(&mut low.down, attempt);
+            return match low.attempts.cancel(&mut low.down, attempt) {
+                // Its final response found no room, and has not come again.
+                Err(Error::Gone) => self.on_reinvite_failure(low, h, Failure::Timeout),
+                other => other,
+            };
         }
         match self.reject(low, h, 480, &Extras::default()) {
             Err(Error::Full(_)) => {
@@ -436,9 +466,30 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner) else { return Err(Error::Gone) };
         let h = CallHandle::from_raw(owner.object);
-        let number = e.cseq.map_or(0, |c| c.number);
+        // RFC 3261 12.2.2: processed as if it were outside a dialog (8.2).
+        if let Some(refusal) = outside::inspect_in_dialog(m) {
+            return outside::refuse(low, m, e, path, &refusal);
+        }
         let cx = &mut *low.down.cx;
         let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
+        let done = self.serve(low, (h, dialog, tx), m, e, path);
+        if done.is_err() {
+            // It was not taken: a repetition of it is a new request.
+            low.down.tx.end(low.down.cx, tx);
+        }
+        done
+    }
+
+    fn serve(
+        &mut self,
+        low: &mut Low<'_>,
+        (h, dialog, tx): (CallHandle, DialogHandle, TxHandle),
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        let number = e.cseq.map_or(0, |c| c.number);
+        let cx = &mut *low.down.cx;
         // RFC 3261 12.2.2: the CSeq of a dialog only grows.
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
@@ -448,7 +499,11 @@ impl Ua {
                 low.down.tx.reply(cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
             }
-            Method::Invite => self.on_reinvite(low, h, dialog, tx, m, number),
+            Method::Invite => self.on_reinvite(low, h, tx, number),
+            Method::Message => {
+                let line = self.calls.live(h)?.line;
+                self.hand_over(low, line.map_or(0, LineHandle::raw), tx)
+            }
             _ => self.answer_otherwise(low, tx, m),
         }
     }

@@ -6,7 +6,6 @@ use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
 use super::outside::named;
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
-use crate::dialog::DialogHandle;
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
@@ -51,6 +50,9 @@ impl Ua {
         path: &Path,
     ) -> Result<(), Error> {
         let tag = self.calls.live(h)?.tag;
+        if !self.dialog_fits(low) {
+            return Err(Error::Full(Limit::Dialogs));
+        }
         let cx = &mut *low.down.cx;
         let dialog = low.dialogs.create_uas(cx, m, e, tag.as_bytes(), owner(h, 0), path)?;
         let call = self.calls.live_mut(h)?;
@@ -61,7 +63,11 @@ impl Ua {
         call.invite = Some(tx);
         call.invite_seq = e.cseq.map_or(0, |c| c.number);
         // The caller's own bound comes first.
-        let at = cx.now.after(cx.config.ring.saturating_add(cx.config.t1.saturating_mul(64)));
+        let bound = cx.config.ring.saturating_add(cx.config.t1.saturating_mul(64));
+        // RFC 3261 13.3.1 step 1
+        let asked = e.expires.map(|s| u64::from(s).saturating_mul(1_000)).filter(|ms| *ms < bound);
+        call.expires = asked.is_some();
+        let at = cx.now.after(asked.unwrap_or(bound));
         self.arm(cx, h, TIMER_RING, at)?;
         let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {
@@ -135,7 +141,20 @@ impl Ua {
             return Err(Error::Late);
         }
         let fields = [(Name::Allow, ALLOW.as_bytes())];
-        self.respond(low, h, tx, 200, extras, &fields)?;
+        let reinvite = if fresh { None } else { low.down.tx.request(low.down.cx, tx) };
+        if let Some(request) = reinvite {
+            low.cx().pool.hold(request);
+        }
+        let sent = self.respond(low, h, tx, 200, extras, &fields);
+        if let Some(request) = reinvite {
+            if let Some(d) = self.calls.live(h)?.dialog.filter(|_| sent.is_ok()) {
+                // RFC 3261 12.2: only what is accepted changes the dialog. Without room the old
+                // target stays, which has been a way to the peer.
+                let _ = low.dialogs.accept_target(low.down.cx, d, request);
+            }
+            low.cx().pool.release(request);
+        }
+        sent?;
         if fresh {
             self.step(h, Happening::Answer)?;
         }
@@ -223,7 +242,9 @@ impl Ua {
         self.respond(low, h, tx, status, extras, fields)?;
         self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
-        self.ended(low, h, EndReason::Rejected, status, None)
+        let rang_out = self.calls.live(h)?.rang_out;
+        let why = if rang_out { EndReason::Timeout } else { EndReason::Rejected };
+        self.ended(low, h, why, status, None)
     }
 
     /// The peer's INVITE has its final response, which its transaction repeats by itself.
@@ -317,27 +338,26 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
-        dialog: DialogHandle,
         tx: TxHandle,
-        m: &MessageRef<'_>,
         number: u32,
     ) -> Result<(), Error> {
         let random = low.cx().random();
         let call = self.calls.live_mut(h)?;
         let cx = &mut *low.down.cx;
+        // RFC 3261 14.2: an INVITE of ours is in progress.
+        let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
+        if ours || call.reinvite.is_some() {
+            return low.down.tx.reply(cx, tx, 491, &Reply::default());
+        }
         if call.invite.is_some() || call.state != State::Confirmed {
             // A first one has no final response yet, or no ACK.
             let wait = [b'0' + u8::try_from(random % 10).unwrap_or(0)];
             let extra = [(Name::RetryAfter, &wait[..])];
             return low.down.tx.reply(cx, tx, 500, &Reply { extra: &extra, ..Reply::default() });
         }
-        if call.reinvite.is_some() {
-            return low.down.tx.reply(cx, tx, 491, &Reply::default());
-        }
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
         call.invite_seq = number;
-        low.dialogs.refresh_target(cx, dialog, m)?;
         let at = cx.now.after(cx.config.ring);
         self.arm(cx, h, TIMER_RING, at)?;
         let block = low.down.tx.request(low.down.cx, tx);

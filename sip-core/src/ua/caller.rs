@@ -6,15 +6,15 @@ use super::line::Line;
 use super::outside::write_extras;
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
-use crate::attempt::Start;
+use crate::attempt::{FromAttempt, Start};
 use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
-use crate::error::{Error, Misuse};
+use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::Path;
-use crate::resolve::{Hop, next_hop};
+use crate::resolve::{Hop, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::Owner;
 use crate::tx::Failure;
@@ -37,16 +37,21 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<CallHandle, Error> {
         let uri = Uri::parse(target.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
-        if !uri.is_sip() {
+        // RFC 3261 19.1.1: what a Request-URI may not have.
+        if !uri.is_sip() || !uri.headers.is_empty() || !uri.method.is_empty() {
             return Err(Error::Misuse(Misuse::BadUri));
         }
         self.lines.live(line)?;
+        if !self.dialog_fits(low) {
+            return Err(Error::Full(Limit::Dialogs));
+        }
         let tag = low.cx().tag();
         let h = self.calls.insert(Call::new(State::Calling, true, tag))?;
         if let Some(call) = self.calls.get_mut(h) {
             (call.line, call.user) = (Some(line), user);
         }
         low.cx().promised += 1;
+        self.undecided += 1;
         match self.send_invite(low, h, line, target.as_bytes(), extras) {
             Ok(()) => Ok(h),
             Err(e) => {
@@ -70,7 +75,7 @@ impl Ua {
         let cx = &mut *low.down.cx;
         let config = self.lines.live(line)?;
         let proxy = config.proxy(&cx.pool);
-        let hop = next_hop(cx, if proxy.is_empty() { target } else { proxy });
+        let hop = if proxy.is_empty() { first_hop(cx, target) } else { next_hop(cx, proxy) };
         let local = config.identity(cx, hop.as_ref().ok());
         let near = local.or(config.local);
         let mut contact = [0u8; 256];
@@ -112,14 +117,20 @@ impl Ua {
         h: CallHandle,
         why: Happening,
     ) -> Result<(), Error> {
-        if let Some(attempt) = self.calls.live(h)?.attempt {
-            match low.attempts.cancel(&mut low.down, attempt) {
-                Ok(()) | Err(Error::Gone) => {}
-                Err(e) => return Err(e),
-            }
-        }
+        let given_up = match self.calls.live(h)?.attempt {
+            Some(attempt) => low.attempts.cancel(&mut low.down, attempt),
+            None => Err(Error::Gone),
+        };
         self.disarm(low.cx(), h, TIMER_RING);
-        self.step(h, why).map(|_| ())
+        match given_up {
+            Ok(()) => self.step(h, why).map(|_| ()),
+            // Its final response found no room, and has not come again.
+            Err(Error::Gone) if why == Happening::RingOver => {
+                self.ended(low, h, EndReason::Timeout, 408, None)
+            }
+            Err(Error::Gone) => self.ended(low, h, EndReason::Abandoned, 0, None),
+            Err(e) => Err(e),
+        }
     }
 
     pub(super) fn on_invite_response(
@@ -192,8 +203,13 @@ impl Ua {
         e: &Essentials,
         path: &Path,
     ) -> Result<DialogHandle, Error> {
+        let first = self.calls.live(h)?.dialog.is_none();
+        if !first && !self.dialog_fits(low) {
+            return Err(Error::Full(Limit::Dialogs));
+        }
         let secure = e.to.is_some_and(|t| is_sips(m.text(t.uri_text)));
         let dialog = low.dialogs.create_uac(low.down.cx, m, e, owner(h, 0), path, secure)?;
+        self.undecided -= usize::from(first).min(self.undecided);
         if let Some(call) = self.calls.get_mut(h) {
             let next = call.dialog.replace(dialog);
             if let Some(d) = low.dialogs.get_mut(dialog) {
@@ -216,17 +232,17 @@ impl Ua {
         let first =
             matches!(self.state(h)?, State::Calling | State::Proceeding | State::Cancelling);
         if !first {
-            let ours = self.calls.live(h)?.dialog;
             return match known {
-                Some(d) if Some(d) == ours => self.repeat_ack(low, h, e),
-                _ => self.end_fork(low, h, known, m, e, path),
+                Some(_) => self.repeat_ack(low, h, e),
+                None => self.end_fork(low, h, m, e, path),
             };
         }
+        // The early dialogs of other branches end here: this one may need their place.
+        self.keep_only(low, h, known);
         let dialog = match known {
             Some(d) => d,
             None => self.add_dialog(low, h, m, e, path)?,
         };
-        self.keep_only(low, h, dialog);
         low.dialogs.confirm_uac(low.down.cx, dialog, m)?;
         self.disarm(low.cx(), h, TIMER_RING);
         if let Some(call) = self.calls.get_mut(h) {
@@ -242,12 +258,13 @@ impl Ua {
     }
 
     /// Ends all early dialogs but one.
-    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: DialogHandle) {
+    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: Option<DialogHandle>) {
         let Some(call) = self.calls.get_mut(h) else { return };
-        let mut at = call.dialog.replace(keep);
+        let mut at = core::mem::replace(&mut call.dialog, keep);
+        self.undecided += usize::from(at.is_some() && keep.is_none());
         while let Some(d) = at {
             let next = low.dialogs.get(d).and_then(|d| d.next);
-            if d == keep {
+            if Some(d) == keep {
                 if let Some(d) = low.dialogs.get_mut(d) {
                     d.next = None;
                 }
@@ -267,10 +284,19 @@ impl Ua {
     ) -> Result<(), Error> {
         let number = e.cseq.map_or(0, |c| c.number);
         let what = InDialog::plain(Method::Ack, Some(number));
-        if let Some(call) = self.calls.get_mut(h) {
-            call.ack_seq = number;
+        let call = self.calls.live_mut(h)?;
+        call.ack_seq = number;
+        if let Some((old, _)) = call.ack.take() {
+            low.cx().pool.release(old);
         }
-        self.send_in_dialog(low, h, dialog, part::ACK, &what).map(|_| ())
+        let sent = match self.send_in_dialog(low, h, dialog, part::ACK, &what) {
+            Ok((attempt, _)) => Some(attempt),
+            // The 2xx comes again, and asks for it again.
+            Err(Error::Full(_)) => None,
+            Err(e) => return Err(e),
+        };
+        self.calls.live_mut(h)?.acking = sent;
+        Ok(())
     }
 
     /// A 2xx again: the same ACK again, if it is the one of this INVITE.
@@ -281,49 +307,41 @@ impl Ua {
         e: &Essentials,
     ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
-        match call.ack {
-            Some((block, path)) if Some(call.ack_seq) == e.cseq.map(|c| c.number) => {
-                low.cx().transmit(block, path, 0, 1)
-            }
-            _ => Ok(()),
+        if Some(call.ack_seq) != e.cseq.map(|c| c.number) {
+            return Ok(());
+        }
+        match (call.ack, call.dialog) {
+            (Some((block, path)), _) => low.cx().transmit(block, path, 0, 1),
+            // The name of its next hop is being asked for.
+            (None, _) if call.acking.is_some_and(|a| low.attempts.lives(a)) => Ok(()),
+            (None, Some(dialog)) => self.ack(low, h, dialog, e),
+            (None, None) => Ok(()),
         }
     }
 
-    /// A 2xx of another branch of a fork: acknowledged and ended.
-    fn end_fork(
+    /// A 2xx of another branch of a fork: acknowledged and ended. Where there is no room for all of
+    /// that, it comes again.
+    pub(super) fn end_fork(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
-        known: Option<DialogHandle>,
         m: &MessageRef<'_>,
         e: &Essentials,
         path: &Path,
     ) -> Result<(), Error> {
-        if known.is_some() {
+        if !self.dialog_fits(low) {
             return Ok(());
         }
         let secure = e.to.is_some_and(|t| is_sips(m.text(t.uri_text)));
         let dialog = low.dialogs.create_uac(low.down.cx, m, e, owner(h, 0), path, secure)?;
         let number = e.cseq.map(|c| c.number);
-        for (method, cseq) in [(Method::Ack, number), (Method::Bye, None)] {
-            let what = InDialog::plain(method, cseq);
-            let made = low.dialogs.request(low.down.cx, dialog, &what)?;
-            let near = Some(path.local);
-            let start = Start {
-                owner: Owner::default(),
-                request: made.block,
-                method,
-                hop: made.hop,
-                near,
-                flow: path.flow,
-            };
-            let (_, from) = low.attempts.start(&mut low.down, &start)?;
-            if let crate::attempt::FromAttempt::AckSent { block, .. } = from {
-                low.cx().pool.release(block);
-            }
-        }
+        let sent = send_unowned(low, dialog, Method::Ack, number, path)
+            .and_then(|()| send_unowned(low, dialog, Method::Bye, None, path));
         low.dialogs.end(low.down.cx, dialog);
-        Ok(())
+        match sent {
+            Err(Error::Full(_)) => Ok(()),
+            other => other,
+        }
     }
 
     /// A 2xx whose transaction is gone: its ACK may have been lost.
@@ -442,19 +460,20 @@ impl Ua {
         if status < 200 {
             return Ok(());
         }
-        self.disarm(low.cx(), h, TIMER_RING);
         let call = self.calls.live_mut(h)?;
-        let first = call.reinvite.take().is_some();
+        let success = (200..300).contains(&status);
         let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
             return Ok(());
         };
-        if (200..300).contains(&status) {
-            if !first {
-                return self.repeat_ack(low, h, e);
-            }
+        if success && call.reinvite.is_none() {
+            return self.repeat_ack(low, h, e);
+        }
+        if success {
             low.dialogs.refresh_target(low.down.cx, dialog, m)?;
             self.ack(low, h, dialog, e)?;
         }
+        self.calls.live_mut(h)?.reinvite = None;
+        self.disarm(low.cx(), h, TIMER_RING);
         if status == 491 && confirmed {
             return self.wait_after_glare(low, h);
         }
@@ -512,6 +531,30 @@ impl Ua {
         }
         Ok(())
     }
+}
+
+/// Sends a request of a dialog that no call has.
+fn send_unowned(
+    low: &mut Low<'_>,
+    dialog: DialogHandle,
+    method: Method,
+    cseq: Option<u32>,
+    path: &Path,
+) -> Result<(), Error> {
+    let made = low.dialogs.request(low.down.cx, dialog, &InDialog::plain(method, cseq))?;
+    let start = Start {
+        owner: Owner::default(),
+        request: made.block,
+        method,
+        hop: made.hop,
+        near: Some(path.local),
+        flow: low.down.flow_to(path.flow, &made.hop),
+    };
+    let (_, from) = low.attempts.start(&mut low.down, &start)?;
+    if let FromAttempt::AckSent { block, .. } = from {
+        low.cx().pool.release(block);
+    }
+    Ok(())
 }
 
 /// An INVITE that opens a call (RFC 3261 8.1.1, 13.2.1).

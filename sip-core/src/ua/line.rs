@@ -13,11 +13,12 @@ use crate::header::name_addr::NameAddr;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::LocalId;
-use crate::resolve::{Hop, next_hop};
+use crate::resolve::{Hop, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
 use crate::store::timers::{TimerId, TimerKey, kind};
+use crate::time::Instant;
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -56,6 +57,8 @@ pub(crate) struct Line {
     call_id: Token<24>,
     cseq: u32,
     registration: Registration,
+    /// What the REGISTER that is on its way does; the registration may have been changed since.
+    sent: Registration,
     attempt: Option<AttemptHandle>,
     timer: Option<TimerId>,
 }
@@ -174,6 +177,7 @@ impl Ua {
             call_id: cx.word(),
             cseq: 0,
             registration: Registration::Off,
+            sent: Registration::Off,
             attempt: None,
             timer: None,
         };
@@ -235,22 +239,51 @@ impl Ua {
         self.lines.iter().find(|(_, l)| fits(l)).map(|(h, _)| h)
     }
 
-    /// Registers a line and keeps it registered. Queues output.
+    /// Registers a line and keeps it registered. May queue output.
     pub fn register(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
-        let expires = self.lines.live(h)?.expires;
-        self.send_register(low, h, expires)?;
-        if let Some(line) = self.lines.get_mut(h) {
-            line.registration = Registration::On;
+        self.change_registration(low, h, Registration::On)
+    }
+
+    /// Ends the registration of a line. May queue output.
+    pub fn unregister(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
+        self.change_registration(low, h, Registration::Ending)
+    }
+
+    fn change_registration(
+        &mut self,
+        low: &mut Low<'_>,
+        h: LineHandle,
+        wanted: Registration,
+    ) -> Result<(), Error> {
+        // RFC 3261 10.2: no new REGISTER while one is open. Its end is followed by the next.
+        if self.lines.live(h)?.attempt.is_none() {
+            self.send_register(low, h, wanted)?;
         }
+        self.lines.live_mut(h)?.registration = wanted;
         Ok(())
     }
 
-    /// Ends the registration of a line. Queues output.
-    pub fn unregister(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
-        self.send_register(low, h, 0)?;
-        if let Some(line) = self.lines.get_mut(h) {
-            line.registration = Registration::Ending;
+    /// Sends what the registration asks for now; without room a second later.
+    fn go_on_registering(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
+        let wanted = self.lines.live(h)?.registration;
+        if wanted == Registration::Off {
+            return Ok(());
         }
+        match self.send_register(low, h, wanted) {
+            Err(Error::Full(_)) => {
+                let at = low.cx().now.after(1_000);
+                self.arm_line(low.cx(), h, at)
+            }
+            other => other,
+        }
+    }
+
+    fn arm_line(&mut self, cx: &mut Cx, h: LineHandle, at: Instant) -> Result<(), Error> {
+        let line = self.lines.live_mut(h)?;
+        if let Some(old) = line.timer.take() {
+            cx.timers.cancel(old);
+        }
+        line.timer = Some(cx.timers.arm(at, TimerKey { kind: TIMER_REFRESH, object: h.raw() })?);
         Ok(())
     }
 
@@ -268,23 +301,17 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         h: LineHandle,
-        expires: u32,
+        wanted: Registration,
     ) -> Result<(), Error> {
-        let line = self.lines.live_mut(h)?;
-        // RFC 3261 10.2: no new REGISTER while one is open.
-        if let Some(open) = line.attempt.take() {
-            low.attempts.end(&mut low.down, open);
-        }
-        if let Some(timer) = line.timer.take() {
-            low.down.cx.timers.cancel(timer);
-        }
-        line.cseq += 1;
+        let line = self.lines.live(h)?;
+        let expires = if wanted == Registration::On { line.expires } else { 0 };
+        let cseq = line.cseq.wrapping_add(1);
         let cx = &mut *low.down.cx;
         let mut uri = [0u8; 300];
         let uri_len = registrar_uri(line, &cx.pool, &mut uri)?;
         let uri = uri.get(..uri_len).unwrap_or(&[]);
         let proxy = line.proxy(&cx.pool);
-        let hop = next_hop(cx, if proxy.is_empty() { uri } else { proxy });
+        let hop = if proxy.is_empty() { first_hop(cx, uri) } else { next_hop(cx, proxy) };
         let near = line.identity(cx, hop.as_ref().ok()).or(line.local);
         let secure = is_sips(line.aor(&cx.pool));
         let mut contact = [0u8; 256];
@@ -294,14 +321,16 @@ impl Ua {
         let Cx { pool, scratch, config, .. } = cx;
         let product = config.product.as_bytes();
         let w = Writer::new(scratch);
-        let len =
-            write_register(w, line, pool, (uri, contact, expires), product).map_err(write_error)?;
+        let len = write_register(w, line, pool, (uri, contact, expires, cseq), product)
+            .map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let owner = Owner::new(OwnerKind::Line, h.raw());
         let start = Start { owner, request, method: Method::Register, hop, near, flow: None };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
-        if let Some(line) = self.lines.get_mut(h) {
-            line.attempt = Some(attempt);
+        let line = self.lines.live_mut(h)?;
+        (line.attempt, line.cseq, line.sent) = (Some(attempt), cseq, wanted);
+        if let Some(timer) = line.timer.take() {
+            low.down.cx.timers.cancel(timer);
         }
         Ok(())
     }
@@ -331,26 +360,29 @@ impl Ua {
         let status = m.status();
         let Some(line) = self.lines.get_mut(h).filter(|_| status >= 200) else { return Ok(()) };
         line.attempt = None;
+        if line.registration != line.sent {
+            return self.go_on_registering(low, h);
+        }
         if (200..300).contains(&status) {
-            if line.registration == Registration::Ending {
+            if line.sent == Registration::Ending {
                 line.registration = Registration::Off;
                 return self.tell_line(low.cx(), h, record::UNREGISTERED, 0, 0, None);
             }
             let given = granted(low.down.cx, line, m, e);
             // A quarter of the time, but at most 30 s, is left for the refresh.
             let refresh = given.saturating_sub((given / 4).min(30)).max(1);
-            let key = TimerKey { kind: TIMER_REFRESH, object: h.raw() };
-            let cx = &mut *low.down.cx;
-            line.timer = Some(cx.timers.arm(cx.now.after(u64::from(refresh) * 1000), key)?);
+            let at = low.down.cx.now.after(u64::from(refresh) * 1000);
+            self.arm_line(low.cx(), h, at)?;
             return self.tell_line(low.cx(), h, record::REGISTERED, status, u64::from(given), None);
         }
         // RFC 3261 10.2.8
         if status == 423
+            && line.sent == Registration::On
             && let Some(least) = m.header(Name::MinExpires).and_then(crate::wire::scan::decimal)
             && least > line.expires
         {
             line.expires = least;
-            return self.register(low, h);
+            return self.go_on_registering(low, h);
         }
         line.registration = Registration::Off;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
@@ -367,6 +399,9 @@ impl Ua {
         let h = LineHandle::from_raw(from.object);
         let Some(line) = self.lines.get_mut(h) else { return Ok(()) };
         line.attempt = None;
+        if line.registration != line.sent {
+            return self.go_on_registering(low, h);
+        }
         line.registration = Registration::Off;
         let status = if why == Failure::Timeout { 408 } else { 503 };
         self.tell_line(low.cx(), h, record::REGISTER_FAILED, status, 0, None)
@@ -377,17 +412,7 @@ impl Ua {
         let h = LineHandle::from_raw(key.object);
         let Some(line) = self.lines.get_mut(h) else { return Ok(()) };
         line.timer = None;
-        match self.register(low, h) {
-            Err(Error::Full(_)) => {
-                let at = low.cx().now.after(1_000);
-                let timer = low.cx().timers.arm(at, key)?;
-                if let Some(line) = self.lines.get_mut(h) {
-                    line.timer = Some(timer);
-                }
-                Ok(())
-            }
-            other => other,
-        }
+        self.go_on_registering(low, h)
     }
 }
 
@@ -396,7 +421,7 @@ fn write_register(
     mut w: Writer<'_>,
     line: &Line,
     pool: &Pool,
-    (uri, contact, expires): (&[u8], &[u8], u32),
+    (uri, contact, expires, cseq): (&[u8], &[u8], u32, u32),
     product: &[u8],
 ) -> Result<usize, WriteError> {
     w.request_line(b"REGISTER", uri)?;
@@ -405,7 +430,7 @@ fn write_register(
     line.write_from(&mut w, pool, line.tag.as_bytes())?;
     joined(&mut w, Name::To, &[b"<", line.aor(pool), b">"])?;
     w.header(Name::CallId, line.call_id.as_bytes())?;
-    w.cseq(line.cseq, b"REGISTER")?;
+    w.cseq(cseq, b"REGISTER")?;
     w.header(Name::Contact, contact)?;
     w.uint(Name::Expires, expires)?;
     if !product.is_empty() {

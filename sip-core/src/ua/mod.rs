@@ -48,6 +48,12 @@ pub struct Ua {
     pub(crate) calls: Slab<CallHandle, Call>,
     pub(crate) calls_in: usize,
     max_in: usize,
+    /// Requests that wait for the application, and how many may.
+    waiting: usize,
+    max_waiting: usize,
+    /// Calls whose first dialog is still to come. Each keeps a place for it: a 2xx that finds none
+    /// could be neither acknowledged nor ended.
+    undecided: usize,
 }
 
 impl Ua {
@@ -57,12 +63,20 @@ impl Ua {
             calls: Slab::new(limits.calls, tag, Limit::Calls)?,
             calls_in: 0,
             max_in: limits.calls_in,
+            waiting: 0,
+            max_waiting: limits.requests(),
+            undecided: 0,
         })
     }
 
     pub(crate) const fn bytes(limits: &Limits) -> usize {
         Slab::<LineHandle, Line>::bytes(limits.lines)
             + Slab::<CallHandle, Call>::bytes(limits.calls)
+    }
+
+    /// Whether there is a place for a dialog besides those that are kept.
+    fn dialog_fits(&self, low: &Low<'_>) -> bool {
+        low.dialogs.room() > self.undecided
     }
 
     /// Queues an event of a call.

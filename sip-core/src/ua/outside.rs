@@ -8,7 +8,7 @@ use crate::header::uri::Scheme;
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
-use crate::store::timers::{TimerKey, kind};
+use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -59,7 +59,7 @@ pub(super) fn bracketed(uri: &[u8], out: &mut [u8]) -> Result<usize, Error> {
 }
 
 /// A refusal of RFC 3261 8.2.
-struct Refusal<'a> {
+pub(super) struct Refusal<'a> {
     status: u16,
     fields: [Option<(Name, &'a [u8])>; 2],
 }
@@ -99,6 +99,11 @@ fn inspect<'a>(
         }
         _ => return Some(Refusal::plain(416)),
     }
+    inspect_in_dialog(m)
+}
+
+/// The rules that hold inside a dialog too (RFC 3261 12.2.2).
+pub(super) fn inspect_in_dialog<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
     // 8.2.2.3: no extension is supported yet, so every one that is required is unsupported.
     if let Some(required) = m.header(Name::Require)
         && m.method() != Method::Cancel
@@ -171,12 +176,7 @@ impl Ua {
             return refuse(low, m, e, path, &Refusal::plain(404));
         }
         match m.method() {
-            Method::Invite => match self.on_invite(low, line, m, e, path) {
-                Err(Error::Full(
-                    Limit::Calls | Limit::Dialogs | Limit::Transactions | Limit::Timers,
-                )) => refuse(low, m, e, path, &Refusal::with(503, Name::RetryAfter, b"10")),
-                other => other,
-            },
+            Method::Invite => self.on_invite(low, line, m, e, path),
             // RFC 3261 11.2
             Method::Options => self.say_abilities(low, m, e, path),
             _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
@@ -213,7 +213,7 @@ impl Ua {
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
     }
 
-    /// Hands a request to the application, which has as long as the client waits.
+    /// Hands a request to the application.
     fn ask_application(
         &mut self,
         low: &mut Low<'_>,
@@ -223,16 +223,25 @@ impl Ua {
         path: &Path,
     ) -> Result<(), Error> {
         let cx = &mut *low.down.cx;
-        let tx = match low.down.tx.open_server(cx, Owner::default(), m, e, path) {
-            Ok(tx) => tx,
-            Err(Error::Full(Limit::Transactions)) => {
-                return refuse(low, m, e, path, &Refusal::with(503, Name::RetryAfter, b"10"));
-            }
-            Err(e) => return Err(e),
-        };
+        let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
+        self.hand_over(low, line, tx).inspect_err(|_| low.down.tx.end(low.down.cx, tx))
+    }
+
+    /// Hands a request to the application, which has as long as the client waits.
+    pub(super) fn hand_over(
+        &mut self,
+        low: &mut Low<'_>,
+        line: u64,
+        tx: TxHandle,
+    ) -> Result<(), Error> {
+        if self.waiting >= self.max_waiting {
+            return Err(Error::Full(Limit::Transactions));
+        }
+        let cx = &mut *low.down.cx;
         let at = cx.now.after(cx.config.t1.saturating_mul(63));
         let timer = cx.timers.arm(at, TimerKey { kind: TIMER_REQUEST, object: tx.raw() })?;
         low.down.tx.set_owner(tx, Owner::new(OwnerKind::Request, timer.raw()));
+        self.waiting += 1;
         let block = low.down.tx.request(cx, tx);
         if let Some(block) = block {
             cx.pool.hold(block);
@@ -269,10 +278,16 @@ impl Ua {
         };
         low.down.tx.reply(low.down.cx, tx, status, &reply)?;
         if status >= 200 {
-            low.cx().timers.cancel(crate::store::timers::TimerId::from_raw(owner.object));
             low.down.tx.set_owner(tx, Owner::default());
+            self.waits_no_more(low, owner);
         }
         Ok(())
+    }
+
+    /// A request that waited for the application has been answered, or its transaction has failed.
+    pub(crate) fn waits_no_more(&mut self, low: &mut Low<'_>, owner: Owner) {
+        low.cx().timers.cancel(TimerId::from_raw(owner.object));
+        self.waiting = self.waiting.saturating_sub(1);
     }
 
     /// The application never answered: the engine does.
@@ -281,12 +296,17 @@ impl Ua {
         low: &mut Low<'_>,
         key: TimerKey,
     ) -> Result<(), Error> {
+        self.waiting = self.waiting.saturating_sub(1);
         let tx = TxHandle::from_raw(key.object);
         if low.down.tx.owner(tx).is_none_or(|o| o.kind != OwnerKind::Request) {
             return Ok(());
         }
         low.down.tx.set_owner(tx, Owner::default());
-        low.down.tx.reply(low.down.cx, tx, 480, &Reply::default())
+        match low.down.tx.reply(low.down.cx, tx, 480, &Reply::default()) {
+            // Its client gives up by itself within T1 (RFC 4320 4.2).
+            Err(Error::Full(_)) => Ok(()),
+            other => other,
+        }
     }
 
     /// A request in a dialog that no call handles: RFC 3261 8.2.1 for its method.
@@ -307,7 +327,7 @@ impl Ua {
     }
 }
 
-fn refuse(
+pub(super) fn refuse(
     low: &mut Low<'_>,
     m: &MessageRef<'_>,
     e: &Essentials,
