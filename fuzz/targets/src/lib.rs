@@ -9,6 +9,7 @@ pub mod headers;
 pub mod mutate;
 pub mod parse;
 pub mod program;
+pub mod transactions;
 
 /// A target's name and its body.
 pub type Target = (&'static str, fn(&[u8]));
@@ -19,6 +20,7 @@ pub const TARGETS: &[Target] = &[
     ("framer", framer::run),
     ("edit", edit::run),
     ("headers", headers::run),
+    ("transactions", transactions::run),
     ("engine", engine::run),
 ];
 
