@@ -31,6 +31,7 @@ const DOMAIN: &str = "example.com";
 /// A message that a party sent, and whether it came to the other.
 #[derive(Clone, Debug)]
 struct Sent {
+    /// Since the first message.
     time_ms: u64,
     from: Role,
     to: Option<Role>,
@@ -100,11 +101,9 @@ impl Run {
             let found = self.parties.iter().position(|(r, _)| Some(*r) == role);
             found.unwrap_or(elsewhere)
         };
-        let begin = self.sent.first().map_or(0, |s| s.time_ms);
         let mut ladder = Ladder::new(names);
         for s in &self.sent {
-            let at = s.time_ms.saturating_sub(begin);
-            ladder.add_bytes(at, column(Some(s.from)), column(s.to), &s.bytes, !s.arrived);
+            ladder.add_bytes(s.time_ms, column(Some(s.from)), column(s.to), &s.bytes, !s.arrived);
         }
         ladder
     }
@@ -169,7 +168,11 @@ pub async fn run(flow: &'static Flow) -> Result<Run, FlowError> {
     proxy.tap(tap(Role::P));
     together(&mut a, &mut b, &mut proxy).await;
     drop((a, b, proxy));
-    let record = record.take();
+    let mut record = record.take();
+    let begin = record.sent.first().map_or(0, |s| s.time_ms);
+    for s in &mut record.sent {
+        s.time_ms = s.time_ms.saturating_sub(begin);
+    }
     let recorded: Vec<Recorded<'_>> = record
         .sent
         .iter()

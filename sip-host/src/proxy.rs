@@ -185,10 +185,7 @@ impl App for Proxy {
                 Reply::Locate(text)
             }
             Query::Store { aor, version, bindings } => {
-                Reply::Stored(self.store.store(now, aor, version, {
-                    let _ = bindings;
-                    std::iter::empty()
-                }))
+                Reply::Stored(self.store.store(now, aor, version, bindings))
             }
             _ => return false,
         };
