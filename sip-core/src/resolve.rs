@@ -78,6 +78,7 @@ pub enum NoWay {
 
 /// Where a request outside a dialog goes first: to the outbound proxy where there is one, else where
 /// `uri` leads (RFC 3261 8.1.2).
+#[cfg(feature = "ua")]
 pub(crate) fn first_hop(cx: &Cx, uri: &[u8]) -> Result<Hop, NoWay> {
     let hop = next_hop(cx, uri);
     let Some(to) = cx.config.outbound else { return hop };

@@ -4,7 +4,7 @@
 //! only moves when it is told to, so 64*T1 takes no time; everything that chance decides comes from
 //! one seed, so what went wrong once goes wrong again.
 //!
-//! A [script](script) names the millisecond of each message. What a scripted party sends, the
+//! A [script] names the millisecond of each message. What a scripted party sends, the
 //! script makes it send; what an engine sends, the script expects:
 //!
 //! ```

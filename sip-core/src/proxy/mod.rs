@@ -1,7 +1,7 @@
 //! The stateful proxy: RFC 3261 16.
 //!
 //! A request that passes the checks of 16.3 gets a server transaction and a response context, the
-//! [`Fork`]. Its targets come from its Route, from its Request-URI, or from the questions
+//! `Fork`. Its targets come from its Route, from its Request-URI, or from the questions
 //! [`Locate`](crate::Query::Locate) and [`Route`](crate::Query::Route); each target is a branch with
 //! an attempt of its own. What exceeds the room there is, is worked off from a timer due now.
 
