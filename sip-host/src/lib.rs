@@ -2,6 +2,7 @@
 //!
 //! [`driver::Driver`] owns one engine and its UDP and TCP sockets; an [`app::App`] says what the
 //! engine's events and questions mean.
+#![allow(rustdoc::broken_intra_doc_links, reason = "brackets in help texts are no links")]
 #![forbid(unsafe_code)]
 
 pub mod app;
