@@ -384,3 +384,20 @@ fn a_provisional_response_after_the_final_one_is_ignored() {
     assert_eq!(b.changes(), before);
     assert_eq!(b.engine.stats().dialogs, 1);
 }
+
+// RFC 3261 14.2: one at a time. The second 2xx took the place of the first, whose block nobody freed.
+#[test]
+fn a_reinvite_before_the_ack_of_the_one_before_is_500() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    let (call, now) = (b.call(), b.at());
+    b.ask(&in_dialog("INVITE", 11, &tag, ""));
+    b.engine.answer_call(now, call, Extras::default()).unwrap();
+    b.drain();
+    let sent = b.ask(&in_dialog("INVITE", 12, &tag, ""));
+    assert_eq!(lines(&sent), ["500 12 INVITE"]);
+    assert!(sent[0].header("Retry-After").parse::<u32>().is_ok_and(|s| s <= 10));
+    b.ask(&in_dialog("ACK", 11, &tag, ""));
+    b.engine.hangup(now, call).unwrap();
+    nothing_left(&mut b);
+}

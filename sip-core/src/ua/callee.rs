@@ -349,7 +349,7 @@ impl Ua {
         if ours || call.reinvite.is_some() {
             return low.down.tx.reply(cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some() || call.state != State::Confirmed {
+        if call.invite.is_some() || call.repeating.is_some() || call.state != State::Confirmed {
             // A first one has no final response yet, or no ACK.
             let wait = [b'0' + u8::try_from(random % 10).unwrap_or(0)];
             let extra = [(Name::RetryAfter, &wait[..])];
