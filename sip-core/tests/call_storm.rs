@@ -8,8 +8,8 @@ mod net;
 use net::LOCAL;
 use sansip::wire::WireLimits;
 use sansip::{
-    Addr, CallChange, CallHandle, Engine, Error, Event, Extras, Instant, Limits, LineConfig,
-    LineHandle, Local, Output, Path, RequestHandle, Transport,
+    Addr, Answer, CallChange, CallHandle, Engine, Error, Event, Extras, Instant, Limits,
+    LineConfig, LineHandle, Local, Output, Path, QueryId, RequestHandle, Transport,
 };
 
 /// What an application wants done, and when.
@@ -25,6 +25,7 @@ enum Wish {
     Reinvite(CallHandle),
     Hangup(CallHandle),
     Respond(RequestHandle),
+    Resolve(QueryId),
 }
 
 struct Phone {
@@ -125,6 +126,7 @@ impl World {
     fn poll(&mut self, n: usize, most: usize) {
         for _ in 0..most {
             let (now, delay, lost) = (self.now, self.below(80), self.below(100) < self.loss);
+            let answered = self.below(8) > 0;
             let p = &mut self.phones[n];
             match p.engine.poll() {
                 None => return,
@@ -135,6 +137,10 @@ impl World {
                     }
                 }
                 Some(Output::Event(event, _)) => self.heard(n, event),
+                // One question in eight is never answered.
+                Some(Output::Query(id, _)) if answered => {
+                    self.wish(n, 3_000, Wish::Resolve(id));
+                }
                 Some(_) => {}
             }
         }
@@ -142,8 +148,14 @@ impl World {
 
     fn act(&mut self, n: usize, wish: Wish) {
         let now = Instant(self.now);
+        let peer = std::net::IpAddr::from([10, 0, 0, 2 - n as u8]);
+        let named = self.below(3) == 0;
+        let target = if named { "sip:p@example.com".into() } else { format!("sip:p@{peer}") };
+        // Nobody lives at the first address.
+        let addresses = [[10, 0, 0, 77].into(), peer];
+        let known = self.below(4) as usize;
+        let addresses = addresses.get(known..).unwrap_or(&addresses[1..]);
         let extras = Extras { headers: &[], content_type: "application/sdp", body: &self.body };
-        let target = format!("sip:p@10.0.0.{}", 2 - n);
         let p = &mut self.phones[n];
         let (e, line) = (&mut p.engine, p.line);
         let before = e.stats();
@@ -158,6 +170,7 @@ impl World {
             Wish::Reinvite(c) => e.reinvite(now, c, extras),
             Wish::Hangup(c) => e.hangup(now, c),
             Wish::Respond(r) => e.respond(now, r, 200, extras),
+            Wish::Resolve(q) => e.answer(now, q, Answer::Addresses(addresses, 60)),
         };
         let Err(error) = done else { return };
         assert_eq!(
