@@ -382,6 +382,8 @@ const fn reason(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no_ack",
+        EndReason::Replaced => "replaced",
+        EndReason::Transferred => "transferred",
     }
 }
 
