@@ -192,7 +192,13 @@ impl Exchange<'_> {
         {
             return Err(Misfit::Crypto);
         }
-        common(&Formats::of(ours), formats).ok_or(Misfit::Formats)
+        let ours = Formats::of(ours);
+        let codec = common(&ours, formats).ok_or(Misfit::Formats)?;
+        // Tones and the like may each need something that is not there.
+        if !codec && ours.is_rtp() && Numbers::answering(&ours, formats).is_empty() {
+            return Err(Misfit::Formats);
+        }
+        Ok(codec)
     }
 
     fn write(
@@ -219,6 +225,7 @@ impl Exchange<'_> {
             ours,
             formats: &formats,
             numbers: &numbers,
+            port: ours.line.port,
             theirs: Some(&offered),
             transport: theirs.line.proto,
             direction,

@@ -53,6 +53,33 @@ pub fn reoffer(
     with_previous(profile, Some(previous), origin, hold, false, out)
 }
 
+/// Writes what the profile holds as a description of capabilities, all ports 0 and without keys, for
+/// a response to OPTIONS (RFC 3264 section 9). The session id is to be one that no session has.
+///
+/// # Errors
+/// [`MediaError::Sdp`] for a profile that cannot be read, `NoRoom`.
+pub fn capabilities(profile: &[u8], origin: Origin, out: &mut [u8]) -> Result<usize, MediaError> {
+    let mut slots = [MediaSlot::default(); MAX_STREAMS];
+    let profile = Description::parse(profile, &mut slots, &SdpLimits::default())?;
+    let mut w = SdpWriter::new(out);
+    write_session(&mut w, &profile, origin, Hold::No, None)?;
+    for stream in profile.media() {
+        let formats = Formats::of(&stream);
+        Live {
+            ours: &stream,
+            formats: &formats,
+            numbers: &Numbers::offering(&formats, None, None),
+            port: 0,
+            theirs: None,
+            transport: stream.line.proto,
+            direction: stream.section.direction().unwrap_or_default(),
+            crypto: None,
+        }
+        .write(&mut w)?;
+    }
+    Ok(w.written().len())
+}
+
 fn with_previous(
     profile: &[u8],
     previous: Option<(&[u8], &[u8])>,
@@ -174,6 +201,7 @@ impl<'a> Session<'a> {
             ours: stream,
             formats: &formats,
             numbers: &numbers,
+            port: stream.line.port,
             theirs: None,
             transport: kept.unwrap_or(stream.line.proto),
             direction: self.direction(index, stream, hold),

@@ -65,6 +65,7 @@ pub(super) struct Live<'a> {
     pub(super) ours: &'a MediaSection<'a>,
     pub(super) formats: &'a Formats<'a>,
     pub(super) numbers: &'a Numbers,
+    pub(super) port: u16,
     /// What the other side has, where that limits formats that are not of RTP.
     pub(super) theirs: Option<&'a Formats<'a>>,
     pub(super) transport: &'a [u8],
@@ -95,7 +96,7 @@ impl<'a> Live<'a> {
     pub(super) fn write(&self, w: &mut SdpWriter<'_>) -> Result<(), SdpWriteError> {
         w.whole_line(b'm', |w| {
             w.field(self.ours.line.kind)?;
-            w.suffix(b" ", Some(u64::from(self.ours.line.port)))?;
+            w.suffix(b" ", Some(u64::from(self.port)))?;
             w.put(b" ")?;
             w.field(self.transport)?;
             for (number, format) in self.chosen() {
