@@ -1,4 +1,5 @@
 //! Descriptions in scenario tests: media made from a description, and what of a description counts.
+#![allow(dead_code)]
 
 use sansip::sdp::{
     Agreed, Codec, Description, Direction, Hold, Kind, Media, MediaSlot, Origin, Refusal,
