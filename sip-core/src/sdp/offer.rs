@@ -7,7 +7,7 @@ use super::format::{Formats, common};
 use super::line::MediaLine;
 use super::media::{Hold, Kind, MAX_STREAMS, MediaError, Origin};
 use super::numbers::Numbers;
-use super::section::{Live, held, write_none, write_session};
+use super::section::{Defaults, Live, held, write_none, write_session};
 use super::write::SdpWriter;
 
 /// Which stream of the profile each `m=` line gets.
@@ -98,7 +98,8 @@ fn with_previous(
     let (l, r) = previous.unwrap_or((EMPTY, EMPTY));
     let local = Description::parse(l, local, &limits)?;
     let remote = Description::parse(r, remote, &limits)?;
-    let session = Session { local, remote };
+    let defaults = Defaults::of(&remote.session());
+    let session = Session { local, remote, defaults };
     let (places, count) = session.places(&profile, all)?;
     let mut w = SdpWriter::new(out);
     write_session(&mut w, &profile, origin, hold, None)?;
@@ -117,6 +118,8 @@ fn with_previous(
 struct Session<'a> {
     local: Description<'a>,
     remote: Description<'a>,
+    /// Theirs.
+    defaults: Defaults<'a>,
 }
 
 impl<'a> Session<'a> {
@@ -230,8 +233,8 @@ impl<'a> Session<'a> {
         // RFC 3264 8.4: who is held already holds with inactive.
         let held_too = hold != Hold::No
             && self.in_use(index).is_some_and(|(_, theirs)| {
-                let nowhere = self.remote.connection(&theirs).is_some_and(|c| c.is_unspecified());
-                nowhere || !self.remote.direction(&theirs).receives()
+                let nowhere = self.defaults.connection(&theirs).is_some_and(|c| c.is_unspecified());
+                nowhere || !self.defaults.direction(&theirs).receives()
             });
         Direction::flow(sends && !held_too, receives)
     }
