@@ -196,7 +196,8 @@ proptest! {
                 bad.push(b'v');
             }
         }
-        let all: [(Option<(&[u8], &[u8])>, Hold); 2] = [(None, Hold::No), (Some((&bad, &good)), Hold::Zero)];
+        let before: sdp::Previous<'_> = Some((&bad, &good));
+        let all = [(None, Hold::No), (before, Hold::Zero)];
         for (previous, hold) in all {
             match answered(&profile, &bad, previous, hold) {
                 Ok(answer) => prop_assert_eq!(check_answer(&bad, &answer), Ok(())),

@@ -220,11 +220,9 @@ impl<'a> Exchange<'a> {
             Some((taken.tag, key))
         });
         let (sends, receives) = held(ours.section.direction().unwrap_or_default(), hold);
-        let nowhere = self.defaults.connection(theirs).is_some_and(|c| c.is_unspecified());
+        // RFC 3264 6.1; an address of 0.0.0.0 changes nothing of it (RFC 6337 5.4).
         let wish = self.defaults.direction(theirs);
-        // RFC 3264 6.1, 8.4.
-        let direction =
-            Direction::flow(sends && wish.receives() && !nowhere, receives && wish.sends());
+        let direction = Direction::flow(sends && wish.receives(), receives && wish.sends());
         Live {
             ours,
             formats: &formats,

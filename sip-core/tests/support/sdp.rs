@@ -55,7 +55,7 @@ pub fn profile_of(description: &str) -> Vec<u8> {
 /// `number/name/clock` and what follows `?` its parameters, what follows `|` a key.
 pub fn made_of(streams: &str) -> Vec<u8> {
     let mut text = String::from("v=0\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n");
-    for stream in streams.split(" & ") {
+    for stream in streams.split(" & ").filter(|s| !s.is_empty()) {
         let (stream, key) = stream.split_once('|').unwrap_or((stream, ""));
         let mut words = stream.split_whitespace();
         let mut word = || words.next().unwrap();
