@@ -194,6 +194,12 @@
 #define SANSIP_E_NOT_BUILT -211
 
 /**
+ * The media is not usable: no session description can hold it, it came together with a body, or
+ * the call needs some and has none.
+ */
+#define SANSIP_E_MEDIA -212
+
+/**
  * The message was ignored: the bytes are no SIP message (RFC 3261 7).
  */
 #define SANSIP_IGNORED_NOT_SIP 1
@@ -534,12 +540,17 @@
 /**
  * Another call took its place (RFC 3891).
  */
-#define SANSIP_END_REPLACED 10
+#define SANSIP_END_REPLACED 11
 
 /**
  * It was transferred, and we left it.
  */
-#define SANSIP_END_TRANSFERRED 11
+#define SANSIP_END_TRANSFERRED 12
+
+/**
+ * The peer's answer, or its offer, could not be used.
+ */
+#define SANSIP_END_BAD_MEDIA 10
 
 /**
  * The peer closed it.
@@ -1876,6 +1887,18 @@ int32_t sansip_reject_transfer(sansip_engine *engine,
  * has ended.
  */
 int32_t sansip_call_info(const sansip_engine *engine, sansip_call call, SansipCallInfo *out);
+
+/**
+ * Puts the peer of an answered call on hold (RFC 3264 8.4). May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
+ */
+int32_t sansip_hold(sansip_engine *engine, uint64_t now_ms, sansip_call call);
+
+/**
+ * Ends the hold of a call (RFC 3264 8.4). May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
+ */
+int32_t sansip_resume(sansip_engine *engine, uint64_t now_ms, sansip_call call);
 
 /**
  * Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.

@@ -96,9 +96,11 @@ pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
 /// Another call took its place (RFC 3891).
-pub const SANSIP_END_REPLACED: u32 = 10;
+pub const SANSIP_END_REPLACED: u32 = 11;
 /// It was transferred, and we left it.
-pub const SANSIP_END_TRANSFERRED: u32 = 11;
+pub const SANSIP_END_TRANSFERRED: u32 = 12;
+/// The peer's answer, or its offer, could not be used.
+pub const SANSIP_END_BAD_MEDIA: u32 = 10;
 
 /// Bytes to send. With path.flow set, write them to that connection, whole and in order; else send
 /// one datagram from the socket of path.local to path.remote.
@@ -439,6 +441,7 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::NoAck => SANSIP_END_NO_ACK,
                 EndReason::Replaced => SANSIP_END_REPLACED,
                 EndReason::Transferred => SANSIP_END_TRANSFERRED,
+                EndReason::BadMedia => SANSIP_END_BAD_MEDIA,
             };
             (SANSIP_EV_CALL_ENDED, status)
         }

@@ -384,6 +384,7 @@ const fn reason(why: EndReason) -> &'static str {
         EndReason::NoAck => "no_ack",
         EndReason::Replaced => "replaced",
         EndReason::Transferred => "transferred",
+        EndReason::BadMedia => "bad_media",
     }
 }
 

@@ -116,5 +116,6 @@ fn end(why: EndReason) -> &'static str {
         EndReason::NoAck => "no ack",
         EndReason::Replaced => "replaced",
         EndReason::Transferred => "transferred",
+        EndReason::BadMedia => "bad media",
     }
 }

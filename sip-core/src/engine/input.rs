@@ -49,6 +49,8 @@ pub enum Input<'a> {
     TransferTo { call: CallHandle, other: CallHandle, extras: Extras<'a> },
     AcceptTransfer { request: RequestHandle, user: u64, extras: Extras<'a> },
     RejectTransfer { request: RequestHandle, status: u16 },
+    Hold { call: CallHandle },
+    Resume { call: CallHandle },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     Send { path: Path, bytes: &'a [u8] },
     Shutdown,

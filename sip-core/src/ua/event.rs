@@ -2,6 +2,7 @@
 //! not.
 
 use crate::path::LocalId;
+use crate::sdp::Media;
 use crate::store::slab::handle;
 
 handle!(
@@ -22,6 +23,8 @@ pub struct Extras<'a> {
     pub content_type: &'a str,
     /// The body.
     pub body: &'a [u8],
+    /// The call's media, in place of a body: kept for all its offers and answers.
+    pub media: Option<&'a Media<'a>>,
 }
 
 /// A line: an address of record that the user agent serves.
@@ -67,9 +70,12 @@ pub enum EndReason {
     /// The ACK of our answer never came.
     NoAck = 9,
     /// Another call took its place (RFC 3891).
-    Replaced = 10,
+    Replaced = 11,
     /// It was transferred, and we left it (RFC 5589).
-    Transferred = 11,
+    Transferred = 12,
+    /// The peer accepted, but with an answer that cannot be used, or without one (RFC 3261
+    /// 13.2.2.4); or its offer could not be answered.
+    BadMedia = 10,
 }
 
 /// What changed in a call.
@@ -145,12 +151,16 @@ pub(crate) mod record {
     /// Plus one when the transfer is over.
     pub const TRANSFER: u16 = 0x10C;
     pub const REFERRED: u16 = 0x10E;
+    /// The block has both descriptions.
+    pub const MEDIA: u16 = 0x107;
     /// Plus the reason.
     pub const ENDED: u16 = 0x110;
     pub const REGISTERED: u16 = 0x201;
     pub const UNREGISTERED: u16 = 0x202;
     pub const REGISTER_FAILED: u16 = 0x203;
 }
+
+pub(crate) use record::MEDIA;
 
 /// Turns a record back into what changed.
 pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
@@ -167,6 +177,7 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
             EndReason::NoAck,
             EndReason::Replaced,
             EndReason::Transferred,
+            EndReason::BadMedia,
         ]
         .into_iter()
         .find(|r| *r as u16 == n)

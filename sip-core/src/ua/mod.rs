@@ -1,5 +1,6 @@
 //! The user agent: lines and calls.
 
+mod acknowledge;
 mod call;
 mod callee;
 mod caller;
@@ -9,6 +10,8 @@ mod notify;
 mod outside;
 mod pair;
 mod referred;
+mod reinvite;
+mod session;
 pub mod table;
 mod transfer;
 
@@ -30,6 +33,7 @@ pub(crate) use line::TIMER_SHUTDOWN;
 pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS};
 pub(crate) use referred::EVENT_TRANSFER;
+pub(crate) use session::media_error;
 pub(crate) use transfer::{Refer, ReferHandle};
 
 /// The layers below the user agent.

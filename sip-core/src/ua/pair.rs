@@ -1,9 +1,12 @@
 //! Rules about two calls: Replaces (RFC 3891), Join (RFC 3911), and the focus of a conference
 //! (RFC 4579).
 
+use super::call::{Call, TIMER_AGAIN};
 use super::table::State;
-use super::{CallHandle, EndReason, LineHandle, Low, Ua};
+use super::transfer::RETRY;
+use super::{CallHandle, EndReason, Extras, LineHandle, Low, Ua};
 use crate::dialog::DialogState;
+use crate::error::{Error, Limit};
 use crate::header::Value as _;
 use crate::header::name_addr::NameAddr;
 use crate::header::param::Params;
@@ -37,6 +40,13 @@ pub struct CallInfo {
     pub joins: Option<CallHandle>,
     /// The peer is the focus of a conference (RFC 4579 5.1).
     pub focus: bool,
+}
+
+/// Whether a call is being ended.
+const fn over(call: &Call) -> bool {
+    let ends =
+        matches!(call.state, State::Leaving | State::Cancelling | State::Parting | State::Ended);
+    ends || call.hang_up
 }
 
 /// The dialog that a header field names.
@@ -95,12 +105,50 @@ impl Ua {
         let h = CallHandle::from_raw(dialog.owner.object);
         let call = self.calls.get(h).ok_or(481u16)?;
         let early = dialog.state == DialogState::Early;
-        match call.state {
-            State::Leaving | State::Cancelling | State::Parting | State::Ended => Err(603),
-            _ if call.hang_up => Err(603),
+        match () {
+            () if over(call) => Err(603),
             // An early dialog that we did not initiate.
-            _ if early && !call.caller => Err(481),
-            _ => Ok((h, early)),
+            () if early && !call.caller => Err(481),
+            () => Ok((h, early)),
+        }
+    }
+
+    /// A call came in that takes another one's place: where the engine has that one's media it
+    /// answers by itself, with nobody alerted (RFC 3891 3), as soon as there is room.
+    pub(super) fn answers_itself(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let pair = self.calls.live(h)?.transfer.pair;
+        let Some(Pair::Replaces(old)) = pair else { return Ok(()) };
+        let Some(profile) = self.calls.get(old).and_then(|c| c.media.profile) else {
+            return Ok(());
+        };
+        low.cx().pool.hold(profile);
+        let call = self.calls.live_mut(h)?;
+        call.media.profile = Some(profile);
+        let now = low.cx().now;
+        self.arm(low.cx(), h, TIMER_AGAIN, now)
+    }
+
+    /// Its time has come.
+    pub(super) fn answer_in_place(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+    ) -> Result<(), Error> {
+        let pair = self.calls.live(h)?.transfer.pair;
+        let stands = matches!(pair, Some(Pair::Replaces(old))
+            if self.calls.get(old).is_some_and(|c| !over(c)));
+        let done = if stands {
+            self.answer(low, h, &Extras::default())
+        } else {
+            // It was just terminated.
+            self.reject(low, h, 603, &Extras::default())
+        };
+        match done {
+            Err(Error::Full(limit)) if limit != Limit::MessageBytes => {
+                let at = low.cx().now.after(RETRY);
+                self.arm(low.cx(), h, TIMER_AGAIN, at)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 //! RFC 5589).
 
 use super::Extras;
-use super::outside::write_extras;
+use super::session::{media_error, rest};
 use super::table::State;
 use super::transfer::{Phase, REFER_TO, RETRY, Refer, ReferHandle, Text, says_no};
 use super::{CallHandle, LineHandle, Low, Ua, record};
@@ -307,8 +307,11 @@ impl Ua {
         self.lines.live(line)?;
         self.room_to_take(low)?;
         // Behind the 202 nothing may be found to be wrong.
-        let dry = low.cx().build(|w| write_extras(w, extras))?;
+        let dry = rest(low.cx(), extras, None, None)?;
         low.cx().pool.release(dry);
+        if let Some(media) = extras.media {
+            crate::sdp::profile(media, &mut low.cx().scratch).map_err(media_error)?;
+        }
         let request = low.down.tx.request(low.down.cx, tx).ok_or(Error::Gone)?;
         let wanted = MessageRef::lazy(low.cx().pool.bytes_of(request))
             .and_then(|m| Wanted::read(&m).ok())
@@ -323,7 +326,7 @@ impl Ua {
         let fields = fields.get(..wanted.n).unwrap_or(&[]);
         let target = core::str::from_utf8(wanted.target.of(bytes));
         let target = target.map_err(|_| Error::Misuse(Misuse::BadUri))?;
-        let placed = self.invite_with(low, line, target, user, extras, fields);
+        let placed = self.place(low, line, target, user, extras, fields);
         match placed {
             Ok(h) => {
                 // A peer without a subscription has been forgotten already.

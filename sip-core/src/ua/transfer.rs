@@ -3,7 +3,7 @@
 
 use super::Extras;
 use super::call::part;
-use super::outside::write_extras;
+use super::session::rest;
 use super::table::State;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::AttemptHandle;
@@ -134,8 +134,6 @@ pub(super) struct Transfer {
     pub awaited_by: Option<ReferHandle>,
     /// The call whose place this one takes, or that it joins.
     pub pair: Option<super::pair::Pair>,
-    /// Why we hang up, if not because the application said so.
-    pub why: Option<EndReason>,
     /// The peer is the focus of a conference (RFC 4579 5.1).
     pub focus: bool,
     /// The peer has sent a REFER before (RFC 3515 2.4.6).
@@ -232,15 +230,17 @@ impl Ua {
                     .inspect_err(|_| self.end_refer(low, r))
             }
             Some(Ringing::Wait) => {
-                let kept = low.cx().build(|w| write_extras(w, extras))?;
+                let kept = rest(low.cx(), extras, None, None)?;
                 self.put_off(low, h, other, (Phase::Waiting, kept), extras)
             }
             Some(Ringing::Blind) => {
                 let value = self.refer_to(low, other, false)?;
-                let kept = low.cx().build(|mut w| {
-                    w.header(Name::ReferTo, value.as_bytes())?;
-                    write_extras(w, extras)
-                })?;
+                let mut line = Text::<REFER_TO>::new();
+                line.all(&[b"Refer-To: ", value.as_bytes(), b"\r\n"])?;
+                let field = low.cx().pool.copy_in(line.as_bytes())?;
+                let kept = rest(low.cx(), extras, Some(field), None);
+                low.cx().pool.release(field);
+                let kept = kept?;
                 self.put_off(low, h, other, (Phase::Giving, kept), extras)?;
                 self.hangup(low, other)
             }
@@ -472,7 +472,7 @@ impl Ua {
     /// Hangs a call up for a reason of our own.
     pub(super) fn leave(&mut self, low: &mut Low<'_>, h: CallHandle, why: EndReason) {
         if let Some(call) = self.calls.get_mut(h) {
-            call.transfer.why = Some(why);
+            call.end = Some(why);
         }
         // Late: it is ending already. Without room it happens later.
         let _ = self.hangup(low, h);
@@ -480,7 +480,7 @@ impl Ua {
 
     /// Why a call has ended: what made us hang up says more than that we did.
     pub(super) fn reason(&self, h: CallHandle, why: EndReason) -> EndReason {
-        let own = self.calls.get(h).and_then(|c| c.transfer.why);
+        let own = self.calls.get(h).and_then(|c| c.end);
         match why {
             EndReason::Hangup | EndReason::Abandoned => own.unwrap_or(why),
             _ => why,

@@ -330,6 +330,14 @@ class Engine:
         info = self._core.call_info(call)
         return None if info is None else make_call_info(*info)
 
+    def hold(self, now_ms: int, call: CallHandle) -> None:
+        """Puts the peer of an answered call on hold (RFC 3264 8.4)."""
+        self._core.hold(now_ms, call)
+
+    def resume(self, now_ms: int, call: CallHandle) -> None:
+        """Ends the hold of a call (RFC 3264 8.4)."""
+        self._core.resume(now_ms, call)
+
     def respond(
         self,
         now_ms: int,
