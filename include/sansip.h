@@ -1332,6 +1332,14 @@ typedef struct {
    * Requests refused with 503 because a table was full.
    */
   uint64_t refused_full;
+  /**
+   * REFERs that wait, or whose subscription goes on.
+   */
+  uint32_t transfers;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } sansip_stats;
 
 /**

@@ -432,6 +432,7 @@ class Stats:
     transactions: int
     attempts: int
     forks: int
+    transfers: int
     timers: int
     queries: int
     flows: int
