@@ -55,6 +55,7 @@
 //! | draw a picture of a run | [`chart::Chart`], [`svg`], [`mermaid`] |
 //! | open a run in a packet analyser | [`pcap`] |
 //! | judge a call by a documented flow | [`flow`], [`judge`] |
+//! | play a documented flow literally | [`literal`] |
 #![forbid(unsafe_code)]
 
 pub mod app;
@@ -65,6 +66,7 @@ pub mod hand;
 pub mod judge;
 mod judge_message;
 pub mod ladder;
+pub mod literal;
 pub mod mermaid;
 pub mod network;
 mod node;
@@ -72,6 +74,8 @@ pub mod party;
 pub mod pcap;
 pub mod phone;
 pub mod proxy_app;
+mod relay;
+pub mod score;
 pub mod script;
 pub mod seed;
 pub mod story;
