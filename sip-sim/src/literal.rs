@@ -82,6 +82,7 @@ pub struct Stage<'w> {
     scheduled: Vec<bool>,
     /// The packets of the trace that were looked at.
     looked: u64,
+    heard: Vec<(Role, Role, Message)>,
     undrawn: Vec<Undrawn>,
     troubles: Vec<String>,
 }
@@ -109,6 +110,7 @@ impl<'w> Stage<'w> {
             due: Vec::new(),
             scheduled: vec![false; steps],
             looked,
+            heard: Vec::new(),
             undrawn: Vec::new(),
             troubles: Vec::new(),
         }
@@ -148,6 +150,16 @@ impl<'w> Stage<'w> {
                 }
             }
         }
+    }
+
+    /// Lets so much time pass and sees what comes that is not drawn.
+    pub fn watch(&mut self, ms: u64) {
+        let end = self.world.now() + ms;
+        while self.world.next().is_some_and(|at| at <= end) {
+            self.world.step();
+            self.look();
+        }
+        self.world.run_until(end);
     }
 
     /// Whether all that is drawn has come.
@@ -201,22 +213,19 @@ impl<'w> Stage<'w> {
             self.looked += 1;
             let ends = self.role(from).zip(to.and_then(|to| self.role(to)));
             let Some(((from, to), message)) = ends.zip(Message::parse(&bytes)) else { continue };
+            let heard = (from, to, message.clone());
+            if self.heard.contains(&heard) {
+                continue;
+            }
+            self.heard.push(heard);
             match self.place(from, to, &message) {
                 Some(step) => self.seen[step] = Some(message),
-                None if self.is_repetition(from, to, &message) => {}
                 None => {
                     let label = message.label();
                     self.undrawn.push(Undrawn { at, from, to, label });
                 }
             }
         }
-    }
-
-    fn is_repetition(&self, from: Role, to: Role, message: &Message) -> bool {
-        let same = |(s, seen): (&Step, &Option<Message>)| {
-            (s.from, s.to) == (from, to) && seen.as_ref().is_some_and(|m| m == message)
-        };
-        self.score.steps.iter().zip(&self.seen).any(same)
     }
 
     /// The first step that a message can be.
@@ -245,11 +254,14 @@ impl<'w> Stage<'w> {
         Some(found)
     }
 
-    /// Whether all has come that is drawn at this party before a step.
+    /// Whether all has come that is drawn at this party before a step. Who enters with it waits for
+    /// all that the others do before.
     fn is_ready(&self, role: Role, step: usize) -> bool {
         let here = |s: &Step| s.from == role || s.to == role;
-        let before = self.score.steps.iter().zip(&self.seen).take(step);
-        before.filter(|(s, _)| here(s)).all(|(_, seen)| seen.is_some())
+        let before = &self.score.steps[..step];
+        let enters = !before.iter().any(here);
+        let mut seen = before.iter().zip(&self.seen).filter(|(s, _)| enters || here(s));
+        seen.all(|(_, seen)| seen.is_some())
     }
 
     fn schedule(&mut self, prompt: &dyn Prompt) {

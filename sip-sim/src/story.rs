@@ -67,21 +67,35 @@ pub(crate) fn tell(chart: &Chart) -> Vec<Mark> {
     told
 }
 
+/// The media of a call that are up.
+struct Up {
+    call: usize,
+    ends: (usize, usize),
+    what: String,
+    there: bool,
+    back: bool,
+}
+
+impl Up {
+    fn is(&self, call: usize, ends: (usize, usize)) -> bool {
+        self.call == call && (self.ends == ends || self.ends == (ends.1, ends.0))
+    }
+}
+
 /// Gives the changes of media their words: a hold and its end are told by what was before.
 fn name_changes(chart: &Chart, marks: &[Mark], told: &mut Vec<Mark>) {
-    let same = |a: (usize, usize), b: (usize, usize)| a == b || a == (b.1, b.0);
-    let mut up: Vec<(usize, (usize, usize), String, bool, bool)> = Vec::new();
+    let mut all: Vec<Up> = Vec::new();
     for mark in marks {
         let mut mark = mark.clone();
         match mark.kind {
             Kind::Media { call, there, back } => {
-                let known = up.iter().position(|u| u.0 == call && same(u.1, mark.ends));
+                let known = all.iter().position(|u| u.is(call, mark.ends));
                 let before = known.map(|at| {
-                    let (_, ends, what, there, back) = up.remove(at);
-                    let flows = if ends == mark.ends { (there, back) } else { (back, there) };
-                    (what, flows)
+                    let up = all.remove(at);
+                    let as_now = up.ends == mark.ends;
+                    (up.what, if as_now { (up.there, up.back) } else { (up.back, up.there) })
                 });
-                up.push((call, mark.ends, mark.text.clone(), there, back));
+                all.push(Up { call, ends: mark.ends, what: mark.text.clone(), there, back });
                 if before.as_ref().is_some_and(|b| b.0 == mark.text && b.1 == (there, back)) {
                     continue;
                 }
@@ -89,9 +103,9 @@ fn name_changes(chart: &Chart, marks: &[Mark], told: &mut Vec<Mark>) {
                 mark.text = media_text(chart, call, mark.ends, (there, back), before, &mark.text);
             }
             Kind::End { call } => {
-                let known = up.iter().position(|u| u.0 == call && same(u.1, mark.ends));
+                let known = all.iter().position(|u| u.is(call, mark.ends));
                 let Some(at) = known else { continue };
-                mark.ends = up.remove(at).1;
+                mark.ends = all.remove(at).ends;
             }
             Kind::Transfer | Kind::Forward => {}
         }
@@ -151,7 +165,7 @@ impl Teller<'_> {
     fn hops<'b>(
         &'b self,
         entry: &'b Entry,
-    ) -> impl DoubleEndedIterator<Item = (usize, &'b Entry, &'b Message)> {
+    ) -> impl Iterator<Item = (usize, &'b Entry, &'b Message)> {
         let key = (entry.call, entry.transaction);
         self.chart.entries().iter().enumerate().filter_map(move |(i, e)| {
             let m = e.message.as_ref()?;
@@ -163,9 +177,17 @@ impl Teller<'_> {
         self.hops(entry).find(|(_, _, m)| is(m)).map(|(i, _, _)| i)
     }
 
+    fn last_hop(&self, entry: &Entry, is: impl Fn(&Message) -> bool) -> Option<(usize, &Entry)> {
+        let (key, all) = ((entry.call, entry.transaction), self.chart.entries());
+        let fits = |e: &Entry| {
+            (e.call, e.transaction) == key && !e.again && e.message.as_ref().is_some_and(&is)
+        };
+        all.iter().enumerate().rfind(|(_, e)| fits(e))
+    }
+
     fn refer(&mut self, at: usize, entry: &Entry, message: &Message) {
-        let last = self.hops(entry).filter(|(_, _, m)| m.is_request("REFER")).last();
-        let transferee = last.map_or(entry.to, |(_, e, _)| e.to);
+        let last = self.last_hop(entry, |m| m.is_request("REFER"));
+        let transferee = last.map_or(entry.to, |(_, e)| e.to);
         let target = uri_of(message.header("Refer-To").unwrap_or("")).to_string();
         let (uri, headers) = target.split_once('?').unwrap_or((&target, ""));
         let after = headers.to_ascii_lowercase().contains("replaces=");
@@ -181,8 +203,8 @@ impl Teller<'_> {
         let which = self.chart.calls().iter().position(|c| c == id);
         let which =
             which.map_or_else(|| "a call unseen here".to_string(), |n| format!("call {}", n + 1));
-        let last = self.hops(entry).filter(|(_, _, m)| m.is_request("INVITE")).last();
-        let to = last.map_or(entry.to, |(_, e, _)| e.to);
+        let last = self.last_hop(entry, |m| m.is_request("INVITE"));
+        let to = last.map_or(entry.to, |(_, e)| e.to);
         let text = format!("in place of {which}");
         self.mark(at, (entry.from, to), text, Kind::Transfer);
     }
@@ -195,22 +217,18 @@ impl Teller<'_> {
 
     fn bye(&mut self, at: usize, entry: &Entry) {
         let answered = self.hops(entry).find(|(_, _, m)| m.status().is_some());
-        let last = self.hops(entry).filter(|(_, _, m)| m.is_request("BYE")).last();
-        let other = answered.map(|(_, e, _)| e.from).or(last.map(|(_, e, _)| e.to));
+        let last = self.last_hop(entry, |m| m.is_request("BYE"));
+        let other = answered.map(|(_, e, _)| e.from).or(last.map(|(_, e)| e.to));
         let ends = (entry.from, other.unwrap_or(entry.to));
         self.mark(at, ends, String::new(), Kind::End { call: entry.call });
     }
 
     fn media(&mut self, entry: &Entry, is_final: bool) {
         let Some(exchange) = self.exchange(entry) else { return };
-        let acknowledged = self
-            .hops(entry)
-            .filter(|(_, _, m)| is_final && m.is_request("ACK"))
-            .last()
-            .map(|(i, _, _)| i);
         let status = entry.message.as_ref().and_then(Message::status);
-        let last = self.hops(entry).filter(|(_, _, m)| m.status() == status).last();
-        let Some(after) = acknowledged.or(last.map(|(i, _, _)| i)) else { return };
+        let acknowledged = self.last_hop(entry, |m| is_final && m.is_request("ACK"));
+        let last = acknowledged.or_else(|| self.last_hop(entry, |m| m.status() == status));
+        let Some((after, _)) = last else { return };
         let ends = (exchange.offerer, exchange.answerer);
         let (there, back) = (exchange.there, exchange.back);
         let text = if is_final { "media" } else { "early media" }.to_string();

@@ -182,10 +182,15 @@ fn check_texts(svg: &str) {
     assert!(texts.len() > 3);
     for (i, (one, a)) in texts.iter().enumerate() {
         let inside = a[0] >= 0.0 && a[1] >= 0.0 && a[2] <= width && a[3] <= height;
-        assert!(inside, "{a:?} {:?}", one.descendants().last());
+        assert!(inside, "{a:?} {:?}", one.descendants().next_back());
         for (other, b) in &texts[..i] {
             let apart = a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
-            assert!(apart, "{:?} over {:?}", one.descendants().last(), other.descendants().last());
+            assert!(
+                apart,
+                "{:?} over {:?}",
+                one.descendants().next_back(),
+                other.descendants().next_back()
+            );
         }
     }
 }
