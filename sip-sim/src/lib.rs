@@ -65,6 +65,7 @@ pub mod flow;
 pub mod hand;
 pub mod judge;
 mod judge_message;
+mod judge_plan;
 pub mod ladder;
 pub mod literal;
 pub mod mermaid;
