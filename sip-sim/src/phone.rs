@@ -63,7 +63,7 @@ struct Placing {
 /// A phone. Set what it shall do, then give it to [`World::add_engine`](crate::world::World::add_engine).
 ///
 /// Verbs of a script: `invite URI`, `ring N`, `answer`, `reject N`, `redirect N URI`, `hangup`,
-/// `hold`, `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest, or
+/// `hold`, `resume`, `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest, or
 /// with a number at the end the one of that number, from 1 in the order in which they began.
 #[derive(Clone, Debug)]
 pub struct Phone {
@@ -103,6 +103,8 @@ const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.
     m=audio 4000 RTP/AVP 0\r\n";
 const HOLD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n";
+const RESUME: &[u8] = b"v=0\r\no=- 1 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n";
 const HELD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n";
 
@@ -379,6 +381,7 @@ impl App for Phone {
             ["hangup", n @ ..] => io.engine.hangup(io.now, call(n)?),
             ["reinvite", n @ ..] => io.engine.reinvite(io.now, call(n)?, sdp()),
             ["hold", n @ ..] => io.engine.reinvite(io.now, call(n)?, body(HOLD)),
+            ["resume", n @ ..] => io.engine.reinvite(io.now, call(n)?, body(RESUME)),
             ["register"] => io.engine.register(io.now, line),
             ["unregister"] => io.engine.unregister(io.now, line),
             ["shutdown"] => io.engine.shutdown(io.now),

@@ -314,7 +314,7 @@ fn gap(chart: &Chart) -> f64 {
         let (what, about, remark) = e.label();
         width_of(&what) + width_of(&about) + width_of(&remark) + 4
     });
-    (widest.max().unwrap_or(0) as f64 * CHAR + 30.0).clamp(180.0, 290.0)
+    (widest.max().unwrap_or(0) as f64 * CHAR + 30.0).clamp(180.0, 310.0)
 }
 
 /// Room for the times.

@@ -3,64 +3,23 @@
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "support/cast.rs"]
+mod cast;
+
 use sansip_sim::flow::{FLOWS, Flow, Role, What};
-use sansip_sim::literal::{PhonePrompt, Player, Stage, aor, user};
-use sansip_sim::network::NodeId;
-use sansip_sim::phone::Phone;
-use sansip_sim::proxy_app::ProxyApp;
 use sansip_sim::world::World;
-use support::{add_phone, add_proxy, is_empty};
-
-const PROXY: &str = "10.0.0.9:5060";
-
-fn address(role: Role) -> &'static str {
-    match role {
-        Role::A => "10.0.0.1:5060",
-        Role::B => "10.0.0.2:5060",
-        Role::C => "10.0.0.3:5060",
-        Role::P => PROXY,
-    }
-}
-
-fn proxy(w: &mut World) -> NodeId {
-    let app = [Role::A, Role::B, Role::C].into_iter().fold(ProxyApp::new(), |app, role| {
-        let hop = format!("sip:{}", address(role).trim_end_matches(":5060"));
-        app.route(&format!("{}@example.com", user(role)), &hop)
-    });
-    add_proxy(w, "proxy", PROXY, 20, app)
-}
+use support::is_empty;
 
 /// Plays a flow with one role ours; all that is drawn has to come, and nothing to be left. What ours
 /// sends beside the drawing, in order.
 #[track_caller]
 fn play(flow: &'static Flow, ours: Role) -> Vec<String> {
     let mut w = World::new(7);
-    let mut cast = Vec::new();
-    for role in [Role::P].into_iter().chain(flow.users.iter().copied()) {
-        let node = match role {
-            _ if role != ours => w.add_party(user(role), address(role)),
-            Role::P => proxy(&mut w),
-            _ => {
-                let phone = Phone::new(&aor(role)).via("sip:10.0.0.9;lr").takes_reinvites();
-                add_phone(&mut w, user(role), address(role), 4, phone)
-            }
-        };
-        let player = if role == ours { Player::Engine } else { Player::Literal };
-        cast.push((role, node, player));
-    }
+    let cast = cast::add_all(&mut w, flow, |role| role == ours);
     let node = cast.iter().find(|c| c.0 == ours).unwrap().1;
-    let mut stage = Stage::new(&mut w, flow);
-    for (role, node, player) in cast {
-        stage.cast(role, node, player);
-    }
-    stage.play(120_000, &PhonePrompt);
-    stage.watch(64_000);
-    let (missing, troubles) = (stage.missing(), stage.troubles().to_vec());
+    let stage = cast::play(&mut w, flow, &cast, 64_000);
     let beside =
         stage.undrawn().iter().filter(|u| u.from == ours).map(|u| u.label.clone()).collect();
-    let name = flow.name;
-    assert!(missing.is_empty(), "{name} {ours}: {missing:?} {troubles:?}\n{}", w.ladder());
-    assert!(troubles.is_empty(), "{name} {ours}: {troubles:?}\n{}", w.ladder());
     if ours != Role::P {
         for call in 1..=3 {
             let _ = w.act(node, |app, io| app.on_verb(io, &["hangup", &call.to_string()]));
