@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead, IsTerminal};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::task::Poll;
@@ -12,9 +13,10 @@ use serde_json::{Value, json};
 
 use super::{FAILED, OK, SocketArgs, refuse, run_until_signal, runtime, stats_line};
 use crate::driver::{Driver, OpenError, Setup};
-use crate::listen::{Usage, host_text, outward};
+use crate::listen::{Usage, outward};
 use crate::phone::console::{Console, Orders, Plain, Shared};
 use crate::phone::desk::{Desk, Settings};
+use crate::phone::media::OwnMedia;
 use crate::phone::script::{self, Runner};
 use crate::phone::{Phone, Plan, Reaction, terminal};
 use crate::proxy::check_uri;
@@ -37,7 +39,7 @@ A phone to type at, registered at a proxy:
   sansip phone --listen udp:127.0.0.1:5070 --aor sip:alice@example.com \\
       --proxy sip:127.0.0.1:5060 --register
 
-A script: one command a line, and wait, sleep, expect and fails:
+A script: one command a line, and wait, sleep, expect, fails and say:
   call sip:bob@127.0.0.1:5070
   wait progress 1 status=180 within 2
   wait answered 1
@@ -131,8 +133,13 @@ pub struct PhoneArgs {
     expect: Option<u16>,
 
     /// The port that its session descriptions name: it sends and hears nothing itself
-    #[arg(long, alias = "media-port", value_name = "PORT", default_value_t = 9)]
-    rtp_port: u16,
+    #[arg(long, alias = "media-port", value_name = "PORT", default_value = "9")]
+    rtp_port: NonZeroU16,
+
+    /// A codec of its session descriptions: PCMU, PCMA, G722, G729, GSM, opus, telephone-event. May
+    /// be given several times, the best first (by default PCMU, PCMA and telephone-event)
+    #[arg(long, value_name = "NAME")]
+    codec: Vec<String>,
 
     /// How many calls it can have at once
     #[arg(long, value_name = "N", default_value_t = 500)]
@@ -230,11 +237,9 @@ fn prepare(args: &PhoneArgs) -> Result<(Setup, Plan), Usage> {
     args.sockets.apply(&mut setup)?;
     setup.config.roles = Roles { ua: true, proxy: false, registrar: false };
     setup.config.product = concat!("sansip/", env!("CARGO_PKG_VERSION")).into();
-    let host = match (&setup.advertise, setup.listens.first()) {
-        (Some(advertise), _) => advertise.host.clone(),
-        (None, Some(listen)) => host_text(outward(listen.address.ip())),
-        (None, None) => String::new(),
-    };
+    let bound = setup.listens.first().map(|listen| outward(listen.address.ip()));
+    let told = setup.advertise.as_ref().and_then(|a| a.host.trim_matches(['[', ']']).parse().ok());
+    let address = told.or(bound).unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
     let plan = Plan {
         aor: args.aor.clone(),
         proxy: args.proxy.clone().unwrap_or_default(),
@@ -249,7 +254,7 @@ fn prepare(args: &PhoneArgs) -> Result<(Setup, Plan), Usage> {
         calls: args.calls,
         rate: args.rate,
         expect: args.expect,
-        media: (host, args.rtp_port),
+        media: OwnMedia::new(address, args.rtp_port.get(), &args.codec)?,
     };
     Ok((setup, plan))
 }

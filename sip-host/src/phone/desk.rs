@@ -12,8 +12,8 @@ use sansip::{
 };
 
 use super::command::{COMMANDS, Command, Trace, Wrong, find, target};
-use super::notice::Notice;
-use super::session;
+use super::media::{self, OwnMedia};
+use super::notice::{Notice, REPLY};
 
 /// What a phone is made of.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +28,8 @@ pub struct Settings {
     pub only_aor: bool,
     /// Whether it rings by itself when a call comes in.
     pub rings: bool,
-    /// Address and port of the media that its session descriptions name.
-    pub media: (String, u16),
+    /// The media that it has.
+    pub media: OwnMedia,
 }
 
 /// Where a call stands.
@@ -171,6 +171,11 @@ impl Desk {
         self.notices.push_back(Notice::new(now.0, event, call, text));
     }
 
+    /// Tells what is no event.
+    pub fn reply(&mut self, now: Instant, text: String) {
+        self.tell(now, REPLY, None, text);
+    }
+
     fn tell_with(&mut self, notice: Notice) {
         self.notices.push_back(notice);
     }
@@ -250,7 +255,7 @@ impl Desk {
                 None => return Err(Wrong(format!("no command '{name}'; 'help' lists them"))),
             },
         };
-        self.tell(now, "help", None, text);
+        self.reply(now, text);
         Ok(())
     }
 
@@ -269,7 +274,7 @@ impl Desk {
         let number = self.numbered + 1;
         let sdp = self.sdp();
         let handle = engine
-            .invite(now, line, &to, number, session::extras(&sdp))
+            .invite(now, line, &to, number, media::extras(&sdp))
             .map_err(|why| said(why, "the line cannot call now"))?;
         self.numbered = number;
         let notice = Notice::new(now.0, "calling", Some(number), format!("calling {to}"));
@@ -287,7 +292,7 @@ impl Desk {
     ) -> Result<(), Wrong> {
         let (number, handle) = self.waiting(call, "answer")?;
         let sdp = self.sdp();
-        let done = engine.answer_call(now, handle, session::extras(&sdp));
+        let done = engine.answer_call(now, handle, media::extras(&sdp));
         done.map_err(|why| in_state(why, number, "answer"))?;
         if let Some(call) = self.calls.get_mut(&number) {
             call.state = State::Answered;
@@ -309,7 +314,7 @@ impl Desk {
     }
 
     fn sdp(&self) -> String {
-        session::describe(&self.settings.media.0, self.settings.media.1)
+        self.settings.media.description()
     }
 
     /// The call that a command is about: the one named, else the only one that fits.
@@ -368,7 +373,7 @@ impl Desk {
                     .to_owned(),
             );
         }
-        self.tell(now, "calls", None, lines.join("\n"));
+        self.reply(now, lines.join("\n"));
     }
 
     fn status(&mut self, now: Instant) {
@@ -379,13 +384,12 @@ impl Desk {
         };
         let proxy = if s.proxy.is_empty() { "none" } else { &s.proxy };
         let text = format!(
-            "line {}: {registered}\n  proxy {proxy}\n  media at {} port {}\n  {} calls",
+            "line {}: {registered}\n  proxy {proxy}\n  media at {}\n  calls: {}",
             s.aor,
-            s.media.0,
-            s.media.1,
+            s.media.text(),
             self.calls.len(),
         );
-        self.tell(now, "status", None, text);
+        self.reply(now, text);
     }
 
     /// Whether what `expect line KEY=VALUE` asks is so.
@@ -455,7 +459,7 @@ impl Desk {
             }
             LineChange::Failed { status } => {
                 self.registered = None;
-                let text = format!("not registered: {}", status_text(status, message));
+                let text = format!("not registered: {}", register_failure(status, message));
                 let notice = Notice::new(now.0, "register_failed", None, text);
                 self.tell_with(notice.with("status", status));
             }
@@ -543,7 +547,7 @@ impl Desk {
                 Todo::Ring(call) => engine.ring(now, call, 180, Extras::default()),
                 Todo::Accept(call) => {
                     let sdp = self.sdp();
-                    engine.answer_call(now, call, session::extras(&sdp))
+                    engine.answer_call(now, call, media::extras(&sdp))
                 }
                 Todo::Respond(request) => engine.respond(now, request, 200, Extras::default()),
             };
@@ -574,6 +578,15 @@ fn party(message: &MessageRef<'_>, name: Name) -> (String, String) {
     let part = |span: Span| value.get(span.start()..span.end()).unwrap_or_default();
     let display = lossy(part(who.display));
     (display.trim_matches('"').to_owned(), lossy(part(who.uri_text)))
+}
+
+/// Why a registration failed.
+fn register_failure(status: u16, message: Option<MessageRef<'_>>) -> String {
+    match (status, message) {
+        (408, None) => "no answer".to_owned(),
+        (503, None) => "no way to the registrar".to_owned(),
+        _ => status_text(status, message),
+    }
 }
 
 /// A status with its reason phrase, as the message has it.

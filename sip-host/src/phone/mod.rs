@@ -6,9 +6,9 @@
 pub mod command;
 pub mod console;
 pub mod desk;
+pub mod media;
 pub mod notice;
 pub mod script;
-pub mod session;
 pub mod terminal;
 mod unattended;
 

@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+/// The name of what is no event, but answers a command.
+pub const REPLY: &str = "reply";
+
 /// One thing that the phone tells.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Notice {
@@ -46,6 +49,9 @@ impl Notice {
         if let Some(call) = self.call {
             line.insert("call".into(), call.into());
         }
+        if self.event == REPLY {
+            line.insert("text".into(), self.text.clone().into());
+        }
         line.extend(self.fields.clone());
         Value::Object(line)
     }
@@ -53,6 +59,9 @@ impl Notice {
     /// As a line for people.
     #[must_use]
     pub fn line(&self, colour: bool) -> String {
+        if self.event == REPLY {
+            return self.text.clone();
+        }
         let (dim, bold, end) =
             if colour { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let seconds = format!("{:>4}.{:03}", self.at / 1_000, self.at % 1_000);

@@ -110,6 +110,8 @@ pub enum Step {
     Sleep(u64),
     /// Check something.
     Expect(Expectation),
+    /// Write this text.
+    Say(String),
 }
 
 /// Reads one line; a line without a step is `None`.
@@ -123,6 +125,7 @@ pub fn parse(line: &str) -> Result<Option<Step>, Wrong> {
         "wait" => wait(rest)?,
         "sleep" => Step::Sleep(milliseconds(rest.trim())?),
         "expect" => Step::Expect(expectation(rest)?),
+        "say" => Step::Say(rest.trim().to_owned()),
         "fails" => match command::parse(rest)? {
             Some(command) => Step::Fails(command),
             None => return Err(Wrong("a command is missing; usage: fails COMMAND".into())),
@@ -324,6 +327,10 @@ impl Runner {
             Step::Sleep(ms) => Ok(self.is_over(now, ms)),
             Step::Wait(pattern, within) => self.wait(now, &pattern, within),
             Step::Expect(what) => self.check(desk, &what).map(|()| true),
+            Step::Say(text) => {
+                desk.reply(now, text);
+                Ok(true)
+            }
         };
         match done {
             Ok(false) => false,

@@ -11,7 +11,7 @@ use sansip::{
 use serde_json::{Map, Value, json};
 
 use super::desk::reason;
-use super::session;
+use super::media::{self, OwnMedia};
 use crate::app::App;
 use crate::report::Report;
 
@@ -58,8 +58,8 @@ pub struct Plan {
     pub rate: f64,
     /// The final status that its calls are to end with.
     pub expect: Option<u16>,
-    /// Address and port of the media that its session descriptions name.
-    pub media: (String, u16),
+    /// The media that its session descriptions name.
+    pub media: OwnMedia,
 }
 
 /// Something to do at some moment.
@@ -109,7 +109,7 @@ impl Phone {
     /// A phone with this plan.
     #[must_use]
     pub fn new(plan: Plan, report: Report) -> Self {
-        let sdp = session::describe(&plan.media.0, plan.media.1);
+        let sdp = plan.media.description();
         Self {
             plan,
             report,
@@ -167,7 +167,7 @@ impl Phone {
         self.numbered += 1;
         let number = self.numbered;
         self.say(now, "calling", fields([("call", json!(number)), ("target", json!(target))]));
-        let extras = session::extras(&self.sdp);
+        let extras = media::extras(&self.sdp);
         match engine.invite(now, line, &target, number, extras) {
             Ok(call) => {
                 self.calls.insert(call, Call { number, outgoing: true, answered: false });
@@ -219,7 +219,7 @@ impl Phone {
     }
 
     fn offer(&self) -> Extras<'_> {
-        session::extras(&self.sdp)
+        media::extras(&self.sdp)
     }
 
     fn run(&mut self, now: Instant, engine: &mut Engine, what: Todo) {
