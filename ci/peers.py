@@ -151,7 +151,7 @@ class Baresip(Peer):
         rtp = free_port() & ~1
         with open(os.path.join(home, "config"), "w") as file:
             file.write(
-                f"poll_method epoll\nsip_listen {HOST}:{self.port}\n"
+                f"poll_method epoll\nnet_interface {HOST}\nsip_listen {HOST}:{self.port}\n"
                 f"audio_source aubridge,{user}\naudio_player aubridge,{user}\n"
                 f"audio_alert aubridge,alert\nrtp_ports {rtp}-{rtp + 20}\nmodule_path {modules}\n"
                 "module g711.so\nmodule aubridge.so\nmodule_tmp account.so\n"
@@ -180,7 +180,8 @@ class Baresip(Peer):
             if len(self.buffer) < end + 1:
                 return
             value = json.loads(self.buffer[match.end():end])
-            self.log.write(f"[control] {value}\n")
+            if value.get("event"):
+                self.log.write(f"[control] {value}\n")
             (self.events if value.get("event") else self.answers).append(value)
             self.buffer = self.buffer[end + 1:]
 
