@@ -192,6 +192,7 @@ impl Ua {
             hop: made.hop,
             near,
             flow: low.down.flow_to(flow, &made.hop),
+            line: self.calls.get(h).and_then(|c| c.line).map_or(0, LineHandle::raw),
         };
         let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
         if let FromAttempt::AckSent { block, path, .. } = from {
@@ -335,6 +336,31 @@ impl Ua {
         let why = if call.rang_out { EndReason::Timeout } else { EndReason::Hangup };
         let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
         self.ended(low, h, why, 0, None)
+    }
+
+    /// A request of ours in the call was challenged, and the challenge stands: `block` holds the
+    /// response, whose hold is taken over.
+    pub(crate) fn on_refusal(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        status: u16,
+        block: BlockId,
+    ) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        if self.calls.get(h).is_some() {
+            match from.part {
+                part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
+                part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::BYE => {
+                    low.cx().pool.release(block);
+                    return self.bye_ended(low, h);
+                }
+                _ => {}
+            }
+        }
+        low.cx().pool.release(block);
+        Ok(())
     }
 
     /// A request of ours in the call has failed without a response.

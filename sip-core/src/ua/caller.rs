@@ -101,6 +101,7 @@ impl Ua {
             hop,
             near,
             flow: None,
+            line: line.raw(),
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
@@ -145,23 +146,35 @@ impl Ua {
             100..=199 => self.on_provisional(low, h, m, e, path),
             200..=299 => self.on_success(low, h, m, e, path),
             status => {
-                let cancelled = self.state(h)? == State::Cancelling;
-                if let Some(call) = self.calls.get_mut(h) {
-                    call.attempt = None;
-                }
-                if self.step(h, Happening::Refusal)? != Act::TellEnded {
-                    return Ok(());
-                }
-                let rang_out = self.calls.live(h)?.rang_out;
-                let why = match (cancelled, rang_out) {
-                    (true, true) => EndReason::Timeout,
-                    (true, false) => EndReason::Abandoned,
-                    _ => EndReason::Refused,
-                };
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
-                self.ended(low, h, why, status, block)
+                self.on_invite_refused(low, h, status, block)
             }
         }
+    }
+
+    /// The end of an INVITE that is refused; `block` holds the response.
+    pub(super) fn on_invite_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let cancelled = self.state(h)? == State::Cancelling;
+        if let Some(call) = self.calls.get_mut(h) {
+            call.attempt = None;
+        }
+        if self.step(h, Happening::Refusal)? != Act::TellEnded {
+            block.into_iter().for_each(|b| low.cx().pool.release(b));
+            return Ok(());
+        }
+        let rang_out = self.calls.live(h)?.rang_out;
+        let why = match (cancelled, rang_out) {
+            (true, true) => EndReason::Timeout,
+            (true, false) => EndReason::Abandoned,
+            _ => EndReason::Refused,
+        };
+        self.ended(low, h, why, status, block)
     }
 
     // RFC 3261 13.2.2.1
@@ -233,7 +246,7 @@ impl Ua {
             matches!(self.state(h)?, State::Calling | State::Proceeding | State::Cancelling);
         if !first {
             return match known {
-                Some(_) => self.repeat_ack(low, h, e),
+                Some(_) => self.repeat_ack(low, h, m, e),
                 None => self.end_fork(low, h, m, e, path),
             };
         }
@@ -249,7 +262,7 @@ impl Ua {
             call.attempt = None;
         }
         let act = self.step(h, Happening::Success)?;
-        self.ack(low, h, dialog, e)?;
+        self.ack(low, h, dialog, m, e)?;
         if act == Act::AckAndBye {
             return self.send_bye(low, h);
         }
@@ -280,10 +293,12 @@ impl Ua {
         low: &mut Low<'_>,
         h: CallHandle,
         dialog: DialogHandle,
+        m: &MessageRef<'_>,
         e: &Essentials,
     ) -> Result<(), Error> {
         let number = e.cseq.map_or(0, |c| c.number);
-        let what = InDialog::plain(Method::Ack, Some(number));
+        let credentials = invite_credentials(low, m, e);
+        let what = InDialog { credentials, ..InDialog::plain(Method::Ack, Some(number)) };
         let call = self.calls.live_mut(h)?;
         call.ack_seq = number;
         if let Some((old, _)) = call.ack.take() {
@@ -304,6 +319,7 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
+        m: &MessageRef<'_>,
         e: &Essentials,
     ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
@@ -314,7 +330,7 @@ impl Ua {
             (Some((block, path)), _) => low.cx().transmit(block, path, 0, 1),
             // The name of its next hop is being asked for.
             (None, _) if call.acking.is_some_and(|a| low.attempts.lives(a)) => Ok(()),
-            (None, Some(dialog)) => self.ack(low, h, dialog, e),
+            (None, Some(dialog)) => self.ack(low, h, dialog, m, e),
             (None, None) => Ok(()),
         }
     }
@@ -335,8 +351,10 @@ impl Ua {
         let secure = e.to.is_some_and(|t| is_sips(m.text(t.uri_text)));
         let dialog = low.dialogs.create_uac(low.down.cx, m, e, owner(h, 0), path, secure)?;
         let number = e.cseq.map(|c| c.number);
-        let sent = send_unowned(low, dialog, Method::Ack, number, path)
-            .and_then(|()| send_unowned(low, dialog, Method::Bye, None, path));
+        let credentials = invite_credentials(low, m, e);
+        let ack = InDialog { credentials, ..InDialog::plain(Method::Ack, number) };
+        let sent = send_unowned(low, dialog, &ack, path)
+            .and_then(|()| send_unowned(low, dialog, &InDialog::plain(Method::Bye, None), path));
         low.dialogs.end(low.down.cx, dialog);
         match sent {
             Err(Error::Full(_)) => Ok(()),
@@ -357,7 +375,7 @@ impl Ua {
         };
         let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
         if same {
-            self.repeat_ack(low, h, e)?;
+            self.repeat_ack(low, h, m, e)?;
         }
         Ok(same)
     }
@@ -466,19 +484,32 @@ impl Ua {
             return Ok(());
         };
         if success && call.reinvite.is_none() {
-            return self.repeat_ack(low, h, e);
+            return self.repeat_ack(low, h, m, e);
         }
         if success {
             low.dialogs.refresh_target(low.down.cx, dialog, m)?;
-            self.ack(low, h, dialog, e)?;
+            self.ack(low, h, dialog, m, e)?;
         }
-        self.calls.live_mut(h)?.reinvite = None;
-        self.disarm(low.cx(), h, TIMER_RING);
         if status == 491 && confirmed {
+            self.calls.live_mut(h)?.reinvite = None;
+            self.disarm(low.cx(), h, TIMER_RING);
             return self.wait_after_glare(low, h);
         }
-        self.drop_again(low, h);
         let block = low.cx().pool.copy_in(m.bytes()).ok();
+        self.on_reinvite_refused(low, h, status, block)
+    }
+
+    /// The end of a re-INVITE; `block` holds the response.
+    pub(super) fn on_reinvite_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        self.calls.live_mut(h)?.reinvite = None;
+        self.disarm(low.cx(), h, TIMER_RING);
+        self.drop_again(low, h);
         self.tell(low.cx(), h, record::REINVITED, status, block)?;
         // RFC 3261 12.2.1.2, 14.1: the dialog is gone.
         if matches!(status, 408 | 481) && self.step(h, Happening::Hangup)? == Act::SendBye {
@@ -533,22 +564,28 @@ impl Ua {
     }
 }
 
+/// The credentials of the INVITE that `m` answers (RFC 3261 22.1).
+fn invite_credentials(low: &Low<'_>, m: &MessageRef<'_>, e: &Essentials) -> Option<Kept> {
+    let tx = low.down.tx.of_response(low.down.cx, m, e)?;
+    low.down.tx.credentials(tx).map(|block| Kept { block })
+}
+
 /// Sends a request of a dialog that no call has.
 fn send_unowned(
     low: &mut Low<'_>,
     dialog: DialogHandle,
-    method: Method,
-    cseq: Option<u32>,
+    what: &InDialog<'_>,
     path: &Path,
 ) -> Result<(), Error> {
-    let made = low.dialogs.request(low.down.cx, dialog, &InDialog::plain(method, cseq))?;
+    let made = low.dialogs.request(low.down.cx, dialog, what)?;
     let start = Start {
         owner: Owner::default(),
         request: made.block,
-        method,
+        method: what.method,
         hop: made.hop,
         near: Some(path.local),
         flow: low.down.flow_to(path.flow, &made.hop),
+        line: 0,
     };
     let (_, from) = low.attempts.start(&mut low.down, &start)?;
     if let FromAttempt::AckSent { block, .. } = from {

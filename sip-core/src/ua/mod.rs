@@ -3,6 +3,7 @@
 mod call;
 mod callee;
 mod caller;
+mod credentials;
 mod event;
 mod line;
 mod outside;
