@@ -72,7 +72,8 @@ impl Bench {
     }
 
     fn invite(&mut self, line: LineHandle) -> Out {
-        let extras = Extras { headers: &[], content_type: "application/sdp", body: SDP.as_bytes() };
+        let extras =
+            Extras { content_type: "application/sdp", body: SDP.as_bytes(), ..Extras::default() };
         self.engine.invite(self.at(), line, "sip:bob@example.com", 0, extras).unwrap();
         self.drain().remove(0)
     }

@@ -108,5 +108,6 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
+        EndReason::BadMedia => "bad media",
     }
 }

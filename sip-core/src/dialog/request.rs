@@ -175,7 +175,7 @@ fn write_request(
         w.header(Name::UserAgent, own.product)?;
     }
     if let Some(credentials) = credentials {
-        w.push(credentials)?;
+        w.written_fields(credentials)?;
     }
     if let Some(rest) = kept {
         return w.rest(rest);

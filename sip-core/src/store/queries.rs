@@ -4,6 +4,7 @@ use super::pool::BlockId;
 use super::slab::handle;
 use super::timers::TimerId;
 use crate::path::{Addr, FlowId, Transport};
+use crate::sdp::Media;
 
 handle!(
     /// A question that waits for its answer.
@@ -72,8 +73,10 @@ pub enum Ask {
     Locate = 4,
     /// To store the bindings of an address of record.
     Store = 5,
+    /// The media of a call.
+    Media = 6,
     /// The secret of a user.
-    Credentials = 6,
+    Credentials = 7,
 }
 
 /// An open question.
@@ -100,11 +103,15 @@ pub struct Query {
 pub enum Answer<'a> {
     /// To `Dns`: the addresses, best first, and for how many seconds they hold.
     Addresses(&'a [core::net::IpAddr], u32),
-    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404).
-    /// To `Credentials`: no such user, or not in this realm or by this algorithm.
+    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404). To
+    /// `Media`: none. To `Credentials`: no such user, or none in this realm or by this algorithm.
     NotFound,
     /// To any: it could not be done.
     Failed,
+    /// To `Media`: all that the call can have on this side; kept for all its offers and answers.
+    Media(&'a Media<'a>),
+    /// To `Media`: a session description of the application's own.
+    Description(&'a str),
     /// To `Connect`: this flow, reported by `flow_opened` before.
     Connected(FlowId),
     /// To `Route`: try these targets; none is 404.
@@ -137,6 +144,9 @@ impl core::fmt::Debug for Answer<'_> {
                 f.debug_tuple("Addresses").field(list).field(ttl).finish()
             }
             Self::NotFound => f.write_str("NotFound"),
+            // Both may hold keys (RFC 4568).
+            Self::Media(_) => f.write_str("Media(..)"),
+            Self::Description(_) => f.write_str("Description(..)"),
             Self::Failed => f.write_str("Failed"),
             Self::Connected(flow) => f.debug_tuple("Connected").field(flow).finish(),
             Self::Route(targets) => f.debug_tuple("Route").field(targets).finish(),
