@@ -363,6 +363,28 @@
 #define SANSIP_Q_STORE 5
 
 /**
+ * For sansip_answer_password, sansip_answer_ha1 or sansip_answer_not_found: the secret of the user
+ * `text` in `realm`, by `algorithm`. With `line` to answer a challenge to a request of that line,
+ * without to check somebody else's credentials.
+ */
+#define SANSIP_Q_CREDENTIALS 6
+
+/**
+ * MD5.
+ */
+#define SANSIP_MD5 1
+
+/**
+ * SHA-256.
+ */
+#define SANSIP_SHA_256 2
+
+/**
+ * SHA-512-256.
+ */
+#define SANSIP_SHA_512_256 3
+
+/**
  * A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
  */
 #define SANSIP_EV_CALL_INCOMING 257
@@ -594,6 +616,15 @@ typedef struct {
    * Sources that are remembered as proven.
    */
   uint32_t sources;
+  /**
+   * Challenges that lines have answered and remember: one for each line, realm and peer. Without
+   * any no challenge is answered.
+   */
+  uint32_t credentials;
+  /**
+   * Nonces of ours whose use is remembered; needed where others are challenged.
+   */
+  uint32_t nonces;
   /**
    * Bytes of a message, 500 to 65535.
    */
@@ -993,6 +1024,16 @@ typedef struct {
 } sansip_binding;
 
 /**
+ * A line. 0 is none.
+ */
+typedef struct {
+  /**
+   * The handle's number.
+   */
+  uint64_t v;
+} sansip_line;
+
+/**
  * A question. One whose kind you do not know: sansip_answer_failed.
  */
 typedef struct {
@@ -1036,17 +1077,23 @@ typedef struct {
    * How many.
    */
   size_t n_bindings;
-} sansip_question;
-
-/**
- * A line. 0 is none.
- */
-typedef struct {
   /**
-   * The handle's number.
+   * Where the kind says so.
    */
-  uint64_t v;
-} sansip_line;
+  sansip_str realm;
+  /**
+   * Where the kind says so; 0 for none.
+   */
+  sansip_line line;
+  /**
+   * SANSIP_MD5 and so on, where the kind says so.
+   */
+  uint32_t algorithm;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} sansip_question;
 
 /**
  * A call. 0 is none.
@@ -1268,6 +1315,24 @@ typedef struct {
    * Your own number, given back in its events.
    */
   uint64_t user;
+  /**
+   * The user name that challenges are answered with; empty: the user part of the address of
+   * record.
+   */
+  sansip_str auth_user;
+  /**
+   * The only realm whose challenges are answered; empty: any, which SANSIP_Q_CREDENTIALS decides.
+   */
+  sansip_str auth_realm;
+  /**
+   * Not 0: a challenge in a dialog is answered whoever sends it. Else only peers are that have
+   * challenged the line outside a dialog, for the same realm.
+   */
+  uint32_t auth_peers;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } sansip_line_config;
 
 /**
@@ -1754,7 +1819,7 @@ int32_t sansip_answer_addresses(sansip_engine *engine,
 
 /**
  * To SANSIP_Q_DNS: the name has no addresses. To SANSIP_Q_LOCATE: there is no such address of
- * record. May queue output.
+ * record. To SANSIP_Q_CREDENTIALS: no such user, or none by this algorithm. May queue output.
  */
 int32_t sansip_answer_not_found(sansip_engine *engine, uint64_t now_ms, sansip_query query);
 
@@ -1810,6 +1875,23 @@ int32_t sansip_answer_stored(sansip_engine *engine, uint64_t now_ms, sansip_quer
  * To SANSIP_Q_STORE: the version is not the one named; the engine asks again. May queue output.
  */
 int32_t sansip_answer_conflict(sansip_engine *engine, uint64_t now_ms, sansip_query query);
+
+/**
+ * To SANSIP_Q_CREDENTIALS: the password. May queue output.
+ */
+int32_t sansip_answer_password(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_query query,
+                               sansip_str password);
+
+/**
+ * To SANSIP_Q_CREDENTIALS: HA1 in hexadecimal, the hash of user:realm:password by the algorithm
+ * that was asked for. May queue output.
+ */
+int32_t sansip_answer_ha1(sansip_engine *engine,
+                          uint64_t now_ms,
+                          sansip_query query,
+                          sansip_str ha1);
 
 /**
  * Reads a message that was checked before, such as one of an event, or one of which defects do not

@@ -108,8 +108,8 @@ pub use config::{Config, Network, Retransmit, Roles};
 pub use engine::input::{Done, Extras, FlowEnd, FlowInfo, Input, LineConfig, SendEnd};
 #[cfg(feature = "ua")]
 pub use engine::output::{
-    Answer, Binding, Bindings, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle,
-    Output, Query, QueryId, RequestHandle, SendId, Target, Transmit,
+    Algorithm, Answer, Binding, Bindings, CallChange, CallHandle, EndReason, Event, LineChange,
+    LineHandle, Output, Query, QueryId, RequestHandle, SendId, Target, Transmit,
 };
 #[cfg(feature = "ua")]
 pub use engine::{Engine, Stats, footprint};

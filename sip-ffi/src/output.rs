@@ -3,10 +3,10 @@
 use std::ptr::null;
 
 use sansip_core::wire::MessageRef;
-use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 use sansip_core::{
-    CallChange, EndReason, Event, Limits, LineChange, Output, Query, SendId, Transmit,
+    Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, Query, SendId, Transmit,
 };
+use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 
 use crate::abi::{
     SansipAddr, SansipBytes, SansipCall, SansipFlow, SansipLine, SansipPath, SansipQuery,
@@ -38,6 +38,17 @@ pub const SANSIP_Q_LOCATE: u32 = 4;
 /// For sansip_answer_stored or sansip_answer_conflict: store `bindings` in place of all that the
 /// address of record `text` has, if its version is still `version` (0: it has none).
 pub const SANSIP_Q_STORE: u32 = 5;
+/// For sansip_answer_password, sansip_answer_ha1 or sansip_answer_not_found: the secret of the user
+/// `text` in `realm`, by `algorithm`. With `line` to answer a challenge to a request of that line,
+/// without to check somebody else's credentials.
+pub const SANSIP_Q_CREDENTIALS: u32 = 6;
+
+/// MD5.
+pub const SANSIP_MD5: u32 = 1;
+/// SHA-256.
+pub const SANSIP_SHA_256: u32 = 2;
+/// SHA-512-256.
+pub const SANSIP_SHA_512_256: u32 = 3;
 
 /// A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
 pub const SANSIP_EV_CALL_INCOMING: u32 = 0x101;
@@ -150,6 +161,14 @@ pub struct SansipQuestion {
     pub bindings: *const SansipBinding,
     /// How many.
     pub n_bindings: usize,
+    /// Where the kind says so.
+    pub realm: SansipStr,
+    /// Where the kind says so; 0 for none.
+    pub line: SansipLine,
+    /// SANSIP_MD5 and so on, where the kind says so.
+    pub algorithm: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Something that happened. Skip one whose kind you do not know.
@@ -212,6 +231,15 @@ pub(crate) struct Lent {
     pub(crate) output: SansipOutput,
     bytes: Vec<u8>,
     bindings: Vec<SansipBinding>,
+}
+
+const fn algorithm_code(algorithm: Algorithm) -> u32 {
+    match algorithm {
+        Algorithm::Md5 | Algorithm::Md5Sess => SANSIP_MD5,
+        Algorithm::Sha256 | Algorithm::Sha256Sess => SANSIP_SHA_256,
+        Algorithm::Sha512_256 | Algorithm::Sha512_256Sess => SANSIP_SHA_512_256,
+        Algorithm::Other => 0,
+    }
 }
 
 /// The largest block of the engine's pool: a message, rounded up.
@@ -304,6 +332,10 @@ impl Lent {
             version: 0,
             bindings: null(),
             n_bindings: 0,
+            realm: SansipStr::NONE,
+            line: SansipLine { v: 0 },
+            algorithm: 0,
+            reserved: 0,
         };
         match *query {
             Query::Dns { name, transport } => {
@@ -322,6 +354,13 @@ impl Lent {
                 q.request = SansipRequest { v: request.raw() };
                 q.text = self.keep_text(uri);
                 q.ours = ours.into();
+            }
+            Query::Credentials { line, realm, algorithm, user } => {
+                q.kind = SANSIP_Q_CREDENTIALS;
+                q.line = SansipLine { v: line.map_or(0, LineHandle::raw) };
+                q.realm = self.keep_text(realm);
+                q.text = self.keep_text(user);
+                q.algorithm = algorithm_code(algorithm);
             }
             Query::Locate { aor } => {
                 q.kind = SANSIP_Q_LOCATE;

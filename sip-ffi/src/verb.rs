@@ -117,6 +117,16 @@ pub struct SansipLineConfig {
     pub proxy: SansipStr,
     /// Your own number, given back in its events.
     pub user: u64,
+    /// The user name that challenges are answered with; empty: the user part of the address of
+    /// record.
+    pub auth_user: SansipStr,
+    /// The only realm whose challenges are answered; empty: any, which SANSIP_Q_CREDENTIALS decides.
+    pub auth_realm: SansipStr,
+    /// Not 0: a challenge in a dialog is answered whoever sends it. Else only peers are that have
+    /// challenged the line outside a dialog, for the same realm.
+    pub auth_peers: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and structs of a pointer and an integer, the size first.
@@ -144,6 +154,9 @@ pub unsafe extern "C" fn sansip_line_add(
                 expires: from.expires_s,
                 any: from.any != 0,
                 user: from.user,
+                auth_user: from.auth_user.text()?,
+                auth_realm: from.auth_realm.text()?,
+                auth_peers: from.auth_peers != 0,
             };
             let line = e.add_line(Instant(now_ms), line)?;
             store(out, SansipLine { v: line.raw() })

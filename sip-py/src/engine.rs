@@ -52,6 +52,9 @@ struct LineIn {
     expires: u32,
     any: bool,
     user: u64,
+    auth_user: String,
+    auth_realm: String,
+    auth_peers: bool,
 }
 
 /// The attributes of `sansip.Binding`.
@@ -256,6 +259,22 @@ impl Engine {
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
 
+    fn answer_password(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        query: u64,
+        password: &str,
+    ) -> PyResult<()> {
+        let answer = Answer::Password(password);
+        self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+    }
+
+    fn answer_ha1(&mut self, py: Python<'_>, now: u64, query: u64, ha1: &str) -> PyResult<()> {
+        let answer = Answer::Ha1(ha1);
+        self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+    }
+
     fn add_line(&mut self, py: Python<'_>, now: u64, line: LineIn) -> PyResult<u64> {
         let line = LineConfig {
             aor: &line.aor,
@@ -265,6 +284,9 @@ impl Engine {
             expires: line.expires,
             any: line.any,
             user: line.user,
+            auth_user: &line.auth_user,
+            auth_realm: &line.auth_realm,
+            auth_peers: line.auth_peers,
         };
         let line = self.core.add_line(Instant(now), line);
         line.map(LineHandle::raw).map_err(|e| refused(py, e))

@@ -49,6 +49,10 @@ fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
                 bindings.map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)).collect();
             ("StoreQuery", id, aor, version, bindings).into_bound_py_any(py)
         }
+        Query::Credentials { line, realm, algorithm, user } => {
+            let line = line.map(LineHandle::raw);
+            ("CredentialsQuery", id, line, realm, algorithm.name(), user).into_bound_py_any(py)
+        }
         _ => ("UnknownQuery", id).into_bound_py_any(py),
     }
 }

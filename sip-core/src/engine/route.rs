@@ -75,6 +75,12 @@ impl Core {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
+                if matches!(m.status(), 401 | 407) {
+                    let (ua, mut low) = self.low();
+                    if ua.on_challenge(&mut low, h, tx, m, path)? {
+                        return Ok(());
+                    }
+                }
                 let mut down = crate::attempt::Down {
                     tx: &mut self.tx,
                     flows: &mut self.flows,

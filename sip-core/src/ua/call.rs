@@ -97,6 +97,8 @@ pub(crate) struct Call {
     pub(super) repeat_by: Option<TxHandle>,
     /// Where the INVITE of a call that came in came from.
     pub(super) source: Path,
+    /// Our INVITE that was accepted: its credentials go into the ACK.
+    pub(super) accepted: Option<TxHandle>,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
     /// The attempt that sends it.
@@ -131,6 +133,7 @@ impl Call {
             repeating: None,
             repeat_by: None,
             source: Path::default(),
+            accepted: None,
             ack_seq: 0,
             acking: None,
             ack: None,
@@ -221,6 +224,7 @@ impl Ua {
             hop: made.hop,
             near,
             flow: low.down.flow_to(flow, &made.hop),
+            line: self.calls.get(h).and_then(|c| c.line).map_or(0, LineHandle::raw),
         };
         let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
         if let FromAttempt::AckSent { block, path, .. } = from {
@@ -352,6 +356,10 @@ impl Ua {
                 _ => Ok(()),
             };
         }
+        if (200..300).contains(&m.status()) && from.part != part::BYE {
+            let accepted = low.down.tx.of_response(low.down.cx, m, e);
+            self.calls.live_mut(h)?.accepted = accepted;
+        }
         match from.part {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
@@ -370,6 +378,31 @@ impl Ua {
         let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
         let why = call.end.unwrap_or(why);
         self.ended(low, h, why, 0, None)
+    }
+
+    /// A request of ours in the call was challenged, and the challenge stands: `block` holds the
+    /// response, whose hold is taken over.
+    pub(crate) fn on_refusal(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        status: u16,
+        block: BlockId,
+    ) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        if self.calls.get(h).is_some() {
+            match from.part {
+                part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
+                part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::BYE => {
+                    low.cx().pool.release(block);
+                    return self.bye_ended(low, h);
+                }
+                _ => {}
+            }
+        }
+        low.cx().pool.release(block);
+        Ok(())
     }
 
     /// A request of ours in the call has failed without a response.

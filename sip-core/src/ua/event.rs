@@ -28,7 +28,7 @@ pub struct Extras<'a> {
 }
 
 /// A line: an address of record that the user agent serves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct LineConfig<'a> {
     /// The address of record: a `sip:` or `sips:` URI.
     pub aor: &'a str,
@@ -43,6 +43,16 @@ pub struct LineConfig<'a> {
     /// Whether it takes requests whose Request-URI no line has: a phone that answers whatever
     /// reaches it. Else those get 404 (RFC 3261 8.2.2.1).
     pub any: bool,
+    /// The user name that challenges are answered with; empty takes the user part of the address
+    /// of record (RFC 3261 22.1).
+    pub auth_user: &'a str,
+    /// The only realm whose challenges are answered; empty for any, which the application then
+    /// decides: see [`Query::Credentials`](crate::Query::Credentials).
+    pub auth_realm: &'a str,
+    /// Whether a challenge in a dialog is answered whoever sends it. Else only the peers are that
+    /// have challenged the line outside a dialog, for the same realm: the other party of a call could
+    /// ask for what is meant for our proxy.
+    pub auth_peers: bool,
     /// The caller's own number, given back in its events.
     pub user: u64,
 }

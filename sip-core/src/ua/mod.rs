@@ -4,6 +4,7 @@ mod acknowledge;
 mod call;
 mod callee;
 mod caller;
+mod credentials;
 mod event;
 mod line;
 mod outside;

@@ -17,6 +17,7 @@ from ._types import (
     Config,
     Confirmed,
     ConnectQuery,
+    CredentialsQuery,
     DnsQuery,
     Ended,
     Event,

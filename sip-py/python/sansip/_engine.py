@@ -139,7 +139,7 @@ class Engine:
         self._core.answer_plain(now_ms, query, "failed")
 
     def answer_not_found(self, now_ms: int, query: QueryId) -> None:
-        """To `DnsQuery` and `LocateQuery`: there is none."""
+        """To `DnsQuery`, `LocateQuery` and `CredentialsQuery`: there is none."""
         self._core.answer_plain(now_ms, query, "not found")
 
     def answer_addresses(
@@ -173,6 +173,15 @@ class Engine:
     def answer_conflict(self, now_ms: int, query: QueryId) -> None:
         """To `StoreQuery`: the version is another; the engine asks again."""
         self._core.answer_plain(now_ms, query, "conflict")
+
+    def answer_password(self, now_ms: int, query: QueryId, password: str) -> None:
+        """To `CredentialsQuery`: the password."""
+        self._core.answer_password(now_ms, query, password)
+
+    def answer_ha1(self, now_ms: int, query: QueryId, ha1: str) -> None:
+        """To `CredentialsQuery`: the hash of `user:realm:password` in hexadecimal, by the algorithm
+        that was asked for."""
+        self._core.answer_ha1(now_ms, query, ha1)
 
     # Verbs. Those that send take extra header fields and a body. All may queue output.
 

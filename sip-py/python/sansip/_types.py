@@ -101,6 +101,10 @@ class Limits:
     outputs: int
     pool: int
     sources: int
+    credentials: int
+    """Challenges that lines have answered and remember."""
+    nonces: int
+    """Nonces of ours whose use is remembered; needed where others are challenged."""
     message: int
     header_section: int
     fields: int
@@ -134,6 +138,12 @@ class Line:
     any: bool = False
     """Whether it takes requests whose Request-URI no line has."""
     user: int = 0
+    auth_user: str = ""
+    """The user name that challenges are answered with; empty: that of the address of record."""
+    auth_realm: str = ""
+    """The only realm whose challenges are answered; empty: any that has an answer."""
+    auth_peers: bool = False
+    """Whether a challenge in a dialog is answered whoever sends it."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +253,18 @@ class StoreQuery(Query):
     aor: str
     version: int
     bindings: Tuple[Binding, ...]
+
+
+@dataclass(frozen=True)
+class CredentialsQuery(Query):
+    """The secret of a user: `answer_password`, `answer_ha1`, `answer_not_found`."""
+
+    line: Optional[LineHandle]
+    """The line whose request is challenged; `None` to check somebody else's credentials."""
+    realm: str
+    algorithm: str
+    """`MD5`, `SHA-256` or `SHA-512-256`."""
+    user: str
 
 
 @dataclass(frozen=True)
