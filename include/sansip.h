@@ -310,6 +310,51 @@
 #define SANSIP_RETRANSMIT_RFC 2
 
 /**
+ * The transferor hangs up when a NOTIFY says that the new call stands.
+ */
+#define SANSIP_LEAVES_ON_FINAL_NOTIFY 1
+
+/**
+ * The transferor hangs up when its REFER is accepted.
+ */
+#define SANSIP_LEAVES_ON_ACCEPTED 2
+
+/**
+ * The transferor never hangs up by itself.
+ */
+#define SANSIP_LEAVES_NEVER 3
+
+/**
+ * A transfer to a call that still rings waits for its answer.
+ */
+#define SANSIP_RINGING_WAIT 1
+
+/**
+ * The REFER goes at once, with Replaces.
+ */
+#define SANSIP_RINGING_REPLACES 2
+
+/**
+ * The ringing call is given up, and the REFER goes without Replaces.
+ */
+#define SANSIP_RINGING_BLIND 3
+
+/**
+ * About a peer's REFER you are asked.
+ */
+#define SANSIP_TRANSFERS_ASK 1
+
+/**
+ * The REFERs of a call's peer are done; about others you are asked.
+ */
+#define SANSIP_TRANSFERS_ACCEPT 2
+
+/**
+ * All REFERs are refused with 603.
+ */
+#define SANSIP_TRANSFERS_REFUSE 3
+
+/**
  * Send the bytes of u.transmit.
  */
 #define SANSIP_TRANSMIT 1
@@ -415,6 +460,23 @@
 #define SANSIP_EV_CALL_REINVITED 262
 
 /**
+ * The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
+ * new call goes, by `status`. The message is that response or NOTIFY.
+ */
+#define SANSIP_EV_CALL_TRANSFER 268
+
+/**
+ * The transfer that we asked for is over: it worked with `status` 200 to 299, else the call is
+ * the person's again; 408 where nothing came, 503 where there was no way.
+ */
+#define SANSIP_EV_CALL_TRANSFERRED 269
+
+/**
+ * The engine has placed this call because a peer asked for it; the message is its REFER.
+ */
+#define SANSIP_EV_CALL_REFERRED 270
+
+/**
  * The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
  * stale from now on.
  */
@@ -440,6 +502,12 @@
  * A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
  */
 #define SANSIP_EV_REQUEST 769
+
+/**
+ * A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
+ * else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
+ */
+#define SANSIP_EV_TRANSFER 770
 
 /**
  * The limit whose error is `code` was reached, and something was refused because of it.
@@ -490,6 +558,16 @@
  * The ACK of our answer never came.
  */
 #define SANSIP_END_NO_ACK 9
+
+/**
+ * Another call took its place (RFC 3891).
+ */
+#define SANSIP_END_REPLACED 11
+
+/**
+ * It was transferred, and we left it.
+ */
+#define SANSIP_END_TRANSFERRED 12
 
 /**
  * The peer's answer, or its offer, could not be used.
@@ -825,6 +903,30 @@ typedef struct {
    * Where the user agent sends every request outside a dialog; family 0: nowhere.
    */
   sansip_addr outbound;
+  /**
+   * When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
+   */
+  uint32_t transferor_leaves;
+  /**
+   * What a transfer to a call does that still rings: SANSIP_RINGING_...; 0: it waits.
+   */
+  uint32_t transfer_ringing;
+  /**
+   * Not 0: an attended transfer names the target by its address of record.
+   */
+  uint32_t transfer_to_aor;
+  /**
+   * Not 0: our REFERs ask for no NOTIFYs (RFC 4488).
+   */
+  uint32_t no_refer_sub;
+  /**
+   * What becomes of the peers' REFERs: SANSIP_TRANSFERS_...; 0: you are asked.
+   */
+  uint32_t transfers;
+  /**
+   * 0.
+   */
+  uint32_t reserved_transfer;
 } sansip_config;
 
 /**
@@ -1381,6 +1483,36 @@ typedef struct {
 } sansip_extras;
 
 /**
+ * What a call has to do with others.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_call_info).
+   */
+  uint32_t size;
+  /**
+   * Not 0: the peer is the focus of a conference (RFC 4579).
+   */
+  uint32_t focus;
+  /**
+   * Its line, 0 if there is none.
+   */
+  sansip_line line;
+  /**
+   * Your own number of the call.
+   */
+  uint64_t user;
+  /**
+   * The call whose place it takes once it is answered (RFC 3891), 0 if there is none.
+   */
+  sansip_call replaces;
+  /**
+   * The call that it wants to be mixed with (RFC 3911), 0 if there is none.
+   */
+  sansip_call joins;
+} SansipCallInfo;
+
+/**
  * A target of a request that the proxy forwards.
  */
 typedef struct {
@@ -1767,6 +1899,59 @@ int32_t sansip_reinvite(sansip_engine *engine,
                         uint64_t now_ms,
                         sansip_call call,
                         const sansip_extras *extras);
+
+/**
+ * Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call
+ * ends as the config's transferor_leaves says; with `keep` not 0 it stays: so the focus of a
+ * conference is asked to invite somebody. Its progress: SANSIP_EV_CALL_TRANSFER and
+ * SANSIP_EV_CALL_TRANSFERRED. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER,
+ * SANSIP_E_FULL_...
+ */
+int32_t sansip_transfer(sansip_engine *engine,
+                        uint64_t now_ms,
+                        sansip_call call,
+                        sansip_str target,
+                        uint32_t keep,
+                        const sansip_extras *extras);
+
+/**
+ * Asks the peer of `call` to take our place in `other`: an attended transfer (RFC 3891, RFC
+ * 5589). While `other` rings, the config's transfer_ringing says what happens. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_transfer_to(sansip_engine *engine,
+                           uint64_t now_ms,
+                           sansip_call call,
+                           sansip_call other,
+                           const sansip_extras *extras);
+
+/**
+ * Places the call that SANSIP_EV_TRANSFER asks for, and tells the peer how it goes. May queue
+ * output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_accept_transfer(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_request request,
+                               uint64_t user,
+                               const sansip_extras *extras,
+                               sansip_call *out);
+
+/**
+ * Refuses what SANSIP_EV_TRANSFER asks for, 300 to 699. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_STATUS, SANSIP_E_FULL_...
+ */
+int32_t sansip_reject_transfer(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_request request,
+                               uint32_t status);
+
+/**
+ * What a call has to do with others. Set out->size first. Returns SANSIP_NOT_FOUND once the call
+ * has ended.
+ */
+int32_t sansip_call_info(const sansip_engine *engine, sansip_call call, SansipCallInfo *out);
 
 /**
  * Puts the peer of an answered call on hold (RFC 3264 8.4). May queue output.

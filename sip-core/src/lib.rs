@@ -103,13 +103,13 @@ pub mod tx;
 pub mod ua;
 pub mod wire;
 
-pub use config::{Config, Network, Retransmit, Roles};
+pub use config::{Config, Leaves, Network, Retransmit, Ringing, Roles, Transfers};
 #[cfg(feature = "ua")]
 pub use engine::input::{Done, Extras, FlowEnd, FlowInfo, Input, LineConfig, SendEnd};
 #[cfg(feature = "ua")]
 pub use engine::output::{
-    Algorithm, Answer, Binding, Bindings, CallChange, CallHandle, EndReason, Event, LineChange,
-    LineHandle, Output, Query, QueryId, RequestHandle, SendId, Target, Transmit,
+    Algorithm, Answer, Binding, Bindings, CallChange, CallHandle, CallInfo, EndReason, Event,
+    LineChange, LineHandle, Output, Query, QueryId, RequestHandle, SendId, Target, Transmit,
 };
 #[cfg(feature = "ua")]
 pub use engine::{Engine, Stats, footprint};

@@ -62,6 +62,14 @@ pub const SANSIP_EV_CALL_CONFIRMED: u32 = 0x104;
 pub const SANSIP_EV_CALL_REINVITE: u32 = 0x105;
 /// Our re-INVITE was answered with `status`; the message is the response, if one came.
 pub const SANSIP_EV_CALL_REINVITED: u32 = 0x106;
+/// The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
+/// new call goes, by `status`. The message is that response or NOTIFY.
+pub const SANSIP_EV_CALL_TRANSFER: u32 = 0x10C;
+/// The transfer that we asked for is over: it worked with `status` 200 to 299, else the call is
+/// the person's again; 408 where nothing came, 503 where there was no way.
+pub const SANSIP_EV_CALL_TRANSFERRED: u32 = 0x10D;
+/// The engine has placed this call because a peer asked for it; the message is its REFER.
+pub const SANSIP_EV_CALL_REFERRED: u32 = 0x10E;
 /// The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
 /// stale from now on.
 pub const SANSIP_EV_CALL_ENDED: u32 = 0x107;
@@ -74,6 +82,9 @@ pub const SANSIP_EV_LINE_UNREGISTERED: u32 = 0x202;
 pub const SANSIP_EV_LINE_FAILED: u32 = 0x203;
 /// A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
 pub const SANSIP_EV_REQUEST: u32 = 0x301;
+/// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
+/// else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
+pub const SANSIP_EV_TRANSFER: u32 = 0x302;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -95,6 +106,10 @@ pub const SANSIP_END_TIMEOUT: u32 = 7;
 pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
+/// Another call took its place (RFC 3891).
+pub const SANSIP_END_REPLACED: u32 = 11;
+/// It was transferred, and we left it.
+pub const SANSIP_END_TRANSFERRED: u32 = 12;
 /// The peer's answer, or its offer, could not be used.
 pub const SANSIP_END_BAD_MEDIA: u32 = 10;
 
@@ -425,6 +440,12 @@ impl Lent {
                 e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.line = line(of);
             }
+            Event::Transfer { request, call, line: of } => {
+                e.kind = SANSIP_EV_TRANSFER;
+                e.request = SansipRequest { v: RequestHandle::raw(request) };
+                e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
+                e.line = line(of);
+            }
             Event::Limited(limit) => {
                 e.kind = SANSIP_EV_LIMITED;
                 e.code = sansip_core::Error::Full(limit).code();
@@ -443,6 +464,9 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
         CallChange::Confirmed => (SANSIP_EV_CALL_CONFIRMED, 0),
         CallChange::Reinvite => (SANSIP_EV_CALL_REINVITE, 0),
         CallChange::Reinvited { status } => (SANSIP_EV_CALL_REINVITED, status),
+        CallChange::Transfer { status, done: false } => (SANSIP_EV_CALL_TRANSFER, status),
+        CallChange::Transfer { status, done: true } => (SANSIP_EV_CALL_TRANSFERRED, status),
+        CallChange::Referred => (SANSIP_EV_CALL_REFERRED, 0),
         CallChange::Ended { why, status } => {
             e.why = match why {
                 EndReason::Hangup => SANSIP_END_HANGUP,
@@ -454,6 +478,8 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::Timeout => SANSIP_END_TIMEOUT,
                 EndReason::Unreachable => SANSIP_END_UNREACHABLE,
                 EndReason::NoAck => SANSIP_END_NO_ACK,
+                EndReason::Replaced => SANSIP_END_REPLACED,
+                EndReason::Transferred => SANSIP_END_TRANSFERRED,
                 EndReason::BadMedia => SANSIP_END_BAD_MEDIA,
             };
             (SANSIP_EV_CALL_ENDED, status)

@@ -16,7 +16,7 @@ use crate::header::uri::is_sips;
 use crate::path::{LocalId, Path};
 use crate::resolve::{Hop, NoWay, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
-use crate::store::queries::Owner;
+use crate::store::queries::{Owner, OwnerKind};
 use crate::tx::{Failure, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -36,6 +36,19 @@ impl Ua {
         user: u64,
         extras: &Extras<'_>,
     ) -> Result<CallHandle, Error> {
+        self.place(low, line, target, user, extras, &[])
+    }
+
+    /// The same with header fields of our own.
+    pub(super) fn place(
+        &mut self,
+        low: &mut Low<'_>,
+        line: LineHandle,
+        target: &str,
+        user: u64,
+        extras: &Extras<'_>,
+        fields: &[(Name, &[u8])],
+    ) -> Result<CallHandle, Error> {
         let uri = Uri::parse(target.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
         // RFC 3261 19.1.1: what a Request-URI may not have.
         if !uri.is_sip() || !uri.headers.is_empty() || !uri.method.is_empty() {
@@ -52,7 +65,7 @@ impl Ua {
         }
         low.cx().promised += 1;
         self.undecided += 1;
-        match self.send_invite(low, h, line, target.as_bytes(), extras) {
+        match self.send_invite(low, h, line, target.as_bytes(), (extras, fields)) {
             Ok(()) => Ok(h),
             Err(e) => {
                 self.forget(low, h);
@@ -67,12 +80,12 @@ impl Ua {
         h: CallHandle,
         line: LineHandle,
         target: &[u8],
-        extras: &Extras<'_>,
+        (extras, fields): (&Extras<'_>, &[(Name, &[u8])]),
     ) -> Result<(), Error> {
         let at = low.cx().now.after(low.down.cx.config.ring);
         let given = self.given(low, h, extras)?;
         if given == Given::Ask {
-            let request = self.build_invite(low, h, line, target, extras, None)?;
+            let request = self.build_invite(low, h, line, target, (extras, fields), None)?;
             self.ask_media(low, h, None, Waits::Invite, Some(request))?;
             return self.arm(low.cx(), h, TIMER_RING, at);
         }
@@ -82,7 +95,7 @@ impl Ua {
         };
         self.calls.live_mut(h)?.media.offer = offer;
         let sdp = offer.filter(|_| given == Given::Profile);
-        let request = self.build_invite(low, h, line, target, extras, sdp)?;
+        let request = self.build_invite(low, h, line, target, (extras, fields), sdp)?;
         self.start_invite(low, h, request)?;
         self.arm(low.cx(), h, TIMER_RING, at)
     }
@@ -133,7 +146,7 @@ impl Ua {
         h: CallHandle,
         line: LineHandle,
         target: &[u8],
-        extras: &Extras<'_>,
+        (extras, fields): (&Extras<'_>, &[(Name, &[u8])]),
         sdp: Option<BlockId>,
     ) -> Result<BlockId, Error> {
         let tag = self.calls.live(h)?.tag;
@@ -155,6 +168,7 @@ impl Ua {
             tag: tag.as_bytes(),
             call_id: call_id.as_bytes(),
             contact,
+            fields,
             product: settings.product.as_bytes(),
         };
         let written = invite.write(Writer::new(scratch), pool, end).map_err(write_error);
@@ -285,6 +299,7 @@ impl Ua {
         if let (Some(dialog), Some(sdp)) = (dialog, description(m)) {
             self.first_answer(low, h, dialog, sdp)?;
         }
+        self.progress_of_followed(low, h, m.status());
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
         dialog.map_or(Ok(()), |d| self.tell_media(low, h, d))
@@ -367,6 +382,7 @@ impl Ua {
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::ANSWERED, m.status(), block)?;
+        self.answer_of_followed(low, h, m);
         self.tell_media(low, h, dialog)
     }
 
@@ -424,7 +440,8 @@ impl Ua {
         e: &Essentials,
     ) -> Result<bool, Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(false) };
-        let Some(h) = low.dialogs.get(d).map(|d| CallHandle::from_raw(d.owner.object)) else {
+        let owner = low.dialogs.get(d).map(|d| d.owner).filter(|o| o.kind == OwnerKind::Call);
+        let Some(h) = owner.map(|o| CallHandle::from_raw(o.object)) else {
             return Ok(false);
         };
         let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
@@ -494,6 +511,7 @@ struct Invite<'a> {
     tag: &'a [u8],
     call_id: &'a [u8],
     contact: &'a [u8],
+    fields: &'a [(Name, &'a [u8])],
     product: &'a [u8],
 }
 
@@ -510,6 +528,9 @@ impl Invite<'_> {
             w.header(Name::Contact, self.contact)?;
         }
         w.header(Name::Allow, ALLOW.as_bytes())?;
+        for (name, value) in self.fields {
+            w.header(*name, value)?;
+        }
         if !self.product.is_empty() {
             w.header(Name::UserAgent, self.product)?;
         }

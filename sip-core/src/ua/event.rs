@@ -79,6 +79,10 @@ pub enum EndReason {
     Unreachable = 8,
     /// The ACK of our answer never came.
     NoAck = 9,
+    /// Another call took its place (RFC 3891).
+    Replaced = 11,
+    /// It was transferred, and we left it (RFC 5589).
+    Transferred = 12,
     /// The peer accepted, but with an answer that cannot be used, or without one (RFC 3261
     /// 13.2.2.4); or its offer could not be answered.
     BadMedia = 10,
@@ -109,6 +113,16 @@ pub enum CallChange {
         /// The final status.
         status: u16,
     },
+    /// The transfer that we asked for goes on: what the peer answered to our REFER, or what its
+    /// NOTIFY says of the new call (RFC 3515 2.4.5). The message is that response or NOTIFY.
+    Transfer {
+        /// The status; 408 where nothing came, 503 where there was no way.
+        status: u16,
+        /// It is over: with 2xx it worked, else the call is the person's again.
+        done: bool,
+    },
+    /// The engine has placed this call because a peer asked for it; the message is its REFER.
+    Referred,
     /// It has ended; the handle is stale from now on.
     Ended {
         /// Why.
@@ -144,6 +158,9 @@ pub(crate) mod record {
     pub const CONFIRMED: u16 = 0x104;
     pub const REINVITE: u16 = 0x105;
     pub const REINVITED: u16 = 0x106;
+    /// Plus one when the transfer is over.
+    pub const TRANSFER: u16 = 0x10C;
+    pub const REFERRED: u16 = 0x10E;
     /// The block has both descriptions.
     pub const MEDIA: u16 = 0x107;
     /// Plus the reason.
@@ -168,6 +185,8 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
             EndReason::Timeout,
             EndReason::Unreachable,
             EndReason::NoAck,
+            EndReason::Replaced,
+            EndReason::Transferred,
             EndReason::BadMedia,
         ]
         .into_iter()
@@ -180,6 +199,9 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::CONFIRMED => CallChange::Confirmed,
         record::REINVITE => CallChange::Reinvite,
         record::REINVITED => CallChange::Reinvited { status: code },
+        record::TRANSFER => CallChange::Transfer { status: code, done: false },
+        n if n == record::TRANSFER + 1 => CallChange::Transfer { status: code, done: true },
+        record::REFERRED => CallChange::Referred,
         n => CallChange::Ended { why: why(n.checked_sub(record::ENDED)?)?, status: code },
     })
 }

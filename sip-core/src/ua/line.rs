@@ -86,7 +86,7 @@ impl Line {
         self.auth_realm.of(pool.bytes_of(self.text))
     }
 
-    fn aor<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+    pub(super) fn aor<'p>(&self, pool: &'p Pool) -> &'p [u8] {
         self.aor.of(pool.bytes_of(self.text))
     }
 

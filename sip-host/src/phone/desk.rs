@@ -627,6 +627,8 @@ fn ended(
         EndReason::Unreachable => format!("ended{after}: no way to {peer}"),
         EndReason::NoAck => format!("ended: {peer} never acknowledged the answer"),
         EndReason::BadMedia => format!("ended: no session could be had with {peer}"),
+        EndReason::Replaced => format!("ended{after}: another call took its place"),
+        EndReason::Transferred => format!("ended{after}: transferred"),
     }
 }
 
@@ -644,6 +646,8 @@ pub const fn reason(why: EndReason) -> &'static str {
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no_ack",
         EndReason::BadMedia => "bad_media",
+        EndReason::Replaced => "replaced",
+        EndReason::Transferred => "transferred",
     }
 }
 
