@@ -1,7 +1,7 @@
 //! The subscription that a REFER makes (RFC 3515 2.4.4, RFC 6665): NOTIFY out and in.
 
 use super::call::start_in_dialog;
-use super::transfer::{Phase, REFER_TO, RETRY, ReferHandle, Text};
+use super::transfer::{MESSAGE, Phase, RETRY, ReferHandle, Text};
 use super::{CallHandle, EndReason, Low, Ua, record};
 use crate::dialog::{DialogHandle, InDialog, Order};
 use crate::error::{Error, Limit};
@@ -95,7 +95,7 @@ impl Ua {
     }
 
     /// Sends the NOTIFY that is due, if none is on its way. Without room it waits.
-    fn notify(&mut self, low: &mut Low<'_>, r: ReferHandle) {
+    pub(super) fn notify(&mut self, low: &mut Low<'_>, r: ReferHandle) {
         let Some(refer) = self.refers.get_mut(r) else { return };
         if refer.quiet {
             refer.told = refer.next;
@@ -108,7 +108,7 @@ impl Ua {
             return;
         }
         let status = refer.next;
-        let room = low.cx().has_room(2, 2, REFER_TO);
+        let room = low.cx().has_room(2, 2, MESSAGE);
         let sent = if room { self.send_notify(low, r) } else { Err(Error::Full(Limit::Blocks)) };
         match sent {
             Ok(()) => {

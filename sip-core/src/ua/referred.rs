@@ -4,7 +4,7 @@
 use super::Extras;
 use super::session::{media_error, rest};
 use super::table::State;
-use super::transfer::{Phase, REFER_TO, RETRY, Refer, ReferHandle, Text, says_no};
+use super::transfer::{MESSAGE, Phase, REFER_TO, RETRY, Refer, ReferHandle, Text, says_no};
 use super::{CallHandle, LineHandle, Low, Ua, record};
 use crate::config::Transfers;
 use crate::dialog::{DialogHandle, DialogState, contact_value};
@@ -317,7 +317,10 @@ impl Ua {
             .and_then(|m| Wanted::read(&m).ok())
             .ok_or(Error::Misuse(Misuse::BadUri))?;
         self.accept_refer(low, r, tx)?;
-        self.say(low, r, 100);
+        // The INVITE comes first where there is not room for both.
+        if low.cx().has_room(4, 5, MESSAGE) {
+            self.notify(low, r);
+        }
         let bytes = wanted.text.as_bytes();
         let mut fields = [(Name::Other, &[][..]); FIELDS];
         for (place, (name, span)) in fields.iter_mut().zip(wanted.fields) {
@@ -334,6 +337,7 @@ impl Ua {
                     refer.other = Some(h);
                     self.calls.live_mut(h)?.transfer.placed_by = Some(r);
                 }
+                self.notify(low, r);
             }
             Err(_) => self.say(low, r, 503),
         }
@@ -351,7 +355,7 @@ impl Ua {
         if low.attempts.room() < 2 {
             return Err(Error::Full(Limit::Attempts));
         }
-        if low.cx().has_room(4, 4, REFER_TO) { Ok(()) } else { Err(Error::Full(Limit::Blocks)) }
+        if low.cx().has_room(4, 4, MESSAGE) { Ok(()) } else { Err(Error::Full(Limit::Blocks)) }
     }
 
     /// Sends the 202 (RFC 3515 2.4.2).
@@ -391,6 +395,7 @@ impl Ua {
         let until = low.cx().now.after(ring.saturating_add(t1.saturating_mul(256)));
         let refer = self.refers.live_mut(r)?;
         refer.phase = Phase::Taken;
+        refer.next = 100;
         refer.until = until;
         self.arm_refer(low.cx(), r, until)
     }

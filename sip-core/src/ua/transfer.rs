@@ -38,6 +38,9 @@ pub(super) const TIMER_REFER: u8 = kind::REFER;
 /// How long work that found no room waits.
 pub(super) const RETRY: u64 = 100;
 
+/// Bytes of a message of ours, to look for its room.
+pub(super) const MESSAGE: usize = 1_000;
+
 /// The longest Refer-To that is sent or followed.
 pub(super) const REFER_TO: usize = 1_024;
 
