@@ -503,6 +503,11 @@ impl Attempts {
         request.map_or(0, |b| cx.pool.bytes_of(b).len())
     }
 
+    /// Whose request it is.
+    pub(crate) fn owner(&self, h: AttemptHandle) -> Option<Owner> {
+        self.slab.get(h).map(|a| a.owner)
+    }
+
     /// Whether it is still on its way.
     #[must_use]
     pub(crate) fn lives(&self, h: AttemptHandle) -> bool {

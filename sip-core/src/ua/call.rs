@@ -78,6 +78,8 @@ pub(crate) struct Call {
     pub(super) source: Path,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// When its first 2xx came.
+    pub(super) acked: Instant,
     /// The attempt that sends it.
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
@@ -106,6 +108,7 @@ impl Call {
             repeat_by: None,
             source: Path::default(),
             ack_seq: 0,
+            acked: Instant(0),
             acking: None,
             ack: None,
             timers: [None; 3],

@@ -284,8 +284,11 @@ impl Ua {
     ) -> Result<(), Error> {
         let number = e.cseq.map_or(0, |c| c.number);
         let what = InDialog::plain(Method::Ack, Some(number));
+        let now = low.cx().now;
         let call = self.calls.live_mut(h)?;
-        call.ack_seq = number;
+        if call.ack_seq != number {
+            (call.ack_seq, call.acked) = (number, now);
+        }
         if let Some((old, _)) = call.ack.take() {
             low.cx().pool.release(old);
         }
@@ -344,7 +347,8 @@ impl Ua {
         }
     }
 
-    /// A 2xx whose transaction is gone: its ACK may have been lost.
+    /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
+    /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
         &mut self,
         low: &mut Low<'_>,
@@ -355,7 +359,10 @@ impl Ua {
         let Some(h) = low.dialogs.get(d).map(|d| CallHandle::from_raw(d.owner.object)) else {
             return Ok(false);
         };
-        let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
+        let (now, lasts) = (low.cx().now, low.cx().config.t1.saturating_mul(64));
+        let same = self.calls.get(h).is_some_and(|c| {
+            Some(c.ack_seq) == e.cseq.map(|c| c.number) && now < c.acked.after(lasts)
+        });
         if same {
             self.repeat_ack(low, h, e)?;
         }
