@@ -10,4 +10,9 @@ mod peer;
 
 mod iut;
 
+mod mg_oe;
+mod mg_te;
 mod oe_ce;
+mod oe_cr;
+mod te_ce;
+mod te_cr;
