@@ -38,6 +38,8 @@ pub struct Iut {
     pub events: Vec<Event>,
     /// The addresses that it asked a connection to.
     pub connects: Vec<(Addr, Transport)>,
+    /// Whether it gets them.
+    pub connectable: bool,
 }
 
 impl Iut {
@@ -87,6 +89,7 @@ impl Iut {
             call: None,
             events: Vec::new(),
             connects: Vec::new(),
+            connectable: true,
         }
     }
 
@@ -132,8 +135,11 @@ impl Iut {
                 }
             }
             let Some((id, to)) = wanted else { return sent };
-            let flow = self.open(to, false);
-            self.engine.answer(Instant(self.now), id, Answer::Connected(flow)).unwrap();
+            let answer = match self.connectable {
+                true => Answer::Connected(self.open(to, false)),
+                false => Answer::Failed,
+            };
+            self.engine.answer(Instant(self.now), id, answer).unwrap();
         }
     }
 

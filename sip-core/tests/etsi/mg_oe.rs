@@ -2,7 +2,7 @@
 
 use sansip::CallChange;
 
-use crate::iut::{CONTACT, Iut, Out, TCP, labels};
+use crate::iut::{CONTACT, Iut, Out, labels};
 
 /// The 2xx of a call, changed on the way; the ACK.
 fn acked(change: impl Fn(String) -> String) -> (Iut, Out, Out) {
@@ -168,18 +168,23 @@ fn sip_mg_oe_v_014() {
 }
 
 /// RFC 3261 18.1.1: a request of more than 1,300 bytes goes by a transport with congestion
-/// control.
+/// control, or by UDP to a peer that has no other.
 #[test]
 fn sip_mg_oe_v_015() {
-    let mut iut = Iut::udp();
-    let (now, long) = (iut.at(), "x".repeat(1_300));
-    let headers = &[("Subject", &*long)];
-    let extras = sansip::Extras { headers, ..sansip::Extras::default() };
-    iut.engine.invite(now, iut.line, "sip:alice@10.0.0.9", 0, extras).unwrap();
-    let invite = iut.drain().remove(0);
-    assert_eq!(iut.connects.len(), 1);
-    assert!(invite.header("Via").starts_with("SIP/2.0/TCP"));
-    assert_ne!(TCP, crate::iut::UDP);
+    for (len, connectable, transport) in
+        [(200, true, "UDP"), (1_300, true, "TCP"), (1_300, false, "UDP")]
+    {
+        let mut iut = Iut::udp();
+        iut.connectable = connectable;
+        let (now, long) = (iut.at(), "x".repeat(len));
+        let headers = &[("Subject", &*long)];
+        let extras = sansip::Extras { headers, ..sansip::Extras::default() };
+        iut.engine.invite(now, iut.line, "sip:alice@10.0.0.9", 0, extras).unwrap();
+        let invite = iut.drain().remove(0);
+        assert_eq!(iut.connects.len(), usize::from(len > 1_000));
+        assert!(invite.header("Via").starts_with(&format!("SIP/2.0/{transport} ")));
+        assert_eq!(invite.to.to_string(), "10.0.0.9:5060");
+    }
 }
 
 /// RFC 3261 19.1.1, table 1: a port in the URI of To is ignored.
