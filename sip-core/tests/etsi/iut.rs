@@ -24,7 +24,7 @@ pub const T2: u64 = 4_000;
 pub const T4: u64 = 5_000;
 
 pub fn sdp() -> Extras<'static> {
-    Extras { headers: &[], content_type: "application/sdp", body: SDP.as_bytes() }
+    Extras { content_type: "application/sdp", body: SDP.as_bytes(), ..Extras::default() }
 }
 
 /// One phone, on UDP or on TCP, and the virtual clock.
