@@ -563,7 +563,7 @@ fn sip_cc_oe_ce_ti_011() {
     }
 }
 
-/// RFC 3261 13.2.2.4, RFC 6026 8.4: after that they are for nobody.
+/// RFC 3261 13.2.2.4, RFC 6026 7.2: after that they are for nobody.
 #[test]
 fn sip_cc_oe_ce_ti_012() {
     let mut iut = Iut::udp();

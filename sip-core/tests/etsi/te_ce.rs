@@ -495,6 +495,7 @@ fn sip_cc_te_ce_ti_011() {
     let (mut iut, invite) = incoming();
     let ok = iut.answer();
     assert_eq!(iut.times("200", 2 * T1), [T1]);
+    assert!(iut.ask(&invite.text()).is_empty(), "RFC 6026 7.1: absorbed");
     assert!(iut.ask(&invite.next("ACK", 10, &ok).text()).is_empty());
     assert!(iut.run(64 * T1).is_empty());
     assert_eq!(iut.last_change(), Some(CallChange::Confirmed));
