@@ -1,5 +1,4 @@
 //! The engine under test, as one phone, and what the tester sends it.
-#![allow(dead_code)]
 
 use sansip::{
     Addr, Answer, CallChange, CallHandle, Config, Engine, Event, Extras, FlowId, FlowInfo, Instant,
@@ -294,7 +293,7 @@ impl Out {
         self.header("CSeq").split(' ').next().unwrap().parse().unwrap()
     }
 
-    pub fn from_tag(&self) -> &str {
+    pub fn tag_of_from(&self) -> &str {
         param(self.header("From"), "tag")
     }
 }

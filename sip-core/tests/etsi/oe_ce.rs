@@ -89,8 +89,8 @@ fn sip_cc_oe_ce_v_003() {
 fn sip_cc_oe_ce_v_004() {
     let mut iut = Iut::udp();
     let (one, two) = (iut.dial(), iut.dial());
-    assert!(one.from_tag().len() >= 7 && two.from_tag().len() >= 7);
-    assert_ne!(one.from_tag(), two.from_tag());
+    assert!(one.tag_of_from().len() >= 7 && two.tag_of_from().len() >= 7);
+    assert_ne!(one.tag_of_from(), two.tag_of_from());
 }
 
 /// RFC 3261 8.1.1.5: the method of CSeq is that of the request, its number below 2**31.

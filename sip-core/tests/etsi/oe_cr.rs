@@ -308,7 +308,7 @@ fn sip_cc_oe_sm_v_001() {
     assert_eq!(labels(&iut.drain()), ["INVITE"]);
     let sent = iut.ask(&reinvite(&invite, 1));
     assert_eq!(labels(&sent), ["491"]);
-    assert_eq!(param(sent[0].header("To"), "tag"), invite.from_tag());
+    assert_eq!(param(sent[0].header("To"), "tag"), invite.tag_of_from());
 }
 
 /// RFC 3261 14.2: a session description that is not wanted gets 488, and the session stays.

@@ -227,7 +227,7 @@ fn sip_cc_te_ce_v_020() {
     let invite = Ask { from: "<sip:alice@example.com>".into(), ..Ask::invite() };
     iut.ask(&invite.text());
     let ok = iut.answer();
-    assert_eq!((ok.label(), ok.from_tag()), ("200", ""));
+    assert_eq!((ok.label(), ok.tag_of_from()), ("200", ""));
     iut.ask(&invite.next("ACK", 10, &ok).text());
     assert_eq!(iut.last_change(), Some(CallChange::Confirmed));
 }
