@@ -294,8 +294,11 @@ impl Core {
         invite: Option<(TxHandle, Owner)>,
         received: Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let Some((tx, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
         let (m, e, path) = received;
+        let Some((tx, owner)) = invite else {
+            let other = self.tx.cancels_another(&self.cx, m, e);
+            return self.answer_stateless(received, if other { 200 } else { 481 }, &[]);
+        };
         let tag = (owner.kind == OwnerKind::Call)
             .then(|| self.ua.tag(CallHandle::from_raw(owner.object)))
             .flatten();

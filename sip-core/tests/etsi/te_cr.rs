@@ -266,12 +266,16 @@ fn sip_cc_te_cr_i_003() {
     assert_eq!(labels(&iut.ask(&cancel.text())), ["200", "487"]);
 }
 
-/// RFC 3261 9.2: a CANCEL after a BYE has ended the call, and its INVITE is forgotten, gets 481.
+/// RFC 3261 9.2: a CANCEL of the BYE, which nothing cancels, gets 200 as long as the BYE is known;
+/// one of an INVITE that is forgotten gets 481.
 #[test]
 fn sip_cc_te_cr_i_004() {
     let (mut iut, invite, ok) = standing("");
-    assert_eq!(only(&mut iut, &invite.next("BYE", 11, &ok)).label(), "200");
+    let bye = invite.next("BYE", 11, &ok);
+    assert_eq!(only(&mut iut, &bye).label(), "200");
+    assert_eq!(only(&mut iut, &bye.cancel()).label(), "200");
     iut.run(64 * T1);
+    assert_eq!(only(&mut iut, &bye.cancel()).label(), "481");
     assert_eq!(only(&mut iut, &invite.cancel()).label(), "481");
     assert_eq!(iut.last_change(), Some(REMOTE));
 }
