@@ -39,6 +39,8 @@ pub struct Iut {
     pub connects: Vec<(Addr, Transport)>,
     /// Whether it gets them.
     pub connectable: bool,
+    /// How often it told that a session was agreed on.
+    pub agreed: usize,
 }
 
 impl Iut {
@@ -60,6 +62,7 @@ impl Iut {
     pub fn with(transport: Transport, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new([9; 32]);
         config.retransmit = Retransmit::Rfc;
+        config.ask_media = false;
         config.roles.proxy = false;
         config.roles.registrar = false;
         change(&mut config);
@@ -89,6 +92,7 @@ impl Iut {
             events: Vec::new(),
             connects: Vec::new(),
             connectable: true,
+            agreed: 0,
         }
     }
 
@@ -130,6 +134,7 @@ impl Iut {
                         wanted = Some((id, to));
                     }
                     Output::Forget(_) => {}
+                    Output::Media { .. } => self.agreed += 1,
                     other => panic!("{other:?}"),
                 }
             }
