@@ -103,6 +103,8 @@ pub(crate) struct Call {
     pub(super) accepted: Option<TxHandle>,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// When its first 2xx came.
+    pub(super) acked: Instant,
     /// The attempt that sends it.
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
@@ -138,6 +140,7 @@ impl Call {
             source: Path::default(),
             accepted: None,
             ack_seq: 0,
+            acked: Instant(0),
             acking: None,
             ack: None,
             media: CallMedia::default(),
