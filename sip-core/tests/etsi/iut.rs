@@ -80,7 +80,7 @@ impl Iut {
             expires: 0,
             any: false,
             user: 0,
-            ..sansip::LineConfig::default()
+            ..LineConfig::default()
         };
         let line = engine.add_line(Instant(0), line).unwrap();
         Self {
