@@ -68,6 +68,7 @@ fn phone(n: u8, seed: u8, limits: &Limits) -> Phone {
         expires: 60,
         any: true,
         user: 0,
+        ..LineConfig::default()
     };
     let line = engine.add_line(Instant(0), line).unwrap();
     Phone { addr, engine, line, wishes: Vec::new() }
@@ -155,7 +156,8 @@ impl World {
         let addresses = [[10, 0, 0, 77].into(), peer];
         let known = self.below(4) as usize;
         let addresses = addresses.get(known..).unwrap_or(&addresses[1..]);
-        let extras = Extras { headers: &[], content_type: "application/sdp", body: &self.body };
+        let extras =
+            Extras { headers: &[], content_type: "application/sdp", body: &self.body, media: None };
         let p = &mut self.phones[n];
         let (e, line) = (&mut p.engine, p.line);
         let before = e.stats();

@@ -109,7 +109,7 @@ const HELD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2
     m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n";
 
 const fn body(sdp: &'static [u8]) -> Extras<'static> {
-    Extras { headers: &[], content_type: "application/sdp", body: sdp }
+    Extras { headers: &[], content_type: "application/sdp", body: sdp, media: None }
 }
 
 const fn sdp() -> Extras<'static> {
@@ -222,7 +222,8 @@ impl Phone {
         let number = self.placed;
         let text = number.to_string();
         let headers = [("X-Call", text.as_str())];
-        let extras = Extras { headers: &headers, content_type: "application/sdp", body: SDP };
+        let extras =
+            Extras { headers: &headers, content_type: "application/sdp", body: SDP, media: None };
         let call = io.engine.invite(io.now, line, target, number, extras)?;
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });
@@ -318,6 +319,7 @@ impl App for Phone {
             expires: 0,
             any: true,
             user: 0,
+            ..LineConfig::default()
         };
         let line = io.engine.add_line(io.now, line).expect("a phone's line");
         self.line = Some(line);

@@ -188,8 +188,7 @@ impl<'a> World<'a> {
             local: None,
             expires: self.program.pick(&[0, 60, 7_200]),
             any: self.program.small() & 1 == 0,
-            user: 1,
-        };
+            user: 1, ..LineConfig::default() };
         if let Ok(line) = self.engine.add_line(self.now, line) {
             self.lines.push(line);
         }
@@ -198,7 +197,7 @@ impl<'a> World<'a> {
     fn extras(&mut self) -> Extras<'static> {
         let body: &[u8] = self.program.pick(&[&b""[..], b"v=0\r\n"]);
         let content_type = if body.is_empty() { "" } else { "application/sdp" };
-        Extras { headers: self.program.pick(HEADERS), content_type, body }
+        Extras { headers: self.program.pick(HEADERS), content_type, body, media: None }
     }
 
     fn verb(&mut self) {

@@ -1,17 +1,20 @@
 //! What comes out of `poll`.
 
 use crate::cx::Cx;
+use crate::dialog::session;
 use crate::error::Limit;
 use crate::path::{Addr, FlowId, Path, Transport};
+use crate::sdp::Agreed;
 use crate::store::queries::{Ask, Query as StoredQuery};
 use crate::store::ring::{EventRecord, Record};
 use crate::tx::TxHandle;
 use crate::ua;
 use crate::wire::message::MessageRef;
 
+pub use crate::header::auth::Algorithm;
 pub use crate::store::queries::{Answer, Binding, QueryId, Target};
 
-pub use crate::ua::{CallChange, CallHandle, EndReason, LineChange, LineHandle};
+pub use crate::ua::{CallChange, CallHandle, CallInfo, EndReason, LineChange, LineHandle};
 
 /// A request that waits for its answer; the same number as its server transaction.
 pub type RequestHandle = TxHandle;
@@ -48,6 +51,17 @@ pub enum Output<'e> {
     Forget(QueryId),
     /// Something happened; the message that caused it, if there is one.
     Event(Event, Option<MessageRef<'e>>),
+    /// The session of a call has changed: what to send and hear from now on (RFC 3264).
+    Media {
+        /// The call.
+        call: CallHandle,
+        /// Its line.
+        line: Option<LineHandle>,
+        /// The caller's number of the call.
+        user: u64,
+        /// What both sides have agreed on.
+        media: Agreed<'e>,
+    },
 }
 
 /// A question.
@@ -80,6 +94,15 @@ pub enum Query<'e> {
         /// Whether the Request-URI's host is one of our domains or identities.
         ours: bool,
     },
+    /// The media of a call that no verb gave: answer with [`Answer::Media`], or with
+    /// [`Answer::Description`] to make offers and answers yourself. `NotFound` and `Failed` call
+    /// without, and refuse a call that came in with 488.
+    Media {
+        /// The call.
+        call: CallHandle,
+        /// The peer's offer; empty where it has made none.
+        offer: &'e str,
+    },
     /// The bindings of an address of record, to route a request or to register. `NotFound` says
     /// that there is no such address (404); one that exists without bindings is `Located` with
     /// none, version 0 if it never had any.
@@ -96,6 +119,19 @@ pub enum Query<'e> {
         version: u64,
         /// The bindings.
         bindings: Bindings<'e>,
+    },
+    /// The secret of a user (RFC 3261 22, RFC 8760): [`Answer::Password`], or [`Answer::Ha1`] by
+    /// this algorithm, or [`Answer::NotFound`].
+    Credentials {
+        /// The line whose request is challenged, to answer for it; `None` to check somebody else's
+        /// credentials.
+        line: Option<LineHandle>,
+        /// The realm.
+        realm: &'e str,
+        /// [`Algorithm::Md5`], [`Algorithm::Sha256`] or [`Algorithm::Sha512_256`].
+        algorithm: Algorithm,
+        /// The user.
+        user: &'e str,
     },
 }
 
@@ -133,6 +169,18 @@ pub enum Event {
         /// The line that it is for.
         line: Option<LineHandle>,
     },
+    /// A peer asks by REFER for a call; the message is the REFER. Accept it with
+    /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
+    /// [`Engine::reject_transfer`](super::Engine::reject_transfer). Unanswered, the engine answers
+    /// 480.
+    Transfer {
+        /// The request.
+        request: RequestHandle,
+        /// The call that it came in, or that it names and knows (RFC 4538).
+        call: Option<CallHandle>,
+        /// The line that it is for.
+        line: Option<LineHandle>,
+    },
     /// A limit was reached and something was refused because of it.
     Limited(Limit),
 }
@@ -149,6 +197,15 @@ pub(super) fn of_record<'e>(cx: &'e Cx, record: &Record) -> Option<Output<'e>> {
         Record::Query(id) => {
             let id = QueryId::from_raw(id);
             Output::Query(id, question(cx, cx.queries.get(id)?))
+        }
+        Record::Event(event) if event.kind == ua::MEDIA => {
+            let (local, remote) = session::parts(event.block.map_or(&[], |b| cx.pool.bytes_of(b)));
+            Output::Media {
+                call: CallHandle::from_raw(event.object),
+                line: line_of(&event),
+                user: event.user,
+                media: Agreed { local, remote },
+            }
         }
         Record::Event(event) => {
             let message = event.block.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
@@ -167,16 +224,26 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
             let request = TxHandle::from_raw(query.number);
             Query::Route { request, uri: text, ours: query.addr.port != 0 }
         }
+        Ask::Media => Query::Media { call: CallHandle::from_raw(query.number), offer: text },
         Ask::Locate => Query::Locate { aor: text },
         Ask::Store => {
             let (aor, bindings) = Bindings::open(bytes);
             Query::Store { aor, version: query.number, bindings }
         }
+        Ask::Credentials => {
+            let (algorithm, realm, user) = crate::auth::question::decode(text, query.addr.port);
+            let line = (query.number != 0).then(|| LineHandle::from_raw(query.number));
+            Query::Credentials { line, realm, algorithm, user }
+        }
     }
 }
 
+fn line_of(record: &EventRecord) -> Option<LineHandle> {
+    (record.other != 0).then(|| LineHandle::from_raw(record.other))
+}
+
 fn event_of(record: &EventRecord) -> Option<Event> {
-    let line = (record.other != 0).then(|| LineHandle::from_raw(record.other));
+    let line = line_of(record);
     match record.kind >> 8 {
         1 => Some(Event::Call {
             call: CallHandle::from_raw(record.object),
@@ -188,6 +255,11 @@ fn event_of(record: &EventRecord) -> Option<Event> {
             line: LineHandle::from_raw(record.object),
             user: record.user,
             change: ua::line_change(record.kind, record.code, record.other)?,
+        }),
+        3 if record.kind == ua::EVENT_TRANSFER => Some(Event::Transfer {
+            request: TxHandle::from_raw(record.object),
+            call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
+            line,
         }),
         3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
         _ => None,

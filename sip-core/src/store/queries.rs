@@ -4,6 +4,7 @@ use super::pool::BlockId;
 use super::slab::handle;
 use super::timers::TimerId;
 use crate::path::{Addr, FlowId, Transport};
+use crate::sdp::Media;
 
 handle!(
     /// A question that waits for its answer.
@@ -31,6 +32,8 @@ pub enum OwnerKind {
     Line,
     /// A request of the user agent outside calls.
     Request,
+    /// A REFER and its subscription.
+    Refer,
 }
 
 /// An owner: which layer, which object, and a number of the layer's own (a branch).
@@ -72,6 +75,10 @@ pub enum Ask {
     Locate = 4,
     /// To store the bindings of an address of record.
     Store = 5,
+    /// The media of a call.
+    Media = 6,
+    /// The secret of a user.
+    Credentials = 7,
 }
 
 /// An open question.
@@ -93,15 +100,20 @@ pub struct Query {
 }
 
 /// The answer to a question.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Answer<'a> {
     /// To `Dns`: the addresses, best first, and for how many seconds they hold.
     Addresses(&'a [core::net::IpAddr], u32),
-    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404).
+    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404). To
+    /// `Media`: none. To `Credentials`: no such user, or none in this realm or by this algorithm.
     NotFound,
     /// To any: it could not be done.
     Failed,
+    /// To `Media`: all that the call can have on this side; kept for all its offers and answers.
+    Media(&'a Media<'a>),
+    /// To `Media`: a session description of the application's own.
+    Description(&'a str),
     /// To `Connect`: this flow, reported by `flow_opened` before.
     Connected(FlowId),
     /// To `Route`: try these targets; none is 404.
@@ -119,6 +131,39 @@ pub enum Answer<'a> {
     Stored,
     /// To `Store`: the version is not the one named; the rule is applied again.
     Conflict,
+    /// To `Credentials`: the password.
+    Password(&'a str),
+    /// To `Credentials`: HA1 in hexadecimal, the hash of `user:realm:password` by the algorithm that
+    /// was asked for (RFC 7616 3.4.2).
+    Ha1(&'a str),
+}
+
+/// Secrets are not shown.
+impl core::fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Addresses(list, ttl) => {
+                f.debug_tuple("Addresses").field(list).field(ttl).finish()
+            }
+            Self::NotFound => f.write_str("NotFound"),
+            // Both may hold keys (RFC 4568).
+            Self::Media(_) => f.write_str("Media(..)"),
+            Self::Description(_) => f.write_str("Description(..)"),
+            Self::Failed => f.write_str("Failed"),
+            Self::Connected(flow) => f.debug_tuple("Connected").field(flow).finish(),
+            Self::Route(targets) => f.debug_tuple("Route").field(targets).finish(),
+            Self::Reject(status) => f.debug_tuple("Reject").field(status).finish(),
+            Self::Located { version, bindings } => f
+                .debug_struct("Located")
+                .field("version", version)
+                .field("bindings", bindings)
+                .finish(),
+            Self::Stored => f.write_str("Stored"),
+            Self::Conflict => f.write_str("Conflict"),
+            Self::Password(_) => f.write_str("Password(secret)"),
+            Self::Ha1(_) => f.write_str("Ha1(secret)"),
+        }
+    }
 }
 
 /// A target of a request that the proxy forwards.

@@ -13,14 +13,21 @@ use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
-use crate::wire::write::{WriteError, Writer};
 
 /// The methods that the user agent takes, as Allow carries them.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, REFER, NOTIFY";
 
 /// The same, as a list.
-pub const METHODS: [Method; 6] =
-    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Message];
+pub const METHODS: [Method; 8] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Cancel,
+    Method::Bye,
+    Method::Options,
+    Method::Message,
+    Method::Refer,
+    Method::Notify,
+];
 
 /// The types of body that it takes in a session.
 const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
@@ -34,18 +41,6 @@ pub(crate) const EVENT_REQUEST: u16 = 0x301;
 /// The application's header fields, as the writers take them.
 pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
     extras.headers
-}
-
-/// Writes the application's header fields and body, and so the end of a message.
-pub(super) fn write_extras(mut w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
-    for (name, value) in extras.headers {
-        w.named(name.as_bytes(), value.as_bytes())?;
-    }
-    if extras.body.is_empty() {
-        w.end()
-    } else {
-        w.body(extras.content_type.as_bytes(), extras.body)
-    }
 }
 
 /// `<uri>`
@@ -109,6 +104,9 @@ pub(super) fn inspect_in_dialog<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
         && m.method() != Method::Cancel
     {
         return Some(Refusal::with(420, Name::Unsupported, required));
+    }
+    if super::pair::misplaced(m) {
+        return Some(Refusal::plain(400));
     }
     content(m)
 }
@@ -176,7 +174,11 @@ impl Ua {
             return refuse(low, m, e, path, &Refusal::plain(404));
         }
         match m.method() {
-            Method::Invite => self.on_invite(low, line, m, e, path),
+            Method::Invite => match self.pair_of(low, m) {
+                Ok(pair) => self.on_invite(low, line, pair, (m, e, path)),
+                Err(status) => refuse(low, m, e, path, &Refusal::plain(status)),
+            },
+            Method::Refer => self.on_outside_refer(low, line, m, e, path),
             // RFC 3261 11.2
             Method::Options => self.say_abilities(low, m, e, path),
             _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
@@ -265,6 +267,9 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
         let owner = low.down.tx.owner(tx).ok_or(Error::Gone)?;
+        if owner.kind == OwnerKind::Refer {
+            return self.reject_transfer(low, tx, status);
+        }
         if owner.kind != OwnerKind::Request {
             return Err(Error::Late);
         }
