@@ -174,7 +174,7 @@ impl<'w> Stage<'w> {
         let Some(node) = self.node(role) else { return };
         match self.player(role) {
             Some(Player::Engine) => {
-                let Some(verb) = prompt.verb(&self.director.score(), role, at) else { return };
+                let Some(verb) = prompt.verb(self.director.score(), role, at) else { return };
                 let words: Vec<String> = verb.split(' ').map(str::to_string).collect();
                 if let Err(why) = self.world.verb(node, &words) {
                     let step = crate::director::describe(at, self.director.score().steps[at]);
