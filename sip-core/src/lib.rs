@@ -103,11 +103,13 @@ pub mod wire;
 
 pub use config::{Config, Network, Retransmit, Roles};
 #[cfg(feature = "ua")]
-pub use engine::input::{Done, Extras, FlowEnd, FlowInfo, Input, LineConfig, SendEnd};
+pub use engine::input::{
+    Done, Extras, FlowEnd, FlowInfo, Follow, Input, LineConfig, Policy, SendEnd,
+};
 #[cfg(feature = "ua")]
 pub use engine::output::{
     Answer, Binding, Bindings, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle,
-    Output, Query, QueryId, RequestHandle, SendId, Target, Transmit,
+    Output, PolicyAct, Query, QueryId, RequestHandle, SendId, Target, Transmit,
 };
 #[cfg(feature = "ua")]
 pub use engine::{Engine, Stats, footprint};

@@ -219,6 +219,7 @@ const STAMP: ResponseParts<'_> = ResponseParts {
     contact: None,
     extra: &[],
     named: &[],
+    lines: &[],
     body: None,
 };
 

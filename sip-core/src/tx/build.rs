@@ -174,7 +174,7 @@ pub(super) fn reply(
     status: u16,
     reply: &Reply<'_>,
     own_tag: &[u8],
-    source: Option<(&Essentials, Addr)>,
+    (source, lines): (Option<(&Essentials, Addr)>, &[u8]),
 ) -> Result<usize, Error> {
     let via = source.and_then(|(e, _)| e.via.as_ref());
     let to = source.and_then(|(e, _)| e.to.as_ref());
@@ -194,6 +194,7 @@ pub(super) fn reply(
         contact: reply.contact,
         extra: reply.extra,
         named: reply.named,
+        lines,
         body: reply.body,
     };
     response(out, m, status, reply.reason, &parts).map_err(write_error)

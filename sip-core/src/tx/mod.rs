@@ -163,6 +163,8 @@ pub struct Reply<'a> {
     pub extra: &'a [(Name, &'a [u8])],
     /// Further header fields by name, after those.
     pub named: &'a [(&'a str, &'a str)],
+    /// Further header fields as whole lines, written before; the caller keeps the block.
+    pub lines: Option<BlockId>,
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
 }

@@ -9,10 +9,25 @@ use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
+use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
+
+/// What we put into a response ourselves.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Added<'a> {
+    pub fields: &'a [(Name, &'a [u8])],
+    /// Whole lines that were written before.
+    pub lines: Option<BlockId>,
+}
+
+impl<'a> Added<'a> {
+    const fn fields(fields: &'a [(Name, &'a [u8])]) -> Self {
+        Self { fields, lines: None }
+    }
+}
 
 impl Ua {
     /// An INVITE for one of our lines: opens a call. `Full` means that it was not admitted.
@@ -73,7 +88,8 @@ impl Ua {
         if let Some(block) = block {
             low.cx().pool.hold(block);
         }
-        self.tell(low.cx(), h, record::INCOMING, 0, block)
+        self.tell(low.cx(), h, record::INCOMING, 0, block)?;
+        self.judge_call(low, h)
     }
 
     /// Sends a response to the call's open INVITE.
@@ -84,7 +100,7 @@ impl Ua {
         tx: TxHandle,
         status: u16,
         extras: &Extras<'_>,
-        more: &[(Name, &[u8])],
+        more: Added<'_>,
     ) -> Result<(), Error> {
         let tag = self.calls.live(h)?.tag;
         let mut contact = [0u8; 256];
@@ -94,7 +110,8 @@ impl Ua {
             to_tag: Some(tag.as_bytes()),
             record_route: status < 300,
             contact: (!contact.is_empty()).then_some(contact),
-            extra: more,
+            extra: more.fields,
+            lines: more.lines,
             named: named(extras),
             body: (!extras.body.is_empty())
                 .then_some((extras.content_type.as_bytes(), extras.body)),
@@ -118,7 +135,7 @@ impl Ua {
             return Err(self.wrong_side(h));
         }
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        self.respond(low, h, tx, status, extras, &[])?;
+        self.respond(low, h, tx, status, extras, Added::default())?;
         self.step(h, Happening::Ring).map(|_| ())
     }
 
@@ -145,7 +162,7 @@ impl Ua {
         if let Some(request) = reinvite {
             low.cx().pool.hold(request);
         }
-        let sent = self.respond(low, h, tx, 200, extras, &fields);
+        let sent = self.respond(low, h, tx, 200, extras, Added::fields(&fields));
         if let Some(request) = reinvite {
             if let Some(d) = self.calls.live(h)?.dialog.filter(|_| sent.is_ok()) {
                 // RFC 3261 12.2: only what is accepted changes the dialog. Without room the old
@@ -159,6 +176,8 @@ impl Ua {
             self.step(h, Happening::Answer)?;
         }
         self.disarm(low.cx(), h, TIMER_RING);
+        self.tell_policy(low.cx(), h)?;
+        self.end_policy(low.cx(), h);
         let interval = low.cx().config.t1;
         let call = self.calls.live_mut(h)?;
         call.invite = None;
@@ -176,7 +195,8 @@ impl Ua {
         self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))
     }
 
-    /// Refuses: a call that came in, or a re-INVITE. Queues output.
+    /// Refuses: a call that came in, or a re-INVITE; status 0 as the line's policy says. Queues
+    /// output.
     pub fn reject(
         &mut self,
         low: &mut Low<'_>,
@@ -184,6 +204,7 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
+        let status = if status == 0 { self.refusal(h, 486) } else { status };
         if !(300..700).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
@@ -191,7 +212,7 @@ impl Ua {
             return self.refuse(low, h, status, extras);
         }
         let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
-        self.respond(low, h, tx, status, extras, &[])?;
+        self.respond(low, h, tx, status, extras, Added::default())?;
         self.let_go(low, h, tx);
         self.disarm(low.cx(), h, TIMER_RING);
         Ok(())
@@ -217,7 +238,7 @@ impl Ua {
         let mut value = [0u8; 512];
         let len = super::outside::bracketed(contact.as_bytes(), &mut value)?;
         let fields = [(Name::Contact, value.get(..len).unwrap_or(&[]))];
-        self.refuse_with(low, h, status, extras, &fields)
+        self.refuse_with(low, h, status, extras, Added::fields(&fields))
     }
 
     pub(super) fn refuse(
@@ -227,19 +248,20 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
-        self.refuse_with(low, h, status, extras, &[])
+        self.refuse_with(low, h, status, extras, Added::default())
     }
 
-    fn refuse_with(
+    pub(super) fn refuse_with(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         status: u16,
         extras: &Extras<'_>,
-        fields: &[(Name, &[u8])],
+        added: Added<'_>,
     ) -> Result<(), Error> {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        self.respond(low, h, tx, status, extras, fields)?;
+        self.respond(low, h, tx, status, extras, added)?;
+        self.tell_policy(low.cx(), h)?;
         self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
         let rang_out = self.calls.live(h)?.rang_out;

@@ -50,6 +50,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             (call.line, call.user) = (Some(line), user);
         }
+        self.count_call(h);
         low.cx().promised += 1;
         self.undecided += 1;
         match self.send_invite(low, h, line, target.as_bytes(), extras) {
@@ -94,6 +95,7 @@ impl Ua {
         };
         let len = invite.write(Writer::new(scratch), pool, extras).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
+        self.keep_invite(low, h, request);
         let start = Start {
             owner: owner(h, part::INVITE),
             request,
@@ -144,10 +146,13 @@ impl Ua {
         match m.status() {
             100..=199 => self.on_provisional(low, h, m, e, path),
             200..=299 => self.on_success(low, h, m, e, path),
-            status => {
+            _ => {
                 let cancelled = self.state(h)? == State::Cancelling;
                 if let Some(call) = self.calls.get_mut(h) {
                     call.attempt = None;
+                }
+                if !cancelled && self.refused(low, h, m)? {
+                    return Ok(());
                 }
                 if self.step(h, Happening::Refusal)? != Act::TellEnded {
                     return Ok(());
@@ -158,7 +163,7 @@ impl Ua {
                     (true, false) => EndReason::Abandoned,
                     _ => EndReason::Refused,
                 };
-                let block = low.cx().pool.copy_in(m.bytes()).ok();
+                let (status, block) = self.best_refusal(low, h, m);
                 self.ended(low, h, why, status, block)
             }
         }
@@ -247,6 +252,7 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+            Self::end_redirect(low.down.cx, &mut call.redirect);
         }
         let act = self.step(h, Happening::Success)?;
         self.ack(low, h, dialog, e)?;
@@ -258,7 +264,12 @@ impl Ua {
     }
 
     /// Ends all early dialogs but one.
-    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: Option<DialogHandle>) {
+    pub(super) fn keep_only(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        keep: Option<DialogHandle>,
+    ) {
         let Some(call) = self.calls.get_mut(h) else { return };
         let mut at = core::mem::replace(&mut call.dialog, keep);
         self.undecided += usize::from(at.is_some() && keep.is_none());
@@ -371,6 +382,10 @@ impl Ua {
         let cancelled = self.state(h)? == State::Cancelling;
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+        }
+        let as_status = if why == Failure::Timeout { 408 } else { 503 };
+        if !cancelled && self.failed_target(low, h, as_status)? {
+            return Ok(());
         }
         if self.step(h, Happening::Failure)? != Act::TellEnded {
             return Ok(());

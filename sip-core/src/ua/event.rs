@@ -1,6 +1,7 @@
 //! What the user agent is told and what it tells: plain values, there whether the layer is built or
 //! not.
 
+use super::settings::PolicyAct;
 use crate::path::LocalId;
 use crate::store::slab::handle;
 
@@ -93,6 +94,18 @@ pub enum CallChange {
         /// The final status.
         status: u16,
     },
+    /// Its line's policy was first; a person's verb comes too late now.
+    Policy {
+        /// What it did.
+        what: PolicyAct,
+    },
+    /// Our INVITE was redirected, and the call goes on (RFC 3261 8.1.3.4): by itself, or when
+    /// [`follow`](crate::Engine::follow) says so, as the line's policy has it. The message is the
+    /// response.
+    Redirected {
+        /// 300 to 399, or 485.
+        status: u16,
+    },
     /// It has ended; the handle is stale from now on.
     Ended {
         /// Why.
@@ -128,11 +141,18 @@ pub(crate) mod record {
     pub const CONFIRMED: u16 = 0x104;
     pub const REINVITE: u16 = 0x105;
     pub const REINVITED: u16 = 0x106;
+    pub const POLICY: u16 = 0x130;
+    pub const REDIRECTED: u16 = 0x131;
     /// Plus the reason.
     pub const ENDED: u16 = 0x110;
     pub const REGISTERED: u16 = 0x201;
     pub const UNREGISTERED: u16 = 0x202;
     pub const REGISTER_FAILED: u16 = 0x203;
+}
+
+/// Whether a record is an event of a call.
+pub(crate) const fn is_call(kind: u16) -> bool {
+    kind >> 8 == 1
 }
 
 /// Turns a record back into what changed.
@@ -159,6 +179,10 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::CONFIRMED => CallChange::Confirmed,
         record::REINVITE => CallChange::Reinvite,
         record::REINVITED => CallChange::Reinvited { status: code },
+        record::POLICY => {
+            CallChange::Policy { what: PolicyAct::ALL.into_iter().find(|p| *p as u16 == code)? }
+        }
+        record::REDIRECTED => CallChange::Redirected { status: code },
         n => CallChange::Ended { why: why(n.checked_sub(record::ENDED)?)?, status: code },
     })
 }

@@ -2,6 +2,7 @@
 
 use super::LineConfig;
 use super::caller::hop_transport;
+use super::policy::LinePolicy;
 use super::{LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, Start};
 use crate::cx::{Cx, Token, joined, write_error};
@@ -59,6 +60,7 @@ pub(crate) struct Line {
     registration: Registration,
     /// What the REGISTER that is on its way does; the registration may have been changed since.
     sent: Registration,
+    pub(super) policy: LinePolicy,
     attempt: Option<AttemptHandle>,
     timer: Option<TimerId>,
 }
@@ -72,7 +74,7 @@ impl Line {
         self.user.of(pool.bytes_of(self.text))
     }
 
-    fn aor<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+    pub(super) fn aor<'p>(&self, pool: &'p Pool) -> &'p [u8] {
         self.aor.of(pool.bytes_of(self.text))
     }
 
@@ -178,6 +180,7 @@ impl Ua {
             cseq: 0,
             registration: Registration::Off,
             sent: Registration::Off,
+            policy: LinePolicy::default(),
             attempt: None,
             timer: None,
         };
@@ -188,6 +191,7 @@ impl Ua {
     pub fn remove_line(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
         let line = self.lines.remove(h).ok_or(Error::Gone)?;
         low.cx().pool.release(line.text);
+        Self::drop_line_policy(low.cx(), &line.policy);
         if let Some(timer) = line.timer {
             low.cx().timers.cancel(timer);
         }

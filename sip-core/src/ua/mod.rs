@@ -3,12 +3,18 @@
 mod call;
 mod callee;
 mod caller;
+mod diverted;
 mod event;
 mod line;
 mod outside;
+mod policy;
+mod redirect;
+mod settings;
 pub mod table;
+mod target;
 
 pub use event::*;
+pub use settings::*;
 
 use crate::attempt::{Attempts, Down};
 use crate::cx::Cx;

@@ -124,6 +124,11 @@ impl<'a> Writer<'a> {
         self.len = self.len.min(len);
     }
 
+    /// Whole header lines that were written before.
+    pub(crate) fn lines(&mut self, lines: &[u8]) -> Result<(), WriteError> {
+        self.push(lines)
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let end = self.len.saturating_add(bytes.len());
