@@ -42,6 +42,7 @@ fn dial(b: &mut Bench) -> (CallHandle, Out) {
         headers: &[("Subject", "lunch"), ("X-Mine", "1")],
         content_type: "application/sdp",
         body: b"v=0\r\n",
+        ..Extras::default()
     };
     let call = b.engine.invite(now, b.line, "sip:alice@10.0.0.9", 7, extras).unwrap();
     (call, b.drain().remove(0))

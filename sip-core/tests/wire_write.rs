@@ -219,8 +219,8 @@ const STAMP: ResponseParts<'_> = ResponseParts {
     contact: None,
     extra: &[],
     named: &[],
-    lines: &[],
     body: None,
+    rest: None,
 };
 
 /// S09: whatever was received, an answer to it parses and leads back the same way.

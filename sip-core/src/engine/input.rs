@@ -47,6 +47,8 @@ pub enum Input<'a> {
     Follow { call: CallHandle, target: &'a str },
     Hangup { call: CallHandle },
     Reinvite { call: CallHandle, extras: Extras<'a> },
+    Hold { call: CallHandle },
+    Resume { call: CallHandle },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     Send { path: Path, bytes: &'a [u8] },
     Shutdown,

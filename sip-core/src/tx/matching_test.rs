@@ -361,8 +361,8 @@ fn a_reply_carries_what_it_is_given() {
         contact: Some(b"<sip:me@10.0.0.1>"),
         extra: &[(Name::Allow, b"INVITE")],
         named: &[("X-Y", "z")],
-        lines: None,
         body: Some((b"text/plain", b"hello")),
+        rest: None,
     };
     b.tx.reply(&mut b.cx, h, 180, &reply).unwrap();
     let seen = b.drain();

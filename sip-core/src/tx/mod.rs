@@ -163,10 +163,11 @@ pub struct Reply<'a> {
     pub extra: &'a [(Name, &'a [u8])],
     /// Further header fields by name, after those.
     pub named: &'a [(&'a str, &'a str)],
-    /// Further header fields as whole lines, written before; the caller keeps the block.
-    pub lines: Option<BlockId>,
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
+    /// The rest of the message, written before, in place of `named` and `body`: fields,
+    /// Content-Type, Content-Length, the empty line and the body. The hold stays the caller's.
+    pub rest: Option<BlockId>,
 }
 
 /// What differs between clients and servers.

@@ -8,8 +8,8 @@ use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::write::{WriteError, Writer};
 
-/// The header fields of a 302 that say that `line` diverts the call of `request`, as whole lines in
-/// a block that is held once.
+/// The rest of a 302 that says that `line` diverts the call of `request`, in a block that is held
+/// once.
 pub(super) fn write(
     cx: &mut Cx,
     request: BlockId,
@@ -21,7 +21,7 @@ pub(super) fn write(
     let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
     let mut w = Writer::new(scratch);
     diversion(&mut w, &m, line.aor(pool), reason).map_err(write_error)?;
-    let len = w.written().len();
+    let len = w.end().map_err(write_error)?;
     pool.copy_in(scratch.get(..len).unwrap_or(&[]))
 }
 

@@ -1,5 +1,6 @@
 //! The user agent: lines and calls.
 
+mod acknowledge;
 mod call;
 mod callee;
 mod caller;
@@ -9,6 +10,8 @@ mod line;
 mod outside;
 mod policy;
 mod redirect;
+mod reinvite;
+mod session;
 mod settings;
 pub mod table;
 mod target;
@@ -30,6 +33,7 @@ pub(crate) use line::Line;
 pub(crate) use line::TIMER_SHUTDOWN;
 pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS};
+pub(crate) use session::media_error;
 
 /// The layers below the user agent.
 pub struct Low<'a> {

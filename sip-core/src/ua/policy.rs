@@ -2,7 +2,6 @@
 //! means, and whoever is first wins.
 
 use super::call::TIMER_POLICY;
-use super::callee::Added;
 use super::outside::bracketed;
 use super::settings::{Follow, Policy, PolicyAct};
 use super::table::{Act, Happening, State};
@@ -293,10 +292,9 @@ impl Ua {
         let (tx, line) = (call.invite.ok_or(Error::Late)?, call.line);
         let request = low.down.tx.request(low.down.cx, tx).ok_or(Error::Late)?;
         let who = line.and_then(|l| self.lines.get(l)).ok_or(Error::Late)?;
-        let lines = diverted::write(low.down.cx, request, who, reason, cause)?;
-        let added = Added { fields: &fields, lines: Some(lines) };
-        let sent = self.refuse_with(low, h, decision.status, &none, added);
-        low.cx().pool.release(lines);
+        let end = diverted::write(low.down.cx, request, who, reason, cause)?;
+        let sent = self.refuse_with(low, h, decision.status, (&none, Some(end)), &fields);
+        low.cx().pool.release(end);
         sent
     }
 

@@ -368,7 +368,7 @@ impl Again<'_> {
                 _ => w.copy(m, &field)?,
             }
         }
-        w.lines(self.lines)?;
+        w.written_fields(self.lines)?;
         self.write_headers(&mut w)?;
         match m.header(Name::ContentType).filter(|_| !m.body().is_empty()) {
             Some(kind) => w.body(kind, m.body()),

@@ -33,10 +33,11 @@ pub struct ResponseParts<'a> {
     pub extra: &'a [(Name, &'a [u8])],
     /// Other fields, by name.
     pub named: &'a [(&'a str, &'a str)],
-    /// Other fields as whole lines that were written before, each with its CRLF.
-    pub lines: &'a [u8],
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
+    /// What another writer wrote, in place of `named` and `body`: fields, Content-Type,
+    /// Content-Length, the empty line and the body.
+    pub rest: Option<&'a [u8]>,
 }
 
 /// What every response has from its request.
@@ -83,10 +84,12 @@ pub fn response(
     for (name, value) in parts.extra {
         w.header(*name, value)?;
     }
+    if let Some(rest) = parts.rest {
+        return w.rest(rest);
+    }
     for (name, value) in parts.named {
         w.named(name.as_bytes(), value.as_bytes())?;
     }
-    w.push(parts.lines)?;
     match parts.body {
         Some((content_type, body)) => w.body(content_type, body),
         None => w.end(),

@@ -124,11 +124,6 @@ impl<'a> Writer<'a> {
         self.len = self.len.min(len);
     }
 
-    /// Whole header lines that were written before.
-    pub(crate) fn lines(&mut self, lines: &[u8]) -> Result<(), WriteError> {
-        self.push(lines)
-    }
-
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let end = self.len.saturating_add(bytes.len());
@@ -380,6 +375,11 @@ impl<'a> Writer<'a> {
     pub fn end(mut self) -> Result<usize, WriteError> {
         self.push(b"Content-Length: 0\r\n\r\n")?;
         Ok(self.len)
+    }
+
+    /// Header fields as another writer wrote them, with their line ends.
+    pub(crate) fn written_fields(&mut self, written: &[u8]) -> Result<(), WriteError> {
+        self.push(written)
     }
 
     /// The rest of a message as another writer wrote it: fields, the empty line and the body.
