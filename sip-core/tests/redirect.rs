@@ -146,10 +146,11 @@ fn a_6xx_speaks_for_all_targets() {
 fn silence_of_a_target_is_a_refusal_of_it() {
     let mut b = bench(FOLLOW);
     let (_, first) = dial(&mut b);
-    let _ = next(b.ask(&moved(&first, "Contact: <sip:x@10.0.0.9>, <sip:y@10.0.0.9>\r\n")));
+    let second = next(b.ask(&moved(&first, "Contact: <sip:x@10.0.0.9>, <sip:y@10.0.0.9>\r\n")));
     let sent = b.run(33_000);
-    let third = sent.iter().find(|o| o.header("CSeq") == "3 INVITE").unwrap();
-    assert_eq!(third.first_line(), "INVITE sip:y@10.0.0.9 SIP/2.0");
+    let third = sent.iter().find(|o| o.first_line() == "INVITE sip:y@10.0.0.9 SIP/2.0").unwrap();
+    let number = |o: &Out| o.header("CSeq").split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!(number(third) > number(&second));
     b.run(33_000);
     let over = CallChange::Ended { why: EndReason::Timeout, status: 408 };
     assert_eq!(b.changes().last(), Some(&over));

@@ -21,16 +21,16 @@ macro_rules! handle {
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
         pub struct $name(core::num::NonZeroU64);
         impl $crate::store::slab::Handle for $name {
-            fn from_raw(raw: u64) -> Self { $name::from_raw(raw) }
-            fn raw(self) -> u64 { self.0.get() }
+            fn from_raw(raw: u64) -> Self { Self::from_raw(raw) }
+            fn raw(self) -> u64 { self.raw() }
         }
         impl $name {
             /// From the 64 bits that [`Self::raw`] gave; any other number names nothing.
             #[must_use]
             pub const fn from_raw(raw: u64) -> Self {
-                // No handle is 0, which leaves room for an `Option` of the same size.
                 match core::num::NonZeroU64::new(raw) {
                     Some(raw) => Self(raw),
+                    // No generation is 0, and none comes as far as this.
                     None => Self(core::num::NonZeroU64::MAX),
                 }
             }

@@ -203,7 +203,10 @@ impl Ua {
 
     /// A call has come and was told: what its line's policy does with it.
     pub(super) fn judge_call(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let line = self.calls.live(h)?.line.and_then(|l| self.lines.get(l));
+        let call = self.calls.live(h)?;
+        // One that takes the place of another is part of that one.
+        let alone = call.transfer.pair.is_none();
+        let line = call.line.filter(|_| alone).and_then(|l| self.lines.get(l));
         let Some((rules, calls)) = line.map(|l| (l.policy.rules, l.policy.calls)) else {
             self.count_call(h);
             return Ok(());

@@ -12,7 +12,7 @@ use crate::cx::{Cx, joined, write_error};
 use crate::dialog::contact_value;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::uri::{Uri, UriHeaders, is_sips};
-use crate::header::{escape, uri_equal};
+use crate::header::{CSeq, escape, uri_equal};
 use crate::resolve::{Hop, NoWay, first_hop, next_hop};
 use crate::store::pool::BlockId;
 use crate::wire::message::MessageRef;
@@ -22,6 +22,9 @@ use crate::wire::write::{WriteError, Writer};
 
 /// How long an INVITE that found no room waits, in milliseconds.
 const RETRY: u64 = 100;
+
+/// More than one INVITE can be sent again for challenges.
+const CHALLENGES: u32 = 16;
 
 /// What a call has to go on with when it is redirected.
 #[derive(Debug, Default)]
@@ -74,13 +77,40 @@ impl Ua {
     }
 
     /// A refusal of our INVITE: whether the call goes on.
+    /// `block` holds the response; its hold is taken over if so.
     pub(super) fn refused(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
-        m: &MessageRef<'_>,
+        status: u16,
+        block: Option<BlockId>,
     ) -> Result<bool, Error> {
-        let status = m.status();
+        let Some(block) = block else { return Ok(false) };
+        self.note_cseq(low.cx(), h, block);
+        let goes_on = self.follows(low, h, status, block)?;
+        if goes_on {
+            low.cx().pool.release(block);
+        }
+        Ok(goes_on)
+    }
+
+    /// A challenge may have taken numbers of its own.
+    fn note_cseq(&mut self, cx: &Cx, h: CallHandle, response: BlockId) {
+        let seen = MessageRef::lazy(cx.pool.bytes_of(response)).and_then(|m| {
+            CSeq::parse(m.bytes(), m.header_span(Name::CSeq)?).ok().map(|c| c.number)
+        });
+        if let (Some(seen), Some(call)) = (seen, self.calls.get_mut(h)) {
+            call.redirect.cseq = call.redirect.cseq.max(seen);
+        }
+    }
+
+    fn follows(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: BlockId,
+    ) -> Result<bool, Error> {
         let redirect = &self.calls.live(h)?.redirect;
         if redirect.request.is_none() {
             return Ok(false);
@@ -89,9 +119,9 @@ impl Ua {
         // RFC 3261 8.1.3.2: an unknown 3xx is a 300; 21.3.5: what to do after a 380 is in its body.
         let elsewhere = (300..400).contains(&status) && status != 380;
         // RFC 3261 21.4.23: which of several was meant is for a person to say.
-        if (elsewhere || status == 485) && self.note_targets(low, h, m).unwrap_or(false) {
-            let block = low.cx().pool.copy_in(m.bytes()).ok();
-            self.tell(low.cx(), h, record::REDIRECTED, status, block)?;
+        if (elsewhere || status == 485) && self.note_targets(low, h, block).unwrap_or(false) {
+            low.cx().pool.hold(block);
+            self.tell(low.cx(), h, record::REDIRECTED, status, Some(block))?;
             self.keep_only(low, h, None);
             if mode == Follow::Ask || status == 485 {
                 self.calls.live_mut(h)?.redirect.asking = true;
@@ -103,7 +133,7 @@ impl Ua {
         if status >= 600 || self.calls.live(h)?.redirect.targets.is_none() {
             return Ok(false);
         }
-        self.note_refusal(low, h, status, Some(m));
+        self.note_refusal(low, h, status, Some(block));
         self.keep_only(low, h, None);
         self.follow_on(low, h)
     }
@@ -118,6 +148,9 @@ impl Ua {
         if self.calls.live(h)?.redirect.targets.is_none() {
             return Ok(false);
         }
+        // Challenges may have taken numbers that no response has shown.
+        let r = &mut self.calls.live_mut(h)?.redirect;
+        r.cseq = r.cseq.saturating_add(CHALLENGES);
         self.note_refusal(low, h, status, None);
         self.keep_only(low, h, None);
         self.follow_on(low, h)
@@ -130,7 +163,7 @@ impl Ua {
         low: &mut Low<'_>,
         h: CallHandle,
         status: u16,
-        m: Option<&MessageRef<'_>>,
+        block: Option<BlockId>,
     ) {
         let Some(call) = self.calls.get_mut(h) else { return };
         let r = &mut call.redirect;
@@ -141,26 +174,32 @@ impl Ua {
         if let Some(old) = r.best.take() {
             low.down.cx.pool.release(old);
         }
-        r.best = m.and_then(|m| low.down.cx.pool.copy_in(m.bytes()).ok());
+        if let Some(block) = block {
+            low.down.cx.pool.hold(block);
+        }
+        r.best = block;
     }
 
     /// What a call ends with whose last refusal is this one: the better refusal of an earlier
-    /// target, if there was one.
+    /// target, if there was one. Takes over the hold on the block and gives one.
     pub(super) fn best_refusal(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
-        m: &MessageRef<'_>,
+        status: u16,
+        block: Option<BlockId>,
     ) -> (u16, Option<BlockId>) {
-        let status = m.status();
         if let Some(call) = self.calls.get_mut(h) {
             let r = &mut call.redirect;
             let worse = status < 400 || r.best_status / 100 < status / 100;
             if r.best_status != 0 && worse && status < 600 {
+                if let Some(worse) = block {
+                    low.down.cx.pool.release(worse);
+                }
                 return (r.best_status, r.best.take());
             }
         }
-        (status, low.cx().pool.copy_in(m.bytes()).ok())
+        (status, block)
     }
 
     /// Adds the Contacts of a 3xx to the target set. Whether there is a new one.
@@ -168,7 +207,7 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
-        m: &MessageRef<'_>,
+        response: BlockId,
     ) -> Result<bool, Error> {
         let r = &mut self.calls.live_mut(h)?.redirect;
         if r.depth >= r.following.depth {
@@ -179,7 +218,8 @@ impl Ua {
         let first = MessageRef::lazy(first).map_or(&[][..], |m| m.request_uri());
         let old = r.targets.map_or(&[][..], |b| pool.bytes_of(b));
         let mut list = List::begin(scratch, old, first)?;
-        let fresh = list.add_contacts(m, r.depth.saturating_add(1), r.following.targets);
+        let m = MessageRef::lazy(pool.bytes_of(response)).ok_or(Error::Gone)?;
+        let fresh = list.add_contacts(&m, r.depth.saturating_add(1), r.following.targets);
         if !fresh {
             return Ok(false);
         }
@@ -260,6 +300,7 @@ impl Ua {
             hop: way.hop,
             near: way.near,
             flow: None,
+            line: line.map_or(0, LineHandle::raw),
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         let call = self.calls.live_mut(h)?;
@@ -309,11 +350,11 @@ impl Ua {
             }
         }
         self.calls.live_mut(h)?.redirect.asking = false;
-        self.go_on(low, h)
+        self.follow_or_end(low, h)
     }
 
     /// Goes on, or ends the call if there is no target any more.
-    pub(super) fn go_on(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+    pub(super) fn follow_or_end(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         self.calls.live_mut(h)?.redirect.waiting = false;
         if self.follow_on(low, h)? {
             return Ok(());
