@@ -42,6 +42,11 @@ pub struct SansipLimits {
     pub pool: u32,
     /// Sources that are remembered as proven.
     pub sources: u32,
+    /// Challenges that lines have answered and remember: one for each line, realm and peer. Without
+    /// any no challenge is answered.
+    pub credentials: u32,
+    /// Nonces of ours whose use is remembered; needed where others are challenged.
+    pub nonces: u32,
     /// Bytes of a message, 500 to 65535.
     pub message: u32,
     /// Bytes of its start line and header section.
@@ -82,6 +87,8 @@ impl From<&Limits> for SansipLimits {
             outputs: n(l.outputs),
             pool: n(l.pool),
             sources: n(l.sources),
+            credentials: n(l.credentials),
+            nonces: n(l.nonces),
             message: l.wire.message.into(),
             header_section: l.wire.header_section.into(),
             fields: l.wire.fields.into(),
@@ -117,6 +124,8 @@ impl SansipLimits {
         l.outputs = n(self.outputs);
         l.pool = n(self.pool);
         l.sources = n(self.sources);
+        l.credentials = n(self.credentials);
+        l.nonces = n(self.nonces);
         let w = &mut l.wire;
         w.message = or(self.message, w.message)?;
         w.header_section = or(self.header_section, w.header_section)?;

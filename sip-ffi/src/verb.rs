@@ -92,7 +92,10 @@ pub(crate) fn status(status: u32) -> Result<u16, Code> {
 
 /// # Safety
 /// As for [`with_engine`].
-unsafe fn verb(engine: *mut SansipEngine, f: impl FnOnce(&mut Engine) -> Result<(), Code>) -> i32 {
+pub(crate) unsafe fn verb(
+    engine: *mut SansipEngine,
+    f: impl FnOnce(&mut Engine) -> Result<(), Code>,
+) -> i32 {
     // SAFETY: passed on.
     unsafe { with_engine(engine, |e| f(e).map(|()| 0)) }
 }
@@ -117,6 +120,16 @@ pub struct SansipLineConfig {
     pub proxy: SansipStr,
     /// Your own number, given back in its events.
     pub user: u64,
+    /// The user name that challenges are answered with; empty: the user part of the address of
+    /// record.
+    pub auth_user: SansipStr,
+    /// The only realm whose challenges are answered; empty: any, which SANSIP_Q_CREDENTIALS decides.
+    pub auth_realm: SansipStr,
+    /// Not 0: a challenge in a dialog is answered whoever sends it. Else only peers are that have
+    /// challenged the line outside a dialog, for the same realm.
+    pub auth_peers: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and structs of a pointer and an integer, the size first.
@@ -144,6 +157,9 @@ pub unsafe extern "C" fn sansip_line_add(
                 expires: from.expires_s,
                 any: from.any != 0,
                 user: from.user,
+                auth_user: from.auth_user.text()?,
+                auth_realm: from.auth_realm.text()?,
+                auth_peers: from.auth_peers != 0,
             };
             let line = e.add_line(Instant(now_ms), line)?;
             store(out, SansipLine { v: line.raw() })
@@ -254,7 +270,7 @@ pub unsafe extern "C" fn sansip_answer_call(
     }
 }
 
-/// Refuses a call or a re-INVITE, 300 to 699. May queue output.
+/// Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486. May queue output.
 /// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
 /// SANSIP_E_FULL_...
 #[unsafe(no_mangle)]

@@ -138,7 +138,7 @@ macro_rules! limits {
 
 limits! {
     lines calls calls_in dialogs transactions attempts forks branches flows locals queries outputs
-    pool sources;
+    pool sources credentials nonces;
     message header_section fields value list params uri defects
 }
 

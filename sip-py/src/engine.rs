@@ -14,6 +14,7 @@ use sansip::{
 use crate::config::{Address, Config, Limits};
 use crate::error::refused;
 use crate::output::of_output;
+use crate::policy::PolicyIn;
 
 /// The attributes of `sansip.Path`.
 #[derive(FromPyObject)]
@@ -52,6 +53,9 @@ struct LineIn {
     expires: u32,
     any: bool,
     user: u64,
+    auth_user: String,
+    auth_realm: String,
+    auth_peers: bool,
 }
 
 /// The attributes of `sansip.Binding`.
@@ -259,6 +263,22 @@ impl Engine {
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
 
+    fn answer_password(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        query: u64,
+        password: &str,
+    ) -> PyResult<()> {
+        let answer = Answer::Password(password);
+        self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+    }
+
+    fn answer_ha1(&mut self, py: Python<'_>, now: u64, query: u64, ha1: &str) -> PyResult<()> {
+        let answer = Answer::Ha1(ha1);
+        self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+    }
+
     fn add_line(&mut self, py: Python<'_>, now: u64, line: LineIn) -> PyResult<u64> {
         let line = LineConfig {
             aor: &line.aor,
@@ -268,6 +288,9 @@ impl Engine {
             expires: line.expires,
             any: line.any,
             user: line.user,
+            auth_user: &line.auth_user,
+            auth_realm: &line.auth_realm,
+            auth_peers: line.auth_peers,
         };
         let line = self.core.add_line(Instant(now), line);
         line.map(LineHandle::raw).map_err(|e| refused(py, e))
@@ -275,6 +298,21 @@ impl Engine {
 
     fn remove_line(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {
         self.done(py, now, &Input::RemoveLine { line: LineHandle::from_raw(line) })
+    }
+
+    fn set_policy(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: u64,
+        policy: PolicyIn,
+    ) -> PyResult<()> {
+        let (line, policy) = (LineHandle::from_raw(line), policy.get()?);
+        self.done(py, now, &Input::SetPolicy { line, policy })
+    }
+
+    fn follow(&mut self, py: Python<'_>, now: u64, call: u64, target: &str) -> PyResult<()> {
+        self.done(py, now, &Input::Follow { call: CallHandle::from_raw(call), target })
     }
 
     fn register(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {

@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sansip::wire::MessageRef;
 use sansip::{
-    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path, Query,
+    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path,
+    PolicyAct, Query,
 };
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
@@ -51,6 +52,10 @@ fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
                 bindings.map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)).collect();
             ("StoreQuery", id, aor, version, bindings).into_bound_py_any(py)
         }
+        Query::Credentials { line, realm, algorithm, user } => {
+            let line = line.map(LineHandle::raw);
+            ("CredentialsQuery", id, line, realm, algorithm.name(), user).into_bound_py_any(py)
+        }
         _ => ("UnknownQuery", id).into_bound_py_any(py),
     }
 }
@@ -67,6 +72,12 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 CallChange::Confirmed => ("Confirmed", of).into_bound_py_any(py),
                 CallChange::Reinvite => ("Reinvite", of).into_bound_py_any(py),
                 CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
+                CallChange::Policy { what } => {
+                    ("PolicyActed", of, policy(what)).into_bound_py_any(py)
+                }
+                CallChange::Redirected { status } => {
+                    ("Redirected", of, status).into_bound_py_any(py)
+                }
                 CallChange::Transfer { status, done } => {
                     ("Transfer", of, status, done).into_bound_py_any(py)
                 }
@@ -100,6 +111,17 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
         }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),
+    }
+}
+
+const fn policy(what: PolicyAct) -> &'static str {
+    match what {
+        PolicyAct::ForwardAlways => "forward always",
+        PolicyAct::ForwardBusy => "forward busy",
+        PolicyAct::ForwardNoAnswer => "forward no answer",
+        PolicyAct::ForwardDnd => "forward dnd",
+        PolicyAct::Dnd => "dnd",
+        PolicyAct::Busy => "busy",
     }
 }
 

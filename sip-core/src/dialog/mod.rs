@@ -143,6 +143,15 @@ impl Dialogs {
         self.index.get(key).map(DialogHandle::from_raw)
     }
 
+    /// The dialog of a request that we send.
+    #[must_use]
+    pub fn of_sent(&self, cx: &Cx, m: &MessageRef<'_>) -> Option<DialogHandle> {
+        let tag = |name| Some(NameAddr::parse(m.bytes(), m.header_span(name)?).ok()?.tag);
+        let (local, remote) = (tag(Name::From)?, tag(Name::To).filter(|t| !t.is_empty())?);
+        let key = Self::key(cx, m.header(Name::CallId)?, m.text(local), m.text(remote));
+        self.index.get(key).map(DialogHandle::from_raw)
+    }
+
     /// The dialog of a response to a request that we sent.
     #[must_use]
     pub fn of_response(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<DialogHandle> {

@@ -11,9 +11,12 @@ use crate::tx::TxHandle;
 use crate::ua;
 use crate::wire::message::MessageRef;
 
+pub use crate::header::auth::Algorithm;
 pub use crate::store::queries::{Answer, Binding, QueryId, Target};
 
-pub use crate::ua::{CallChange, CallHandle, CallInfo, EndReason, LineChange, LineHandle};
+pub use crate::ua::{
+    CallChange, CallHandle, CallInfo, EndReason, LineChange, LineHandle, PolicyAct,
+};
 
 /// A request that waits for its answer; the same number as its server transaction.
 pub type RequestHandle = TxHandle;
@@ -119,6 +122,19 @@ pub enum Query<'e> {
         /// The bindings.
         bindings: Bindings<'e>,
     },
+    /// The secret of a user (RFC 3261 22, RFC 8760): [`Answer::Password`], or [`Answer::Ha1`] by
+    /// this algorithm, or [`Answer::NotFound`].
+    Credentials {
+        /// The line whose request is challenged, to answer for it; `None` to check somebody else's
+        /// credentials.
+        line: Option<LineHandle>,
+        /// The realm.
+        realm: &'e str,
+        /// [`Algorithm::Md5`], [`Algorithm::Sha256`] or [`Algorithm::Sha512_256`].
+        algorithm: Algorithm,
+        /// The user.
+        user: &'e str,
+    },
 }
 
 pub use crate::registrar::Bindings;
@@ -215,6 +231,11 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
         Ask::Store => {
             let (aor, bindings) = Bindings::open(bytes);
             Query::Store { aor, version: query.number, bindings }
+        }
+        Ask::Credentials => {
+            let (algorithm, realm, user) = crate::auth::question::decode(text, query.addr.port);
+            let line = (query.number != 0).then(|| LineHandle::from_raw(query.number));
+            Query::Credentials { line, realm, algorithm, user }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::Extras;
 use super::outside;
+use super::policy::CallPolicy;
+use super::redirect::Redirect;
 use super::session::CallMedia;
 use super::table::{Act, Happening, State, step};
 use super::transfer::Transfer;
@@ -26,6 +28,9 @@ pub(crate) const TIMER_RING: u8 = kind::CALL;
 pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 /// A re-INVITE that met another one is tried again, or work that found no room is.
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
+
+/// What a policy does later.
+pub(crate) const TIMER_POLICY: u8 = kind::CALL + 8;
 
 /// How long work that found no room waits.
 const RETRY: u64 = 100;
@@ -99,12 +104,18 @@ pub(crate) struct Call {
     pub(super) repeat_by: Option<TxHandle>,
     /// Where the INVITE of a call that came in came from.
     pub(super) source: Path,
+    /// Our INVITE that was accepted: its credentials go into the ACK.
+    pub(super) accepted: Option<TxHandle>,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// When its first 2xx came.
+    pub(super) acked: Instant,
     /// The attempt that sends it.
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
+    pub(super) policy: CallPolicy,
+    pub(super) redirect: Redirect,
     pub(super) media: CallMedia,
     /// The peer's last INVITE had no offer: our 2xx makes one (RFC 3261 13.3.1).
     pub(super) no_offer: bool,
@@ -115,6 +126,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether the application has said what media the call can have.
+    pub(super) const fn has_profile(&self) -> bool {
+        self.media.profile.is_some() && !self.media.own
+    }
+
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
         Self {
             state,
@@ -134,9 +150,13 @@ impl Call {
             repeating: None,
             repeat_by: None,
             source: Path::default(),
+            accepted: None,
             ack_seq: 0,
+            acked: Instant(0),
             acking: None,
             ack: None,
+            policy: CallPolicy::default(),
+            redirect: Redirect::default(),
             media: CallMedia::default(),
             no_offer: false,
             end: None,
@@ -150,6 +170,7 @@ impl Call {
 pub(super) fn start_in_dialog(
     low: &mut Low<'_>,
     owner: Owner,
+    line: Option<LineHandle>,
     dialog: DialogHandle,
     what: &InDialog<'_>,
 ) -> Result<(AttemptHandle, u32, FromAttempt), Error> {
@@ -162,6 +183,7 @@ pub(super) fn start_in_dialog(
         hop: made.hop,
         near,
         flow: low.down.flow_to(flow, &made.hop),
+        line: line.map_or(0, LineHandle::raw),
     };
     let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
     Ok((attempt, made.cseq, from))
@@ -186,6 +208,7 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         let (next, act) = step(call.state, happening);
         call.state = next;
+        self.count_call(h);
         Ok(act)
     }
 
@@ -236,7 +259,8 @@ impl Ua {
         part: u8,
         what: &InDialog<'_>,
     ) -> Result<(AttemptHandle, u32), Error> {
-        let (attempt, cseq, from) = start_in_dialog(low, owner(h, part), dialog, what)?;
+        let line = self.calls.get(h).and_then(|c| c.line);
+        let (attempt, cseq, from) = start_in_dialog(low, owner(h, part), line, dialog, what)?;
         if let FromAttempt::AckSent { block, path, .. } = from {
             self.keep_ack(low.cx(), h, block, path);
         }
@@ -298,7 +322,13 @@ impl Ua {
 
     /// Frees all that a call holds.
     pub(super) fn forget(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        let Some(call) = self.calls.remove(h) else { return };
+        if let Some(call) = self.calls.get_mut(h) {
+            call.state = State::Ended;
+        }
+        self.count_call(h);
+        self.end_policy(low.cx(), h);
+        let Some(mut call) = self.calls.remove(h) else { return };
+        Self::end_redirect(low.cx(), &mut call.redirect);
         if call.caller && call.dialog.is_none() {
             self.undecided = self.undecided.saturating_sub(1);
         }
@@ -345,7 +375,7 @@ impl Ua {
         match self.act(h, Happening::Hangup)? {
             Act::Late => Err(Error::Late),
             Act::GiveUp => self.give_up(low, h, Happening::Hangup),
-            Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            Act::SendRefusal => self.refuse(low, h, self.refusal(h, 480), &Extras::default()),
             Act::SendBye => {
                 self.step(h, Happening::Hangup)?;
                 self.send_bye(low, h)
@@ -371,6 +401,10 @@ impl Ua {
                 _ => Ok(()),
             };
         }
+        if (200..300).contains(&m.status()) && from.part != part::BYE {
+            let accepted = low.down.tx.of_response(low.down.cx, m, e);
+            self.calls.live_mut(h)?.accepted = accepted;
+        }
         match from.part {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
@@ -390,6 +424,31 @@ impl Ua {
         let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
         let why = call.end.unwrap_or(why);
         self.ended(low, h, why, 0, None)
+    }
+
+    /// A request of ours in the call was challenged, and the challenge stands: `block` holds the
+    /// response, whose hold is taken over.
+    pub(crate) fn on_refusal(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        status: u16,
+        block: BlockId,
+    ) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        if self.calls.get(h).is_some() {
+            match from.part {
+                part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
+                part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::BYE => {
+                    low.cx().pool.release(block);
+                    return self.bye_ended(low, h);
+                }
+                _ => {}
+            }
+        }
+        low.cx().pool.release(block);
+        Ok(())
     }
 
     /// A request of ours in the call has failed without a response.
@@ -423,6 +482,7 @@ impl Ua {
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
             TIMER_REPEAT => self.repeat_success(low, h),
+            TIMER_POLICY => self.on_policy_timer(low, h),
             _ if call.hang_up => {
                 call.hang_up = false;
                 match self.hangup(low, h) {
@@ -431,6 +491,7 @@ impl Ua {
                 }
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
+            _ if call.redirect.waiting => self.follow_or_end(low, h),
             _ if call.state == State::Incoming => self.answer_in_place(low, h),
             _ => self.reinvite_again(low, h),
         }
@@ -440,7 +501,9 @@ impl Ua {
         match self.act(h, Happening::RingOver)? {
             Act::GiveUp => {
                 self.give_up(low, h, Happening::RingOver)?;
-                self.calls.live_mut(h)?.rang_out = true;
+                if let Some(call) = self.calls.get_mut(h) {
+                    call.rang_out = true;
+                }
                 Ok(())
             }
             Act::SendRefusal => match self.refuse_over(low, h) {

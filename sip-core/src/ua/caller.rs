@@ -8,7 +8,7 @@ use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
 use crate::cx::{joined, write_error};
-use crate::dialog::{DialogHandle, InDialog, contact_value};
+use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
@@ -17,7 +17,7 @@ use crate::path::{LocalId, Path};
 use crate::resolve::{Hop, NoWay, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
-use crate::tx::Failure;
+use crate::tx::{Failure, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
@@ -63,6 +63,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             (call.line, call.user) = (Some(line), user);
         }
+        self.count_call(h);
         low.cx().promised += 1;
         self.undecided += 1;
         match self.send_invite(low, h, line, target.as_bytes(), (extras, fields)) {
@@ -191,6 +192,7 @@ impl Ua {
         let len = uri.len();
         target.get_mut(..len).ok_or(Error::Misuse(Misuse::BadUri))?.copy_from_slice(uri);
         let (hop, near) = self.way(low, line, target.get(..len).unwrap_or(&[]))?;
+        self.keep_invite(low, h, request);
         let start = Start {
             owner: owner(h, part::INVITE),
             request,
@@ -198,6 +200,7 @@ impl Ua {
             hop,
             near,
             flow: None,
+            line: line.raw(),
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
@@ -241,23 +244,39 @@ impl Ua {
             100..=199 => self.on_provisional(low, h, m, e, path),
             200..=299 => self.on_success(low, h, m, e, path),
             status => {
-                let cancelled = self.state(h)? == State::Cancelling;
-                if let Some(call) = self.calls.get_mut(h) {
-                    call.attempt = None;
-                }
-                if self.step(h, Happening::Refusal)? != Act::TellEnded {
-                    return Ok(());
-                }
-                let rang_out = self.calls.live(h)?.rang_out;
-                let why = match (cancelled, rang_out) {
-                    (true, true) => EndReason::Timeout,
-                    (true, false) => EndReason::Abandoned,
-                    _ => EndReason::Refused,
-                };
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
-                self.ended(low, h, why, status, block)
+                self.on_invite_refused(low, h, status, block)
             }
         }
+    }
+
+    /// The end of an INVITE that is refused; `block` holds the response.
+    pub(super) fn on_invite_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let cancelled = self.state(h)? == State::Cancelling;
+        if let Some(call) = self.calls.get_mut(h) {
+            call.attempt = None;
+        }
+        if !cancelled && self.refused(low, h, status, block)? {
+            return Ok(());
+        }
+        if self.step(h, Happening::Refusal)? != Act::TellEnded {
+            block.into_iter().for_each(|b| low.cx().pool.release(b));
+            return Ok(());
+        }
+        let rang_out = self.calls.live(h)?.rang_out;
+        let why = match (cancelled, rang_out) {
+            (true, true) => EndReason::Timeout,
+            (true, false) => EndReason::Abandoned,
+            _ => EndReason::Refused,
+        };
+        let (status, block) = self.best_refusal(low, h, status, block);
+        self.ended(low, h, why, status, block)
     }
 
     // RFC 3261 13.2.2.1
@@ -353,6 +372,7 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+            Self::end_redirect(low.down.cx, &mut call.redirect);
         }
         let offered = self.calls.live(h)?.media.offer.is_some();
         let act = self.step(h, Happening::Success)?;
@@ -374,7 +394,12 @@ impl Ua {
     }
 
     /// Ends all early dialogs but one.
-    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: Option<DialogHandle>) {
+    pub(super) fn keep_only(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        keep: Option<DialogHandle>,
+    ) {
         let Some(call) = self.calls.get_mut(h) else { return };
         let mut at = core::mem::replace(&mut call.dialog, keep);
         self.undecided += usize::from(at.is_some() && keep.is_none());
@@ -407,8 +432,11 @@ impl Ua {
         let secure = e.to.is_some_and(|t| is_sips(m.text(t.uri_text)));
         let dialog = low.dialogs.create_uac(low.down.cx, m, e, owner(h, 0), path, secure)?;
         let number = e.cseq.map(|c| c.number);
-        let sent = send_unowned(low, dialog, Method::Ack, number, path)
-            .and_then(|()| send_unowned(low, dialog, Method::Bye, None, path));
+        let invite = low.down.tx.of_response(low.down.cx, m, e);
+        let credentials = invite_credentials(low, invite);
+        let ack = InDialog { credentials, ..InDialog::plain(Method::Ack, number) };
+        let sent = send_unowned(low, dialog, &ack, path)
+            .and_then(|()| send_unowned(low, dialog, &InDialog::plain(Method::Bye, None), path));
         low.dialogs.end(low.down.cx, dialog);
         match sent {
             Err(Error::Full(_)) => Ok(()),
@@ -416,7 +444,8 @@ impl Ua {
         }
     }
 
-    /// A 2xx whose transaction is gone: its ACK may have been lost.
+    /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
+    /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
         &mut self,
         low: &mut Low<'_>,
@@ -428,7 +457,10 @@ impl Ua {
         let Some(h) = owner.map(|o| CallHandle::from_raw(o.object)) else {
             return Ok(false);
         };
-        let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
+        let (now, lasts) = (low.cx().now, low.cx().config.t1.saturating_mul(64));
+        let same = self.calls.get(h).is_some_and(|c| {
+            Some(c.ack_seq) == e.cseq.map(|c| c.number) && now < c.acked.after(lasts)
+        });
         if same {
             self.repeat_ack(low, h, e)?;
         }
@@ -445,6 +477,10 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
         }
+        let as_status = if why == Failure::Timeout { 408 } else { 503 };
+        if !cancelled && self.failed_target(low, h, as_status)? {
+            return Ok(());
+        }
         if self.step(h, Happening::Failure)? != Act::TellEnded {
             return Ok(());
         }
@@ -459,22 +495,27 @@ impl Ua {
     }
 }
 
+/// The credentials of an INVITE that was accepted (RFC 3261 22.1).
+pub(super) fn invite_credentials(low: &Low<'_>, invite: Option<TxHandle>) -> Option<Kept> {
+    low.down.tx.credentials(invite?).map(|block| Kept { block })
+}
+
 /// Sends a request of a dialog that no call has.
 fn send_unowned(
     low: &mut Low<'_>,
     dialog: DialogHandle,
-    method: Method,
-    cseq: Option<u32>,
+    what: &InDialog<'_>,
     path: &Path,
 ) -> Result<(), Error> {
-    let made = low.dialogs.request(low.down.cx, dialog, &InDialog::plain(method, cseq))?;
+    let made = low.dialogs.request(low.down.cx, dialog, what)?;
     let start = Start {
         owner: Owner::default(),
         request: made.block,
-        method,
+        method: what.method,
         hop: made.hop,
         near: Some(path.local),
         flow: low.down.flow_to(path.flow, &made.hop),
+        line: 0,
     };
     let (_, from) = low.attempts.start(&mut low.down, &start)?;
     if let FromAttempt::AckSent { block, .. } = from {

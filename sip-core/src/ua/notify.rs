@@ -156,7 +156,7 @@ impl Ua {
             ..InDialog::plain(Method::Notify, None)
         };
         let owner = Owner::new(OwnerKind::Refer, r.raw());
-        let (attempt, ..) = start_in_dialog(low, owner, dialog, &what)?;
+        let (attempt, ..) = start_in_dialog(low, owner, line, dialog, &what)?;
         self.refers.live_mut(r)?.notify = Some(attempt);
         Ok(())
     }

@@ -64,15 +64,7 @@ impl Trio {
             set(n, &mut config);
             n = net.add(name, config, limits) + 1;
             let aor = format!("sip:{name}@10.0.0.{n}");
-            let line = LineConfig {
-                aor: &aor,
-                display: "",
-                proxy: "",
-                local: None,
-                expires: 0,
-                any: false,
-                user: 7,
-            };
+            let line = LineConfig { aor: &aor, user: 7, ..LineConfig::default() };
             let now = net.at();
             net.engine(n - 1).add_line(now, line).unwrap()
         });

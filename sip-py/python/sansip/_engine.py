@@ -20,6 +20,7 @@ from ._types import (
     LineHandle,
     Output,
     Path,
+    Policy,
     QueryId,
     RequestHandle,
     SendId,
@@ -141,7 +142,7 @@ class Engine:
         self._core.answer_plain(now_ms, query, "failed")
 
     def answer_not_found(self, now_ms: int, query: QueryId) -> None:
-        """To `DnsQuery` and `LocateQuery`: there is none."""
+        """To `DnsQuery`, `LocateQuery` and `CredentialsQuery`: there is none."""
         self._core.answer_plain(now_ms, query, "not found")
 
     def answer_addresses(
@@ -176,6 +177,15 @@ class Engine:
         """To `StoreQuery`: the version is another; the engine asks again."""
         self._core.answer_plain(now_ms, query, "conflict")
 
+    def answer_password(self, now_ms: int, query: QueryId, password: str) -> None:
+        """To `CredentialsQuery`: the password."""
+        self._core.answer_password(now_ms, query, password)
+
+    def answer_ha1(self, now_ms: int, query: QueryId, ha1: str) -> None:
+        """To `CredentialsQuery`: the hash of `user:realm:password` in hexadecimal, by the algorithm
+        that was asked for."""
+        self._core.answer_ha1(now_ms, query, ha1)
+
     # Verbs. Those that send take extra header fields and a body. All may queue output.
 
     def add_line(self, now_ms: int, line: Line) -> LineHandle:
@@ -185,6 +195,16 @@ class Engine:
     def remove_line(self, now_ms: int, line: LineHandle) -> None:
         """Takes a line out; its calls go on."""
         self._core.remove_line(now_ms, line)
+
+    def set_policy(self, now_ms: int, line: LineHandle, policy: Policy) -> None:
+        """Sets what a line does with calls that begin from now on, in place of what was set
+        before."""
+        self._core.set_policy(now_ms, line, policy)
+
+    def follow(self, now_ms: int, call: CallHandle, target: str = "") -> None:
+        """Lets a call go on that `Redirected` tells of and whose line's policy asks: to this
+        Contact of the response, or to the best."""
+        self._core.follow(now_ms, call, target)
 
     def register(self, now_ms: int, line: LineHandle) -> None:
         """Registers a line and keeps it registered."""
@@ -238,13 +258,13 @@ class Engine:
         self,
         now_ms: int,
         call: CallHandle,
-        status: int = 486,
+        status: int = 0,
         *,
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
     ) -> None:
-        """Refuses a call or a re-INVITE, 300 to 699."""
+        """Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486."""
         self._core.reject(now_ms, call, status, _extras(headers, content_type, body))
 
     def redirect(

@@ -111,6 +111,10 @@ class Limits:
     outputs: int
     pool: int
     sources: int
+    credentials: int
+    """Challenges that lines have answered and remember."""
+    nonces: int
+    """Nonces of ours whose use is remembered; needed where others are challenged."""
     message: int
     header_section: int
     fields: int
@@ -144,6 +148,46 @@ class Line:
     any: bool = False
     """Whether it takes requests whose Request-URI no line has."""
     user: int = 0
+    auth_user: str = ""
+    """The user name that challenges are answered with; empty: that of the address of record."""
+    auth_realm: str = ""
+    """The only realm whose challenges are answered; empty: any that has an answer."""
+    auth_peers: bool = False
+    """Whether a challenge in a dialog is answered whoever sends it."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a line does with calls before a person does, and how its own go on when they are
+    redirected. Of several that apply to a call the first of this order acts: `always`,
+    do-not-disturb, being busy, `no_answer`. Times are seconds."""
+
+    always: str = ""
+    """Where every call is forwarded to by a 302: a URI; empty for nowhere."""
+    busy: str = ""
+    """Where calls are forwarded to while the line is busy; empty for nowhere (486)."""
+    no_answer: str = ""
+    """Where calls are forwarded to that nobody answers; empty for nowhere."""
+    no_answer_after: int = 20
+    dnd: bool = False
+    """Do not disturb: calls are refused, or forwarded to `dnd_to`."""
+    dnd_status: int = 480
+    dnd_to: str = ""
+    refuse_status: int = 486
+    """The status of an `Engine.reject` that names none."""
+    no_waiting: bool = False
+    """The line is busy while it has a call."""
+    calls: int = 0
+    """The line is busy while it has so many calls; 0 for no bound."""
+    ring: bool = False
+    """The engine itself answers 180."""
+    follow: str = "never"
+    """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
+    `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
+    targets: int = 5
+    """To how many targets such a call goes on at most, up to 16."""
+    depth: int = 5
+    """How many redirections may follow one another."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +300,18 @@ class StoreQuery(Query):
 
 
 @dataclass(frozen=True)
+class CredentialsQuery(Query):
+    """The secret of a user: `answer_password`, `answer_ha1`, `answer_not_found`."""
+
+    line: Optional[LineHandle]
+    """The line whose request is challenged; `None` to check somebody else's credentials."""
+    realm: str
+    algorithm: str
+    """`MD5`, `SHA-256` or `SHA-512-256`."""
+    user: str
+
+
+@dataclass(frozen=True)
 class UnknownQuery(Query):
     """A question that this version does not know: `answer_failed`."""
 
@@ -316,6 +372,22 @@ class Reinvite(CallEvent):
 @dataclass(frozen=True)
 class Reinvited(CallEvent):
     """Our re-INVITE was answered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class PolicyActed(CallEvent):
+    """The line's policy was first; a person's verb comes too late now."""
+
+    what: str
+    """forward always, forward busy, forward no answer, forward dnd, dnd or busy."""
+
+
+@dataclass(frozen=True)
+class Redirected(CallEvent):
+    """Our INVITE was redirected, and the call goes on: by itself, or when `Engine.follow` says so,
+    as the line's policy has it."""
 
     status: int
 
