@@ -1,5 +1,8 @@
 //! The engine under test, as one phone, and what the tester sends it.
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
 use sansip::{
     Addr, Answer, CallChange, CallHandle, Config, Engine, Event, Extras, FlowId, FlowInfo, Instant,
     Limits, LineConfig, LineHandle, Local, LocalId, Output, Path, Query, QueryId, Retransmit, Seen,
@@ -22,8 +25,26 @@ pub const T1: u64 = 500;
 pub const T2: u64 = 4_000;
 pub const T4: u64 = 5_000;
 
-pub fn sdp() -> Extras<'static> {
-    Extras { content_type: "application/sdp", body: SDP.as_bytes(), ..Extras::default() }
+/// What the phone can hear and say.
+const MEDIA: Media<'static> = Media {
+    address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+    streams: &[Stream {
+        kind: Kind::Audio,
+        port: 4_000,
+        transport: "",
+        codecs: &[Codec { payload: 0, name: "PCMU", clock: 8_000, channels: 0, fmtp: "" }],
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 0,
+        crypto: "",
+    }],
+    bandwidth: 0,
+};
+
+/// What the engine waits for.
+enum Wanted {
+    Connection(QueryId, Addr),
+    Media(QueryId, bool),
 }
 
 /// One phone, on UDP or on TCP, and the virtual clock.
@@ -39,6 +60,8 @@ pub struct Iut {
     pub connects: Vec<(Addr, Transport)>,
     /// Whether it gets them.
     pub connectable: bool,
+    /// Whether its first message has an offer.
+    pub offers: bool,
     /// How often it told that a session was agreed on.
     pub agreed: usize,
 }
@@ -62,7 +85,6 @@ impl Iut {
     pub fn with(transport: Transport, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new([9; 32]);
         config.retransmit = Retransmit::Rfc;
-        config.ask_media = false;
         config.roles.proxy = false;
         config.roles.registrar = false;
         change(&mut config);
@@ -92,6 +114,7 @@ impl Iut {
             events: Vec::new(),
             connects: Vec::new(),
             connectable: true,
+            offers: true,
             agreed: 0,
         }
     }
@@ -113,7 +136,7 @@ impl Iut {
     pub fn drain(&mut self) -> Vec<Out> {
         let mut sent = Vec::new();
         loop {
-            let mut wanted: Option<(QueryId, Addr)> = None;
+            let mut wanted = None;
             while let Some(output) = self.engine.poll() {
                 match output {
                     Output::Transmit(t) => {
@@ -131,19 +154,29 @@ impl Iut {
                     }
                     Output::Query(id, Query::Connect { to, transport, .. }) => {
                         self.connects.push((to, transport));
-                        wanted = Some((id, to));
+                        wanted = Some(Wanted::Connection(id, to));
+                    }
+                    Output::Query(id, Query::Media { offer, .. }) => {
+                        wanted = Some(Wanted::Media(id, !offer.is_empty()));
                     }
                     Output::Forget(_) => {}
                     Output::Media { .. } => self.agreed += 1,
                     other => panic!("{other:?}"),
                 }
             }
-            let Some((id, to)) = wanted else { return sent };
-            let answer = match self.connectable {
-                true => Answer::Connected(self.open(to, false)),
-                false => Answer::Failed,
+            let now = Instant(self.now);
+            let (id, answer) = match wanted {
+                None => return sent,
+                Some(Wanted::Connection(id, to)) if self.connectable => {
+                    (id, Answer::Connected(self.open(to, false)))
+                }
+                Some(Wanted::Connection(id, _)) => (id, Answer::Failed),
+                Some(Wanted::Media(id, offer)) if offer || self.offers => {
+                    (id, Answer::Media(&MEDIA))
+                }
+                Some(Wanted::Media(id, _)) => (id, Answer::NotFound),
             };
-            self.engine.answer(Instant(self.now), id, answer).unwrap();
+            self.engine.answer(now, id, answer).unwrap();
         }
     }
 
@@ -209,7 +242,7 @@ impl Iut {
     /// Calls the tester with an offer; the INVITE.
     pub fn dial(&mut self) -> Out {
         let (now, target) = (self.at(), self.target());
-        self.call = Some(self.engine.invite(now, self.line, target, 0, sdp()).unwrap());
+        self.call = Some(self.engine.invite(now, self.line, target, 0, Extras::default()).unwrap());
         let mut sent = self.drain();
         assert_eq!(sent.len(), 1, "{sent:?}");
         sent.remove(0)
@@ -218,7 +251,7 @@ impl Iut {
     /// A call of the phone's, answered by the tester whose tag is `at`: the INVITE and the ACK.
     pub fn called(&mut self, more: &str) -> (Out, Out) {
         let invite = self.dial();
-        let mut sent = self.ask(&invite.answer("200 OK", "at", &format!("{CONTACT}{more}")));
+        let mut sent = self.ask(&invite.accept("200 OK", "at", &format!("{CONTACT}{more}")));
         assert_eq!(labels(&sent), ["ACK"]);
         (invite, sent.remove(0))
     }
@@ -231,7 +264,7 @@ impl Iut {
 
     pub fn answer(&mut self) -> Out {
         let (call, now) = (self.call(), self.at());
-        self.engine.answer_call(now, call, sdp()).unwrap();
+        self.engine.answer_call(now, call, Extras::default()).unwrap();
         self.drain().remove(0)
     }
 
@@ -292,6 +325,13 @@ impl Out {
 
     pub fn body(&self) -> &str {
         self.text.split_once("\r\n\r\n").map_or("", |(_, b)| b)
+    }
+
+    /// As `answer`, with a session description.
+    pub fn accept(&self, status: &str, to_tag: &str, more: &str) -> String {
+        let typed = format!("{more}Content-Type: application/sdp\r\n");
+        let length = format!("Content-Length: {}", SDP.len());
+        self.answer(status, to_tag, &typed).replace("Content-Length: 0", &length) + SDP
     }
 
     pub fn cseq(&self) -> u32 {
