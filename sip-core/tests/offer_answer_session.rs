@@ -131,6 +131,11 @@ fn payload_types_keep_their_meaning_within_a_session() {
     let again = reoffered(&phone, (&ours, &theirs), Hold::No);
     assert_eq!(lines(&again, "m="), ["m=audio 4000 RTP/AVP 96 101 98"]);
     assert_eq!(lines(&again, "a=rtpmap:98"), ["a=rtpmap:98 telephone-event/8000"]);
+    // Nor one that we alone had given a meaning.
+    let ours = made_of("audio 4000 RTP/AVP sendrecv 0/PCMU/8000,96/iLBC/8000");
+    let theirs = made_of(&audio(6000));
+    let again = offered(&phone, Some((&ours, &theirs)), Hold::No);
+    assert_eq!(lines(&again, "m="), ["m=audio 4000 RTP/AVP 97 0 101"]);
 }
 
 #[test]
@@ -250,7 +255,7 @@ fn a_profile_becomes_an_offer_with_all_that_it_says() {
 #[test]
 fn formats_that_are_no_payload_types_are_words() {
     let fax = Codec { payload: 0, name: "t38", clock: 0, channels: 0, fmtp: "" };
-    let codecs = [fax];
+    let codecs = [Codec { name: "t37", ..fax }, fax];
     let (stream, address) = phone(&codecs, "192.0.2.1");
     let stream = Stream { kind: Kind::Image, transport: "udptl", ptime: 0, bandwidth: 0, ..stream };
     let profile = written(&Media { address, streams: &[stream], bandwidth: 0 });

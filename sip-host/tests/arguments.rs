@@ -106,5 +106,5 @@ fn help_shows_how_to_set_up_two_phones() {
     assert!(out.contains("sansip phone --listen udp:127.0.0.1:5070"), "{out}");
     let (status, out, _) = run(&["phone", "--help"]);
     assert_eq!(status, 0);
-    assert!(out.contains("Exit status: 0 if all calls went as wanted"), "{out}");
+    assert!(out.contains("Exit status: 0 if all went as wanted"), "{out}");
 }

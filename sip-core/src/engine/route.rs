@@ -90,6 +90,12 @@ impl Core {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
+                if matches!(m.status(), 401 | 407) {
+                    let (ua, mut low) = self.low();
+                    if ua.on_challenge(&mut low, h, tx, m, path)? {
+                        return Ok(());
+                    }
+                }
                 let mut down = crate::attempt::Down {
                     tx: &mut self.tx,
                     flows: &mut self.flows,
@@ -113,6 +119,10 @@ impl Core {
             OwnerKind::Fork => {
                 let (forks, mut low) = self.fork_low();
                 forks.on_response(&mut low, owner, m, e, path)
+            }
+            OwnerKind::Refer => {
+                let (ua, mut low) = self.low();
+                ua.on_notify_response(&mut low, owner, m.status())
             }
             OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
         }
@@ -164,6 +174,11 @@ impl Core {
                 let (forks, mut low) = self.fork_low();
                 forks.on_failure(&mut low, owner, why)
             }
+            OwnerKind::Refer => {
+                let (ua, mut low) = self.low();
+                ua.on_notify_failure(&mut low, owner);
+                Ok(())
+            }
             OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
         }
     }
@@ -185,6 +200,11 @@ impl Core {
             OwnerKind::Request => {
                 let (ua, mut low) = self.low();
                 ua.waits_no_more(&mut low, owner);
+                Ok(())
+            }
+            OwnerKind::Refer => {
+                let (ua, mut low) = self.low();
+                ua.on_refer_gone(&mut low, owner);
                 Ok(())
             }
             _ => Ok(()),
@@ -275,7 +295,9 @@ impl Core {
         let by_dialog = self.dialogs.of_request(&self.cx, m, e);
         if let Some(d) = by_dialog {
             self.cx.prove(path);
-            let h = self.dialogs.get(d).map_or(0, |d| d.owner.object);
+            // A dialog without a call has no INVITE.
+            let owner = self.dialogs.get(d).map(|d| d.owner);
+            let h = owner.filter(|o| o.kind == OwnerKind::Call).map_or(0, |o| o.object);
             let (ua, mut low) = self.low();
             return ua.on_ack(&mut low, CallHandle::from_raw(h), m, e);
         }

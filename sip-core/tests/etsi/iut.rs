@@ -2,7 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use sansip::auth::{Secret, check, ha1};
+use sansip::header::Value as _;
+use sansip::header::auth::{Algorithm, Credentials};
 use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
+use sansip::wire::Span;
 use sansip::{
     Addr, Answer, CallChange, CallHandle, Config, Engine, Event, Extras, FlowId, FlowInfo, Instant,
     Limits, LineConfig, LineHandle, Local, LocalId, Output, Path, Query, QueryId, Retransmit, Seen,
@@ -19,6 +23,10 @@ pub const TESTER: Addr = Addr::v4(10, 0, 0, 9, 5060);
 pub const CONTACT: &str = "Contact: <sip:alice@10.0.0.9>\r\n";
 /// A session description.
 pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
+/// Who asks for credentials, and what proves that they are the phone's.
+pub const REALM: &str = "example.com";
+pub const PASSWORD: &str = "zanzibar";
 
 /// RFC 3261 annex A.
 pub const T1: u64 = 500;
@@ -45,6 +53,7 @@ const MEDIA: Media<'static> = Media {
 enum Wanted {
     Connection(QueryId, Addr),
     Media(QueryId, bool),
+    Secret(QueryId),
 }
 
 /// One phone, on UDP or on TCP, and the virtual clock.
@@ -60,6 +69,9 @@ pub struct Iut {
     pub connects: Vec<(Addr, Transport)>,
     /// Whether it gets them.
     pub connectable: bool,
+    /// Whether it has a password, and how often it was asked for it.
+    pub secret: bool,
+    pub asked: usize,
     /// Whether its first message has an offer.
     pub offers: bool,
     /// How often it told that a session was agreed on.
@@ -94,15 +106,7 @@ impl Iut {
             let local = Local { transport, bound, host: "10.0.0.1", port: 5060, network: 0 };
             engine.set_local(Instant(0), id, local).unwrap();
         }
-        let line = LineConfig {
-            aor: "sip:bob@example.com",
-            display: "",
-            proxy: "",
-            local: None,
-            expires: 0,
-            any: false,
-            user: 0,
-        };
+        let line = LineConfig { aor: "sip:bob@example.com", ..LineConfig::default() };
         let line = engine.add_line(Instant(0), line).unwrap();
         Self {
             engine,
@@ -114,6 +118,8 @@ impl Iut {
             events: Vec::new(),
             connects: Vec::new(),
             connectable: true,
+            secret: true,
+            asked: 0,
             offers: true,
             agreed: 0,
         }
@@ -159,6 +165,11 @@ impl Iut {
                     Output::Query(id, Query::Media { offer, .. }) => {
                         wanted = Some(Wanted::Media(id, !offer.is_empty()));
                     }
+                    Output::Query(id, Query::Credentials { realm, user, .. }) => {
+                        assert_eq!((realm, user), (REALM, "bob"));
+                        self.asked += 1;
+                        wanted = Some(Wanted::Secret(id));
+                    }
                     Output::Forget(_) => {}
                     Output::Media { .. } => self.agreed += 1,
                     other => panic!("{other:?}"),
@@ -175,6 +186,10 @@ impl Iut {
                     (id, Answer::Media(&MEDIA))
                 }
                 Some(Wanted::Media(id, _)) => (id, Answer::NotFound),
+                Some(Wanted::Secret(id)) => match self.secret {
+                    true => (id, Answer::Password(PASSWORD)),
+                    false => (id, Answer::NotFound),
+                },
             };
             self.engine.answer(now, id, answer).unwrap();
         }
@@ -341,6 +356,29 @@ impl Out {
     pub fn tag_of_from(&self) -> &str {
         param(self.header("From"), "tag")
     }
+}
+
+/// A refusal that asks for credentials: 401, or a proxy's 407.
+pub fn challenge(request: &Out, status: u16, nonce: &str, more: &str) -> String {
+    let (status, name) = match status {
+        401 => ("401 Unauthorized", "WWW-Authenticate"),
+        _ => ("407 Proxy Authentication Required", "Proxy-Authenticate"),
+    };
+    let field =
+        format!("{name}: Digest realm=\"{REALM}\", nonce=\"{nonce}\", qop=\"auth\"{more}\r\n");
+    request.answer(status, "at", &field)
+}
+
+/// Whether a request proves that its sender knows the password.
+pub fn proves(request: &Out, status: u16, nonce: &str) -> bool {
+    let name = if status == 401 { "Authorization" } else { "Proxy-Authorization" };
+    let value = request.header(name).as_bytes();
+    let Ok(c) = Credentials::parse(value, Span::new(0, value.len())) else { return false };
+    let secret = Secret::Password(PASSWORD.as_bytes());
+    let hash = ha1(Algorithm::Md5, b"bob", REALM.as_bytes(), &secret).unwrap();
+    c.nonce.is_some_and(|n| n.of(value) == nonce.as_bytes())
+        && c.uri.is_some_and(|u| u.of(value) == request.request_uri().as_bytes())
+        && check(value, &c, &hash, request.label().as_bytes(), request.body().as_bytes())
 }
 
 pub fn labels(sent: &[Out]) -> Vec<&str> {

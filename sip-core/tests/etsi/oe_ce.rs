@@ -2,7 +2,7 @@
 
 use sansip::{CallChange, EndReason};
 
-use crate::iut::{CONTACT, Iut, Out, T1, labels};
+use crate::iut::{CONTACT, Iut, Out, T1, challenge, labels, proves};
 
 /// An INVITE that waits for its final response, in the state Calling or Proceeding.
 fn waiting(iut: &mut Iut, proceeding: bool) -> Out {
@@ -459,6 +459,69 @@ fn sip_cc_oe_ce_v_049() {
     assert!(invite.header("Via").starts_with("SIP/2.0/TCP "));
     assert_eq!(invite.header("Content-Length"), invite.body().len().to_string());
     assert!(invite.body().starts_with("v=0\r\n"));
+}
+
+/// The INVITE again, with credentials, after a 401 or a 407; the first.
+fn proven(iut: &mut Iut, status: u16) -> (Out, Out) {
+    let first = iut.dial();
+    let mut sent = iut.ask(&challenge(&first, status, "n1", ""));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    let second = sent.remove(1);
+    assert!(proves(&second, status, "n1"), "{}", second.text);
+    assert!(iut.changes().is_empty());
+    (first, second)
+}
+
+/// RFC 3261 22.2: after a 401 the INVITE goes again with Authorization for its realm and nonce.
+#[test]
+fn sip_cc_oe_ce_v_050() {
+    let mut iut = Iut::udp();
+    let (_, second) = proven(&mut iut, 401);
+    assert_eq!(labels(&iut.ask(&second.accept("200 OK", "at", CONTACT))), ["ACK"]);
+    assert_eq!(iut.last_change(), Some(CallChange::Answered { status: 200 }));
+}
+
+/// RFC 3261 8.1.3.5: it has the Call-ID, To and From of the first, and the next CSeq number.
+#[test]
+fn sip_cc_oe_ce_v_051() {
+    let (first, second) = proven(&mut Iut::udp(), 401);
+    for name in ["Call-ID", "To", "From"] {
+        assert_eq!(second.header(name), first.header(name), "{name}");
+    }
+    assert_eq!(second.cseq(), first.cseq() + 1);
+    assert_ne!(second.branch(), first.branch());
+    assert_eq!(second.body(), first.body());
+}
+
+/// RFC 3261 22.3: after a 407 it has Proxy-Authorization, and the ACK of its 2xx has it too.
+#[test]
+fn sip_cc_oe_ce_v_052() {
+    let mut iut = Iut::udp();
+    let (_, second) = proven(&mut iut, 407);
+    let ack = iut.ask(&second.accept("200 OK", "at", CONTACT)).remove(0);
+    assert_eq!(ack.header("Proxy-Authorization"), second.header("Proxy-Authorization"));
+}
+
+/// RFC 3261 22.2: credentials that were refused are not used again, the user is asked anew, and
+/// without any the 401 ends the call; a nonce that is only stale is answered at once.
+#[test]
+fn sip_cc_oe_ce_v_053() {
+    let end = CallChange::Ended { why: EndReason::Refused, status: 401 };
+    let mut iut = Iut::udp();
+    iut.secret = false;
+    let invite = iut.dial();
+    assert_eq!(labels(&iut.ask(&challenge(&invite, 401, "n1", ""))), ["ACK"]);
+    assert_eq!((iut.asked, iut.last_change()), (1, Some(end)));
+
+    let mut iut = Iut::udp();
+    let (_, second) = proven(&mut iut, 401);
+    let sent = iut.ask(&challenge(&second, 401, "n2", ", stale=true"));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    assert!(proves(&sent[1], 401, "n2"));
+    assert_eq!(iut.asked, 1);
+    iut.secret = false;
+    assert_eq!(labels(&iut.ask(&challenge(&sent[1], 401, "n3", ""))), ["ACK"]);
+    assert_eq!((iut.asked, iut.last_change()), (2, Some(end)));
 }
 
 /// RFC 3261 17.1.1.2: on an unreliable transport the INVITE is repeated after T1.

@@ -130,12 +130,8 @@ fn sip_cc_oe_cr_v_012() {
     let mut iut = Iut::udp();
     let line = sansip::LineConfig {
         aor: "sip:bob@example.com",
-        display: "",
         proxy: "sip:10.0.0.9;lr",
-        local: None,
-        expires: 0,
-        any: false,
-        user: 0,
+        ..sansip::LineConfig::default()
     };
     iut.line = iut.engine.add_line(iut.at(), line).unwrap();
     let (invite, cancel) = cancel(&mut iut);
