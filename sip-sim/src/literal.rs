@@ -174,7 +174,7 @@ impl<'w> Stage<'w> {
         let Some(node) = self.node(role) else { return };
         match self.player(role) {
             Some(Player::Engine) => {
-                let Some(verb) = prompt.verb(&self.director.score(), role, at) else { return };
+                let Some(verb) = prompt.verb(self.director.score(), role, at) else { return };
                 let words: Vec<String> = verb.split(' ').map(str::to_string).collect();
                 if let Err(why) = self.world.verb(node, &words) {
                     let step = crate::director::describe(at, self.director.score().steps[at]);
@@ -322,6 +322,15 @@ impl Prompt for PhonePrompt {
                 Some(format!("invite {}", aor(exchange.callee)))
             }
             What::Request("INVITE") => Some(format!("hold {number}")),
+            What::Request("REFER") => {
+                let third = score.third(step);
+                let with_third = |c: &(Role, Role)| *c == (role, third);
+                let mut own = score.calls.iter().filter(own);
+                match own.position(with_third) {
+                    Some(other) => Some(format!("transfer_to {number} {}", other + 1)),
+                    None => Some(format!("transfer {number} {}", aor(third))),
+                }
+            }
             What::Request("BYE" | "CANCEL") => Some(format!("hangup {number}")),
             What::Response(180, _) => Some(format!("ring 180 {number}")),
             What::Response(200, "INVITE") if exchange.opens => Some(format!("answer {number}")),
