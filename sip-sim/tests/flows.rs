@@ -12,7 +12,7 @@ use std::path::Path;
 use sansip_sim::chart::Chart;
 use sansip_sim::flow::{FLOWS, Flow, Role, find};
 use sansip_sim::judge::{Judgement, Recorded, Verdict};
-use sansip_sim::network::NodeId;
+use sansip_sim::network::{Link, NodeId};
 use sansip_sim::svg;
 use sansip_sim::world::World;
 use support::is_empty;
@@ -20,6 +20,7 @@ use support::is_empty;
 /// Runs a flow between our own.
 fn run(flow: &'static Flow) -> (World, Vec<(Role, NodeId)>) {
     let mut w = World::new(11);
+    w.net.set_default(Link::slow(3));
     let cast = cast::add_all(&mut w, flow, |_| true);
     cast::play(&mut w, flow, &cast, 500);
     if flow.name == "conference" {
@@ -142,26 +143,36 @@ fn section(flow: &Flow, told: &[Told]) -> String {
     let name = flow.name;
     let mut out =
         format!("### {name}\n\n{}.\n\n![{}](flows/{name}.svg)\n\n", flow.title, flow.title);
-    let judgement = judge(flow, told);
-    let mut lines: Vec<(String, String)> = Vec::new();
-    for line in &judgement.lines {
-        let Verdict::Required(d) = &line.verdict else { continue };
-        let what = match (d.clause, line.step) {
-            (_, Some(step)) => format!("F{step} {} {}→{}", line.what, line.from, line.to),
-            (_, None) => format!("{} {}→{}", line.what, line.from, line.to),
-        };
-        let verb = if d.optional { "allowed" } else { "required" };
-        let why = format!("{}, {verb} by {}", d.why, d.clause);
-        match lines.iter_mut().find(|l| l.1 == why) {
-            Some(l) => write!(l.0, ", {what}").unwrap(),
-            None => lines.push((what, why)),
-        }
-    }
-    for (what, why) in lines {
-        writeln!(out, "- {what}: {why}").unwrap();
+    for (why, steps) in differences(&judge(flow, told)) {
+        let all: Vec<String> = steps
+            .iter()
+            .map(|(what, n)| if *n > 1 { format!("{what} ({n} times)") } else { what.clone() })
+            .collect();
+        writeln!(out, "- {}: {why}", all.join(", ")).unwrap();
     }
     out.push('\n');
     out
+}
+
+/// The differences of a run, each with the messages that make it and how often they do.
+fn differences(judgement: &Judgement) -> Vec<(String, Vec<(String, usize)>)> {
+    let mut all: Vec<(String, Vec<(String, usize)>)> = Vec::new();
+    for line in &judgement.lines {
+        let Verdict::Required(d) = &line.verdict else { continue };
+        let step = line.step.map_or_else(String::new, |n| format!("F{n} "));
+        let what = format!("{step}{} {}→{}", line.what, line.from, line.to);
+        let verb = if d.optional { "allowed" } else { "required" };
+        let why = format!("{}, {verb} by {}", d.why, d.clause);
+        let at = all.iter().position(|(w, _)| *w == why).unwrap_or_else(|| {
+            all.push((why, Vec::new()));
+            all.len() - 1
+        });
+        match all[at].1.iter_mut().find(|(w, _)| *w == what) {
+            Some((_, n)) => *n += 1,
+            None => all[at].1.push((what, 1)),
+        }
+    }
+    all
 }
 
 /// Holds a file against what it has to be; `BLESS=1` writes it.
