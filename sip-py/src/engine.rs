@@ -14,6 +14,7 @@ use sansip::{
 use crate::config::{Address, Config, Limits};
 use crate::error::refused;
 use crate::output::of_output;
+use crate::policy::PolicyIn;
 
 /// The attributes of `sansip.Path`.
 #[derive(FromPyObject)]
@@ -297,6 +298,21 @@ impl Engine {
 
     fn remove_line(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {
         self.done(py, now, &Input::RemoveLine { line: LineHandle::from_raw(line) })
+    }
+
+    fn set_policy(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: u64,
+        policy: PolicyIn,
+    ) -> PyResult<()> {
+        let (line, policy) = (LineHandle::from_raw(line), policy.get()?);
+        self.done(py, now, &Input::SetPolicy { line, policy })
+    }
+
+    fn follow(&mut self, py: Python<'_>, now: u64, call: u64, target: &str) -> PyResult<()> {
+        self.done(py, now, &Input::Follow { call: CallHandle::from_raw(call), target })
     }
 
     fn register(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {

@@ -63,6 +63,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             (call.line, call.user) = (Some(line), user);
         }
+        self.count_call(h);
         low.cx().promised += 1;
         self.undecided += 1;
         match self.send_invite(low, h, line, target.as_bytes(), (extras, fields)) {
@@ -191,6 +192,7 @@ impl Ua {
         let len = uri.len();
         target.get_mut(..len).ok_or(Error::Misuse(Misuse::BadUri))?.copy_from_slice(uri);
         let (hop, near) = self.way(low, line, target.get(..len).unwrap_or(&[]))?;
+        self.keep_invite(low, h, request);
         let start = Start {
             owner: owner(h, part::INVITE),
             request,
@@ -260,6 +262,9 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
         }
+        if !cancelled && self.refused(low, h, status, block)? {
+            return Ok(());
+        }
         if self.step(h, Happening::Refusal)? != Act::TellEnded {
             block.into_iter().for_each(|b| low.cx().pool.release(b));
             return Ok(());
@@ -270,6 +275,7 @@ impl Ua {
             (true, false) => EndReason::Abandoned,
             _ => EndReason::Refused,
         };
+        let (status, block) = self.best_refusal(low, h, status, block);
         self.ended(low, h, why, status, block)
     }
 
@@ -366,6 +372,7 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+            Self::end_redirect(low.down.cx, &mut call.redirect);
         }
         let offered = self.calls.live(h)?.media.offer.is_some();
         let act = self.step(h, Happening::Success)?;
@@ -387,7 +394,12 @@ impl Ua {
     }
 
     /// Ends all early dialogs but one.
-    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: Option<DialogHandle>) {
+    pub(super) fn keep_only(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        keep: Option<DialogHandle>,
+    ) {
         let Some(call) = self.calls.get_mut(h) else { return };
         let mut at = core::mem::replace(&mut call.dialog, keep);
         self.undecided += usize::from(at.is_some() && keep.is_none());
@@ -432,7 +444,8 @@ impl Ua {
         }
     }
 
-    /// A 2xx whose transaction is gone: its ACK may have been lost.
+    /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
+    /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
         &mut self,
         low: &mut Low<'_>,
@@ -444,7 +457,10 @@ impl Ua {
         let Some(h) = owner.map(|o| CallHandle::from_raw(o.object)) else {
             return Ok(false);
         };
-        let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
+        let (now, lasts) = (low.cx().now, low.cx().config.t1.saturating_mul(64));
+        let same = self.calls.get(h).is_some_and(|c| {
+            Some(c.ack_seq) == e.cseq.map(|c| c.number) && now < c.acked.after(lasts)
+        });
         if same {
             self.repeat_ack(low, h, e)?;
         }
@@ -460,6 +476,10 @@ impl Ua {
         let cancelled = self.state(h)? == State::Cancelling;
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+        }
+        let as_status = if why == Failure::Timeout { 408 } else { 503 };
+        if !cancelled && self.failed_target(low, h, as_status)? {
+            return Ok(());
         }
         if self.step(h, Happening::Failure)? != Act::TellEnded {
             return Ok(());

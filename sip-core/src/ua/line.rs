@@ -2,6 +2,7 @@
 
 use super::LineConfig;
 use super::caller::hop_transport;
+use super::policy::LinePolicy;
 use super::{LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, Start};
 use crate::cx::{Cx, Token, joined, write_error};
@@ -62,6 +63,7 @@ pub(crate) struct Line {
     registration: Registration,
     /// What the REGISTER that is on its way does; the registration may have been changed since.
     sent: Registration,
+    pub(super) policy: LinePolicy,
     attempt: Option<AttemptHandle>,
     timer: Option<TimerId>,
 }
@@ -215,6 +217,7 @@ impl Ua {
             cseq: 0,
             registration: Registration::Off,
             sent: Registration::Off,
+            policy: LinePolicy::default(),
             attempt: None,
             timer: None,
         };
@@ -227,6 +230,7 @@ impl Ua {
         let Cx { pool, keyring, .. } = low.cx();
         keyring.forget(pool, h.raw());
         pool.release(line.text);
+        Self::drop_line_policy(low.cx(), &line.policy);
         if let Some(timer) = line.timer {
             low.cx().timers.cancel(timer);
         }

@@ -157,6 +157,40 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What a line does with calls before a person does, and how its own go on when they are
+    redirected. Of several that apply to a call the first of this order acts: `always`,
+    do-not-disturb, being busy, `no_answer`. Times are seconds."""
+
+    always: str = ""
+    """Where every call is forwarded to by a 302: a URI; empty for nowhere."""
+    busy: str = ""
+    """Where calls are forwarded to while the line is busy; empty for nowhere (486)."""
+    no_answer: str = ""
+    """Where calls are forwarded to that nobody answers; empty for nowhere."""
+    no_answer_after: int = 20
+    dnd: bool = False
+    """Do not disturb: calls are refused, or forwarded to `dnd_to`."""
+    dnd_status: int = 480
+    dnd_to: str = ""
+    refuse_status: int = 486
+    """The status of an `Engine.reject` that names none."""
+    no_waiting: bool = False
+    """The line is busy while it has a call."""
+    calls: int = 0
+    """The line is busy while it has so many calls; 0 for no bound."""
+    ring: bool = False
+    """The engine itself answers 180."""
+    follow: str = "never"
+    """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
+    `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
+    targets: int = 5
+    """To how many targets such a call goes on at most, up to 16."""
+    depth: int = 5
+    """How many redirections may follow one another."""
+
+
+@dataclass(frozen=True)
 class Target:
     """A target of a request that the proxy forwards."""
 
@@ -338,6 +372,22 @@ class Reinvite(CallEvent):
 @dataclass(frozen=True)
 class Reinvited(CallEvent):
     """Our re-INVITE was answered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class PolicyActed(CallEvent):
+    """The line's policy was first; a person's verb comes too late now."""
+
+    what: str
+    """forward always, forward busy, forward no answer, forward dnd, dnd or busy."""
+
+
+@dataclass(frozen=True)
+class Redirected(CallEvent):
+    """Our INVITE was redirected, and the call goes on: by itself, or when `Engine.follow` says so,
+    as the line's policy has it."""
 
     status: int
 
