@@ -117,6 +117,9 @@ pub struct Config {
     pub t2: u64,
     /// RFC 3261 17.1.2.2: how long a message stays in the network. Default 5,000.
     pub t4: u64,
+    /// A longer request does not go by UDP where TCP is possible (RFC 3261 18.1.1), in bytes; 0 for
+    /// no bound. A peer that opens no TCP connection gets it by UDP all the same. Default 1,300.
+    pub datagram_max: usize,
     /// How much is sent to an unproven UDP source.
     pub retransmit: Retransmit,
     /// Networks whose UDP sources need no proof.
@@ -187,6 +190,7 @@ impl Config {
             t1: 500,
             t2: 4_000,
             t4: 5_000,
+            datagram_max: 1_300,
             retransmit: Retransmit::Paid,
             trusted: Vec::new(),
             product: String::new(),

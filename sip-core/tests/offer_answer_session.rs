@@ -400,3 +400,20 @@ fn one_stream_is_held_and_the_other_goes_on() {
         [(Direction::SendOnly, false, true), (Direction::SendRecv, false, false)]
     );
 }
+
+#[test]
+fn a_description_of_the_applications_own_serves_as_profile() {
+    let own = b"v=0\r\no=me 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\na=sendonly\r\nm=audio 0 RTP/AVP 0\r\n\
+        m=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.8\r\na=x:y\r\nm=video 4002 RTP/AVP 31\r\nc=IN IP4 192.0.2.9\r\n";
+    let theirs = made_of(&format!("{} & {}", audio(6000), video(6002)));
+    let answer = answered(own, &theirs, None, Hold::No).unwrap();
+    assert_eq!(lines(&answer, "m="), ["m=audio 4000 RTP/AVP 0", "m=video 4002 RTP/AVP 31"]);
+    let addresses = ["c=IN IP4 192.0.2.8", "c=IN IP4 192.0.2.8", "c=IN IP4 192.0.2.9"];
+    assert_eq!(lines(&answer, "c="), addresses);
+    assert!(essence(&answer).iter().all(|s| s.direction == Direction::SendOnly));
+    let offer = offered(own, None, Hold::Zero);
+    assert_eq!(lines(&offer, "m="), ["m=audio 4000 RTP/AVP 0", "m=video 4002 RTP/AVP 31"]);
+    assert_eq!(lines(&offer, "c="), ["c=IN IP4 0.0.0.0"; 3]);
+    let ended = b"v=0\r\nc=IN IP4 192.0.2.8\r\nm=audio 0 RTP/AVP 0\r\n";
+    assert_eq!(answered(ended, &theirs, None, Hold::No).unwrap_err().status, 488);
+}

@@ -108,6 +108,8 @@ pub(crate) struct Call {
     pub(super) accepted: Option<TxHandle>,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// When its first 2xx came.
+    pub(super) acked: Instant,
     /// The attempt that sends it.
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
@@ -124,6 +126,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether the application has said what media the call can have.
+    pub(super) const fn has_profile(&self) -> bool {
+        self.media.profile.is_some() && !self.media.own
+    }
+
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
         Self {
             state,
@@ -145,6 +152,7 @@ impl Call {
             source: Path::default(),
             accepted: None,
             ack_seq: 0,
+            acked: Instant(0),
             acking: None,
             ack: None,
             policy: CallPolicy::default(),

@@ -538,7 +538,7 @@ impl Ua {
         m: &MessageRef<'_>,
     ) -> Result<bool, Error> {
         let call = self.calls.live(h)?;
-        let (Some(d), ours) = (call.dialog, call.media.profile.is_some()) else { return Ok(true) };
+        let (Some(d), ours) = (call.dialog, call.has_profile()) else { return Ok(true) };
         if low.dialogs.get(d).map(|d| d.session.exchange) != Some(Exchange::Offered) {
             return Ok(true);
         }
@@ -616,7 +616,7 @@ impl Ua {
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
         call.invite_seq = number;
-        let ours = call.media.profile.is_some();
+        let ours = call.has_profile();
         let at = cx.now.after(cx.config.ring);
         self.arm(cx, h, TIMER_RING, at)?;
         self.note_offer(low, h, dialog, m)?;

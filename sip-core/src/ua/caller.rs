@@ -447,7 +447,8 @@ impl Ua {
         }
     }
 
-    /// A 2xx whose transaction is gone: its ACK may have been lost.
+    /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
+    /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
         &mut self,
         low: &mut Low<'_>,
@@ -459,7 +460,10 @@ impl Ua {
         let Some(h) = owner.map(|o| CallHandle::from_raw(o.object)) else {
             return Ok(false);
         };
-        let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
+        let (now, lasts) = (low.cx().now, low.cx().config.t1.saturating_mul(64));
+        let same = self.calls.get(h).is_some_and(|c| {
+            Some(c.ack_seq) == e.cseq.map(|c| c.number) && now < c.acked.after(lasts)
+        });
         if same {
             self.repeat_ack(low, h, e)?;
         }

@@ -126,6 +126,7 @@ impl Desk {
             expires: 0,
             any: !self.settings.only_aor,
             user: 0,
+            ..LineConfig::default()
         };
         match engine.add_line(now, config) {
             Ok(line) => self.line = Some(line),
