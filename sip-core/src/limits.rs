@@ -80,7 +80,7 @@ impl Limits {
         locals: 4,
         queries: 8,
         outputs: 24,
-        pool: 32_000,
+        pool: 28_000,
         sources: 16,
         wire: WireLimits {
             message: 4_000,

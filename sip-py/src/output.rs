@@ -104,5 +104,6 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
+        EndReason::BadMedia => "bad media",
     }
 }

@@ -100,7 +100,7 @@ const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.
     m=audio 4000 RTP/AVP 0\r\n";
 
 const fn sdp() -> Extras<'static> {
-    Extras { headers: &[], content_type: "application/sdp", body: SDP }
+    Extras { headers: &[], content_type: "application/sdp", body: SDP, media: None }
 }
 
 impl Phone {
@@ -201,7 +201,8 @@ impl Phone {
         let number = self.placed;
         let text = number.to_string();
         let headers = [("X-Call", text.as_str())];
-        let extras = Extras { headers: &headers, content_type: "application/sdp", body: SDP };
+        let extras =
+            Extras { headers: &headers, content_type: "application/sdp", body: SDP, media: None };
         let call = io.engine.invite(io.now, line, target, number, extras)?;
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });

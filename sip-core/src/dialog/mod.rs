@@ -1,6 +1,7 @@
 //! Dialogs (RFC 3261 12): who talks to whom, by which route, with which sequence numbers.
 
 mod request;
+pub mod session;
 
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
@@ -18,6 +19,7 @@ use crate::wire::name::Name;
 use crate::wire::scan::Span;
 
 pub use request::{Extra, InDialog, Kept, Made};
+pub use session::{Exchange, Session};
 
 handle!(
     /// A dialog.
@@ -70,6 +72,8 @@ pub struct Dialog {
     pub(crate) local_id: LocalId,
     /// The connection that the peer's requests come by.
     pub(crate) flow: Option<FlowId>,
+    /// Its session.
+    pub(crate) session: Session,
 }
 
 /// What a request in a dialog is (RFC 3261 12.2.2).
@@ -174,6 +178,7 @@ impl Dialogs {
             secure,
             local_id: path.local,
             flow: path.flow,
+            session: Session::default(),
         };
         self.insert(cx, dialog)
     }
@@ -214,6 +219,7 @@ impl Dialogs {
             secure,
             local_id: path.local,
             flow: path.flow,
+            session: Session::default(),
         };
         self.insert(cx, dialog)
     }
@@ -323,9 +329,10 @@ impl Dialogs {
 
     /// Ends a dialog.
     pub fn end(&mut self, cx: &mut Cx, h: DialogHandle) -> Option<Dialog> {
-        let dialog = self.slab.remove(h)?;
+        let mut dialog = self.slab.remove(h)?;
         self.index.remove(dialog.key, h.raw());
         cx.pool.release(dialog.block);
+        dialog.session.release(&mut cx.pool);
         Some(dialog)
     }
 

@@ -1,11 +1,14 @@
 //! The user agent: lines and calls.
 
+mod acknowledge;
 mod call;
 mod callee;
 mod caller;
 mod event;
 mod line;
 mod outside;
+mod reinvite;
+mod session;
 pub mod table;
 
 pub use event::*;
@@ -24,6 +27,7 @@ pub(crate) use line::Line;
 pub(crate) use line::TIMER_SHUTDOWN;
 pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS};
+pub(crate) use session::media_error;
 
 /// The layers below the user agent.
 pub struct Low<'a> {

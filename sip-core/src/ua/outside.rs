@@ -13,7 +13,6 @@ use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
-use crate::wire::write::{WriteError, Writer};
 
 /// The methods that the user agent takes, as Allow carries them.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE";
@@ -34,18 +33,6 @@ pub(crate) const EVENT_REQUEST: u16 = 0x301;
 /// The application's header fields, as the writers take them.
 pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
     extras.headers
-}
-
-/// Writes the application's header fields and body, and so the end of a message.
-pub(super) fn write_extras(mut w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
-    for (name, value) in extras.headers {
-        w.named(name.as_bytes(), value.as_bytes())?;
-    }
-    if extras.body.is_empty() {
-        w.end()
-    } else {
-        w.body(extras.content_type.as_bytes(), extras.body)
-    }
 }
 
 /// `<uri>`

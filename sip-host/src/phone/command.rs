@@ -21,6 +21,10 @@ pub enum Command {
     Reject(Option<u64>, u16),
     /// Send a caller elsewhere.
     Redirect(Option<u64>, String),
+    /// Hold the other side.
+    Hold(Option<u64>),
+    /// End that.
+    Resume(Option<u64>),
     /// End one call, or the only one.
     Hangup(Option<u64>),
     /// End every call.
@@ -112,6 +116,8 @@ pub const COMMANDS: &[Entry] = &[
         "send a caller elsewhere (302)",
         &[Word::Call, Word::Target],
     ),
+    entry("hold", &[], "[CALL]", "put the other side on hold", &[Word::Call]),
+    entry("resume", &["unhold"], "[CALL]", "end the hold", &[Word::Call]),
     entry(
         "hangup",
         &["h", "bye"],
@@ -278,6 +284,11 @@ fn command(mut w: Words<'_>) -> Result<Command, Wrong> {
             }
             let call = w.call();
             w.end(Command::Hangup(call))
+        }
+        "hold" | "resume" => {
+            let hold = w.entry.name == "hold";
+            let call = w.call();
+            w.end(if hold { Command::Hold(call) } else { Command::Resume(call) })
         }
         "calls" => w.end(Command::Calls),
         "status" => w.end(Command::Status),

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use sansip::header::NameAddr;
+use sansip::sdp::Agreed;
 use sansip::wire::Name;
 use sansip::wire::message::MessageRef;
 use sansip::wire::scan::Span;
 use sansip::{
-    CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
-    LineConfig, LineHandle, Misuse, RequestHandle,
+    Answer, CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
+    LineConfig, LineHandle, Misuse, Query, QueryId, RequestHandle,
 };
 
 use super::command::{COMMANDS, Command, Trace, Wrong, find, target};
-use super::media::{self, OwnMedia};
+use super::media::{Negotiated, OwnMedia};
 use super::notice::{Notice, REPLY};
 
 /// What a phone is made of.
@@ -74,6 +75,32 @@ pub struct Call {
     pub state: State,
     /// When it was connected.
     pub since: Option<u64>,
+    /// What was negotiated.
+    pub media: Option<Negotiated>,
+}
+
+impl Call {
+    /// Whether both sides are connected.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Active | State::Answered)
+    }
+
+    /// Whether we hold the other side.
+    #[must_use]
+    pub fn is_held_by_us(&self) -> bool {
+        self.is_up() && self.media.as_ref().is_some_and(|m| matches!(m.held, "local" | "both"))
+    }
+
+    /// Where it stands, for people.
+    fn stands(&self) -> &'static str {
+        match self.media.as_ref().map_or("no", |m| m.held) {
+            "local" if self.is_up() => "on hold",
+            "remote" if self.is_up() => "held",
+            "both" if self.is_up() => "held both",
+            _ => self.state.name(),
+        }
+    }
 }
 
 /// Something to do at the engine as soon as it can be borrowed.
@@ -82,11 +109,43 @@ enum Todo {
     Ring(CallHandle),
     Accept(CallHandle),
     Respond(RequestHandle),
+    Media(QueryId),
+}
+
+/// How often a change is tried again while another of the same session goes on (RFC 3261 14.1),
+/// and how long, in milliseconds.
+const AGAIN: u64 = 20;
+const PATIENCE: u64 = 5_000;
+
+/// A change of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Change {
+    Hold,
+    Resume,
+}
+
+impl Change {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+        }
+    }
+}
+
+/// A change that waits until another is over.
+#[derive(Clone, Copy, Debug)]
+struct Later {
+    change: Change,
+    number: u64,
+    at: u64,
+    until: u64,
 }
 
 /// The phone.
 #[derive(Debug)]
 pub struct Desk {
+    later: Vec<Later>,
     settings: Settings,
     line: Option<LineHandle>,
     /// Seconds that the line is registered for.
@@ -94,6 +153,8 @@ pub struct Desk {
     calls: BTreeMap<u64, Call>,
     numbered: u64,
     todo: VecDeque<Todo>,
+    /// When there may be room for them.
+    room_at: u64,
     notices: VecDeque<Notice>,
     trace: Trace,
     quitting: bool,
@@ -104,12 +165,14 @@ impl Desk {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
+            later: Vec::new(),
             settings,
             line: None,
             registered: None,
             calls: BTreeMap::new(),
             numbered: 0,
             todo: VecDeque::new(),
+            room_at: 0,
             notices: VecDeque::new(),
             trace: Trace::Off,
             quitting: false,
@@ -221,6 +284,15 @@ impl Desk {
                 let (number, call) = self.pick(call, "hang up", |_| true)?;
                 engine.hangup(now, call).map_err(|why| in_state(why, number, "hang up"))
             }
+            Command::Hold(call) => {
+                let free = |c: &Call| c.is_up() && !c.is_held_by_us();
+                let (number, _) = self.pick(call, "hold", free)?;
+                self.change(now, engine, Change::Hold, number)
+            }
+            Command::Resume(call) => {
+                let (number, _) = self.pick(call, "resume", Call::is_held_by_us)?;
+                self.change(now, engine, Change::Resume, number)
+            }
             Command::HangupAll => self.hangup_all(now, engine),
             Command::Calls => {
                 self.list(now);
@@ -272,14 +344,21 @@ impl Desk {
         let line = self.line()?;
         let to = target(to, &self.settings.aor)?;
         let number = self.numbered + 1;
-        let sdp = self.sdp();
-        let handle = engine
-            .invite(now, line, &to, number, media::extras(&sdp))
+        let media = &self.settings.media;
+        let handle = media
+            .extras(|extras| engine.invite(now, line, &to, number, extras))
             .map_err(|why| said(why, "the line cannot call now"))?;
         self.numbered = number;
         let notice = Notice::new(now.0, "calling", Some(number), format!("calling {to}"));
         self.tell_with(notice.with("target", to.as_str()));
-        let call = Call { handle, outgoing: true, peer: to, state: State::Calling, since: None };
+        let call = Call {
+            handle,
+            outgoing: true,
+            peer: to,
+            state: State::Calling,
+            since: None,
+            media: None,
+        };
         self.calls.insert(number, call);
         Ok(())
     }
@@ -291,13 +370,67 @@ impl Desk {
         call: Option<u64>,
     ) -> Result<(), Wrong> {
         let (number, handle) = self.waiting(call, "answer")?;
-        let sdp = self.sdp();
-        let done = engine.answer_call(now, handle, media::extras(&sdp));
+        let media = &self.settings.media;
+        let done = media.extras(|extras| engine.answer_call(now, handle, extras));
         done.map_err(|why| in_state(why, number, "answer"))?;
         if let Some(call) = self.calls.get_mut(&number) {
             call.state = State::Answered;
         }
         Ok(())
+    }
+
+    /// Changes a session; while another change of it goes on, a little later.
+    fn change(
+        &mut self,
+        now: Instant,
+        engine: &mut Engine,
+        change: Change,
+        number: u64,
+    ) -> Result<(), Wrong> {
+        match self.try_change(now, engine, change, number) {
+            Some(Err(Error::Misuse(Misuse::State) | Error::Late)) => {
+                let until = now.0.saturating_add(PATIENCE);
+                self.later.push(Later { change, number, at: now.0.saturating_add(AGAIN), until });
+                Ok(())
+            }
+            Some(done) => done.map_err(|why| in_state(why, number, change.name())),
+            None => Err(Wrong(format!("there is no call {number}"))),
+        }
+    }
+
+    fn try_change(
+        &self,
+        now: Instant,
+        engine: &mut Engine,
+        change: Change,
+        number: u64,
+    ) -> Option<Result<(), Error>> {
+        let call = self.calls.get(&number)?.handle;
+        Some(match change {
+            Change::Hold => engine.hold(now, call),
+            Change::Resume => engine.resume(now, call),
+        })
+    }
+
+    /// Tries again what had to wait.
+    fn changes_again(&mut self, now: Instant, engine: &mut Engine) {
+        let (due, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.later).into_iter().partition(|l| l.at <= now.0);
+        self.later = rest;
+        for mut later in due {
+            match self.try_change(now, engine, later.change, later.number) {
+                // The call has ended: its own event tells.
+                None | Some(Ok(()) | Err(Error::Gone)) => {}
+                Some(Err(_)) if now.0 < later.until => {
+                    later.at = now.0.saturating_add(AGAIN);
+                    self.later.push(later);
+                }
+                Some(Err(why)) => {
+                    let wrong = in_state(why, later.number, later.change.name());
+                    self.tell(now, "error", Some(later.number), wrong.0);
+                }
+            }
+        }
     }
 
     fn hangup_all(&mut self, now: Instant, engine: &mut Engine) -> Result<(), Wrong> {
@@ -313,10 +446,6 @@ impl Desk {
         Ok(())
     }
 
-    fn sdp(&self) -> String {
-        self.settings.media.description()
-    }
-
     /// The call that a command is about: the one named, else the only one that fits.
     fn pick(
         &self,
@@ -329,8 +458,8 @@ impl Desk {
                 return Err(Wrong(format!("there is no call {number}; {}", self.which(|_| true))));
             };
             if !fits(call) {
-                let state = call.state.name();
-                return Err(Wrong(format!("call {number} is {state}: cannot {verb} it")));
+                let stands = call.stands();
+                return Err(Wrong(format!("call {number} is {stands}: cannot {verb} it")));
             }
             return Ok((number, call.handle));
         }
@@ -353,7 +482,7 @@ impl Desk {
             .calls
             .iter()
             .filter(|(_, call)| fits(call))
-            .map(|(n, call)| format!("call {n} ({}, {})", call.peer, call.state.name()))
+            .map(|(n, call)| format!("call {n} ({}, {})", call.peer, call.stands()))
             .collect();
         if list.is_empty() { "there are no calls".into() } else { list.join(", ") }
     }
@@ -366,11 +495,16 @@ impl Desk {
         }];
         for (number, call) in &self.calls {
             let arrow = if call.outgoing { "to" } else { "from" };
+            let media = call.media.as_ref().map_or(String::new(), |m| format!("   {}", m.text));
             let time = call.since.map_or(String::new(), |at| duration(now.0.saturating_sub(at)));
             lines.push(
-                format!("  {number:>2}  {:<8} {time:>6}  {arrow} {}", call.state.name(), call.peer)
-                    .trim_end()
-                    .to_owned(),
+                format!(
+                    "  {number:>2}  {:<9} {time:>6}  {arrow} {}{media}",
+                    call.stands(),
+                    call.peer
+                )
+                .trim_end()
+                .to_owned(),
             );
         }
         self.reply(now, lines.join("\n"));
@@ -409,7 +543,7 @@ impl Desk {
             "state" => Some(call.state.name().to_owned()),
             "peer" => Some(call.peer.clone()),
             "outgoing" => Some(yes(call.outgoing)),
-            _ => None,
+            _ => Notice::text_of(call.media.as_ref()?.fields().get(key)?),
         }
     }
 
@@ -436,6 +570,27 @@ impl Desk {
             }
             _ => {}
         }
+    }
+
+    /// What both sides send and hear has changed.
+    pub fn media(&mut self, now: Instant, handle: CallHandle, agreed: &Agreed<'_>) {
+        let Some(number) = self.number_of(handle) else { return };
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        let media = Negotiated::of(agreed);
+        let mut notice = Notice::new(now.0, "media", Some(number), media.text.clone());
+        notice.fields = media.fields();
+        if call.media.replace(media).as_ref() != call.media.as_ref() {
+            self.tell_with(notice);
+        }
+    }
+
+    /// A question of the engine; whether it will be answered.
+    pub fn query(&mut self, id: QueryId, query: &Query<'_>) -> bool {
+        if matches!(query, Query::Media { .. }) {
+            self.todo.push_back(Todo::Media(id));
+            return true;
+        }
+        false
     }
 
     fn on_line(&mut self, now: Instant, change: LineChange, message: Option<MessageRef<'_>>) {
@@ -532,32 +687,47 @@ impl Desk {
         let who = if name.is_empty() { peer.clone() } else { format!("{name} <{peer}>") };
         let notice = Notice::new(now.0, "incoming", Some(number), format!("{who} calls"));
         self.tell_with(notice.with("from", peer.as_str()).with("name", name).with("uri", uri));
-        let call = Call { handle, outgoing: false, peer, state: State::Incoming, since: None };
+        let call = Call {
+            handle,
+            outgoing: false,
+            peer,
+            state: State::Incoming,
+            since: None,
+            media: None,
+        };
         self.calls.insert(number, call);
         if self.settings.rings {
             self.todo.push_back(Todo::Ring(handle));
         }
     }
 
-    /// Does what events asked for. What finds the engine without room is done later; whether
-    /// there is such.
-    pub fn act(&mut self, now: Instant, engine: &mut Engine) -> bool {
+    /// When it wants to act though nothing happens.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<u64> {
+        let room = (!self.todo.is_empty()).then_some(self.room_at);
+        self.later.iter().map(|l| l.at).chain(room).min()
+    }
+
+    /// Does what events asked for, and what had to wait. What finds the engine without room is
+    /// done later.
+    pub fn act(&mut self, now: Instant, engine: &mut Engine) {
+        self.changes_again(now, engine);
         while let Some(what) = self.todo.front().copied() {
             let done = match what {
                 Todo::Ring(call) => engine.ring(now, call, 180, Extras::default()),
-                Todo::Accept(call) => {
-                    let sdp = self.sdp();
-                    engine.answer_call(now, call, media::extras(&sdp))
+                Todo::Accept(call) => engine.answer_call(now, call, Extras::default()),
+                Todo::Media(query) => {
+                    self.settings.media.lend(|m| engine.answer(now, query, Answer::Media(m)))
                 }
                 Todo::Respond(request) => engine.respond(now, request, 200, Extras::default()),
             };
             if matches!(done, Err(Error::Full(_))) {
-                return true;
+                self.room_at = now.0.saturating_add(AGAIN);
+                return;
             }
             // Otherwise the call has moved on: its own event tells.
             self.todo.pop_front();
         }
-        false
     }
 }
 
@@ -626,6 +796,7 @@ fn ended(
         EndReason::Timeout => "ended: nobody answered".to_owned(),
         EndReason::Unreachable => format!("ended{after}: no way to {peer}"),
         EndReason::NoAck => format!("ended: {peer} never acknowledged the answer"),
+        EndReason::BadMedia => "ended: the media of both sides do not fit".to_owned(),
     }
 }
 
@@ -642,6 +813,7 @@ pub const fn reason(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no_ack",
+        EndReason::BadMedia => "bad_media",
     }
 }
 

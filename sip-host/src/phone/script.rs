@@ -20,6 +20,7 @@ pub const EVENTS: &[&str] = &[
     "progress",
     "answered",
     "confirmed",
+    "media",
     "reinvite",
     "reinvited",
     "ended",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sansip::sdp::Agreed;
 use sansip::wire::Name;
 use sansip::wire::message::MessageRef;
 use sansip::{
@@ -11,7 +12,7 @@ use sansip::{
 use serde_json::{Map, Value, json};
 
 use super::desk::reason;
-use super::media::{self, OwnMedia};
+use super::media::{Negotiated, OwnMedia};
 use crate::app::App;
 use crate::report::Report;
 
@@ -88,7 +89,6 @@ struct Call {
 pub struct Phone {
     plan: Plan,
     report: Report,
-    sdp: String,
     line: Option<LineHandle>,
     calls: HashMap<CallHandle, Call>,
     /// Calls placed whose handle's first event is still to come carry their number as `user`.
@@ -109,11 +109,9 @@ impl Phone {
     /// A phone with this plan.
     #[must_use]
     pub fn new(plan: Plan, report: Report) -> Self {
-        let sdp = plan.media.description();
         Self {
             plan,
             report,
-            sdp,
             line: None,
             calls: HashMap::new(),
             todo: BTreeMap::new(),
@@ -167,8 +165,7 @@ impl Phone {
         self.numbered += 1;
         let number = self.numbered;
         self.say(now, "calling", fields([("call", json!(number)), ("target", json!(target))]));
-        let extras = media::extras(&self.sdp);
-        match engine.invite(now, line, &target, number, extras) {
+        match self.plan.media.extras(|extras| engine.invite(now, line, &target, number, extras)) {
             Ok(call) => {
                 self.calls.insert(call, Call { number, outgoing: true, answered: false });
                 if let Some(ms) = self.plan.cancel_after {
@@ -210,7 +207,7 @@ impl Phone {
     fn finish(&self, now: Instant, engine: &mut Engine, call: CallHandle) -> Result<(), Error> {
         match &self.plan.reaction {
             Reaction::Ring(_) => Ok(()),
-            Reaction::Answer => engine.answer_call(now, call, self.offer()),
+            Reaction::Answer => self.answer(now, engine, call),
             Reaction::Refuse(status) => engine.reject(now, call, *status, Extras::default()),
             Reaction::Redirect(status, to) => {
                 engine.redirect(now, call, *status, to, Extras::default())
@@ -218,8 +215,8 @@ impl Phone {
         }
     }
 
-    fn offer(&self) -> Extras<'_> {
-        media::extras(&self.sdp)
+    fn answer(&self, now: Instant, engine: &mut Engine, call: CallHandle) -> Result<(), Error> {
+        self.plan.media.extras(|extras| engine.answer_call(now, call, extras))
     }
 
     fn run(&mut self, now: Instant, engine: &mut Engine, what: Todo) {
@@ -232,7 +229,7 @@ impl Phone {
             }
             Todo::Ring(call, status) => engine.ring(now, call, status, Extras::default()),
             Todo::Final(call) => self.finish(now, engine, call),
-            Todo::Accept(call) => engine.answer_call(now, call, self.offer()),
+            Todo::Accept(call) => self.answer(now, engine, call),
             Todo::Hangup(call) => engine.hangup(now, call),
             Todo::Cancel(call) => match self.calls.get(&call) {
                 Some(c) if !c.answered => engine.hangup(now, call),
@@ -404,6 +401,13 @@ impl App for Phone {
             }
             _ => {}
         }
+    }
+
+    fn media(&mut self, now: Instant, call: CallHandle, media: &Agreed<'_>) {
+        let Some(call) = self.calls.get(&call) else { return };
+        let mut told = fields([("call", json!(call.number))]);
+        told.append(&mut Negotiated::of(media).fields());
+        self.say(now, "media", told);
     }
 
     fn query(&mut self, _now: Instant, _id: QueryId, _query: &Query<'_>) -> bool {
