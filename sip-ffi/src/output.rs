@@ -3,10 +3,10 @@
 use std::ptr::null;
 
 use sansip_core::wire::MessageRef;
-use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 use sansip_core::{
-    CallChange, EndReason, Event, Limits, LineChange, Output, Query, SendId, Transmit,
+    Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, Query, SendId, Transmit,
 };
+use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 
 use crate::abi::{
     SansipAddr, SansipBytes, SansipCall, SansipFlow, SansipLine, SansipPath, SansipQuery,
@@ -38,6 +38,17 @@ pub const SANSIP_Q_LOCATE: u32 = 4;
 /// For sansip_answer_stored or sansip_answer_conflict: store `bindings` in place of all that the
 /// address of record `text` has, if its version is still `version` (0: it has none).
 pub const SANSIP_Q_STORE: u32 = 5;
+/// For sansip_answer_password, sansip_answer_ha1 or sansip_answer_not_found: the secret of the user
+/// `text` in `realm`, by `algorithm`. With `line` to answer a challenge to a request of that line,
+/// without to check somebody else's credentials.
+pub const SANSIP_Q_CREDENTIALS: u32 = 6;
+
+/// MD5.
+pub const SANSIP_MD5: u32 = 1;
+/// SHA-256.
+pub const SANSIP_SHA_256: u32 = 2;
+/// SHA-512-256.
+pub const SANSIP_SHA_512_256: u32 = 3;
 
 /// A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
 pub const SANSIP_EV_CALL_INCOMING: u32 = 0x101;
@@ -51,6 +62,14 @@ pub const SANSIP_EV_CALL_CONFIRMED: u32 = 0x104;
 pub const SANSIP_EV_CALL_REINVITE: u32 = 0x105;
 /// Our re-INVITE was answered with `status`; the message is the response, if one came.
 pub const SANSIP_EV_CALL_REINVITED: u32 = 0x106;
+/// The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
+/// new call goes, by `status`. The message is that response or NOTIFY.
+pub const SANSIP_EV_CALL_TRANSFER: u32 = 0x10C;
+/// The transfer that we asked for is over: it worked with `status` 200 to 299, else the call is
+/// the person's again; 408 where nothing came, 503 where there was no way.
+pub const SANSIP_EV_CALL_TRANSFERRED: u32 = 0x10D;
+/// The engine has placed this call because a peer asked for it; the message is its REFER.
+pub const SANSIP_EV_CALL_REFERRED: u32 = 0x10E;
 /// The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
 /// stale from now on.
 pub const SANSIP_EV_CALL_ENDED: u32 = 0x107;
@@ -63,6 +82,9 @@ pub const SANSIP_EV_LINE_UNREGISTERED: u32 = 0x202;
 pub const SANSIP_EV_LINE_FAILED: u32 = 0x203;
 /// A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
 pub const SANSIP_EV_REQUEST: u32 = 0x301;
+/// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
+/// else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
+pub const SANSIP_EV_TRANSFER: u32 = 0x302;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -84,6 +106,10 @@ pub const SANSIP_END_TIMEOUT: u32 = 7;
 pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
+/// Another call took its place (RFC 3891).
+pub const SANSIP_END_REPLACED: u32 = 11;
+/// It was transferred, and we left it.
+pub const SANSIP_END_TRANSFERRED: u32 = 12;
 /// The peer's answer, or its offer, could not be used.
 pub const SANSIP_END_BAD_MEDIA: u32 = 10;
 
@@ -150,6 +176,14 @@ pub struct SansipQuestion {
     pub bindings: *const SansipBinding,
     /// How many.
     pub n_bindings: usize,
+    /// Where the kind says so.
+    pub realm: SansipStr,
+    /// Where the kind says so; 0 for none.
+    pub line: SansipLine,
+    /// SANSIP_MD5 and so on, where the kind says so.
+    pub algorithm: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Something that happened. Skip one whose kind you do not know.
@@ -212,6 +246,15 @@ pub(crate) struct Lent {
     pub(crate) output: SansipOutput,
     bytes: Vec<u8>,
     bindings: Vec<SansipBinding>,
+}
+
+const fn algorithm_code(algorithm: Algorithm) -> u32 {
+    match algorithm {
+        Algorithm::Md5 | Algorithm::Md5Sess => SANSIP_MD5,
+        Algorithm::Sha256 | Algorithm::Sha256Sess => SANSIP_SHA_256,
+        Algorithm::Sha512_256 | Algorithm::Sha512_256Sess => SANSIP_SHA_512_256,
+        Algorithm::Other => 0,
+    }
 }
 
 /// The largest block of the engine's pool: a message, rounded up.
@@ -304,6 +347,10 @@ impl Lent {
             version: 0,
             bindings: null(),
             n_bindings: 0,
+            realm: SansipStr::NONE,
+            line: SansipLine { v: 0 },
+            algorithm: 0,
+            reserved: 0,
         };
         match *query {
             Query::Dns { name, transport } => {
@@ -322,6 +369,13 @@ impl Lent {
                 q.request = SansipRequest { v: request.raw() };
                 q.text = self.keep_text(uri);
                 q.ours = ours.into();
+            }
+            Query::Credentials { line, realm, algorithm, user } => {
+                q.kind = SANSIP_Q_CREDENTIALS;
+                q.line = SansipLine { v: line.map_or(0, LineHandle::raw) };
+                q.realm = self.keep_text(realm);
+                q.text = self.keep_text(user);
+                q.algorithm = algorithm_code(algorithm);
             }
             Query::Locate { aor } => {
                 q.kind = SANSIP_Q_LOCATE;
@@ -386,6 +440,12 @@ impl Lent {
                 e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.line = line(of);
             }
+            Event::Transfer { request, call, line: of } => {
+                e.kind = SANSIP_EV_TRANSFER;
+                e.request = SansipRequest { v: RequestHandle::raw(request) };
+                e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
+                e.line = line(of);
+            }
             Event::Limited(limit) => {
                 e.kind = SANSIP_EV_LIMITED;
                 e.code = sansip_core::Error::Full(limit).code();
@@ -404,6 +464,9 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
         CallChange::Confirmed => (SANSIP_EV_CALL_CONFIRMED, 0),
         CallChange::Reinvite => (SANSIP_EV_CALL_REINVITE, 0),
         CallChange::Reinvited { status } => (SANSIP_EV_CALL_REINVITED, status),
+        CallChange::Transfer { status, done: false } => (SANSIP_EV_CALL_TRANSFER, status),
+        CallChange::Transfer { status, done: true } => (SANSIP_EV_CALL_TRANSFERRED, status),
+        CallChange::Referred => (SANSIP_EV_CALL_REFERRED, 0),
         CallChange::Ended { why, status } => {
             e.why = match why {
                 EndReason::Hangup => SANSIP_END_HANGUP,
@@ -415,6 +478,8 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::Timeout => SANSIP_END_TIMEOUT,
                 EndReason::Unreachable => SANSIP_END_UNREACHABLE,
                 EndReason::NoAck => SANSIP_END_NO_ACK,
+                EndReason::Replaced => SANSIP_END_REPLACED,
+                EndReason::Transferred => SANSIP_END_TRANSFERRED,
                 EndReason::BadMedia => SANSIP_END_BAD_MEDIA,
             };
             (SANSIP_EV_CALL_ENDED, status)

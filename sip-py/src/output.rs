@@ -4,7 +4,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sansip::wire::MessageRef;
-use sansip::{Addr, CallChange, EndReason, Event, LineChange, LineHandle, Output, Path, Query};
+use sansip::{
+    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path, Query,
+};
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
 
@@ -49,6 +51,10 @@ fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
                 bindings.map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)).collect();
             ("StoreQuery", id, aor, version, bindings).into_bound_py_any(py)
         }
+        Query::Credentials { line, realm, algorithm, user } => {
+            let line = line.map(LineHandle::raw);
+            ("CredentialsQuery", id, line, realm, algorithm.name(), user).into_bound_py_any(py)
+        }
         _ => ("UnknownQuery", id).into_bound_py_any(py),
     }
 }
@@ -65,6 +71,10 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 CallChange::Confirmed => ("Confirmed", of).into_bound_py_any(py),
                 CallChange::Reinvite => ("Reinvite", of).into_bound_py_any(py),
                 CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
+                CallChange::Transfer { status, done } => {
+                    ("Transfer", of, status, done).into_bound_py_any(py)
+                }
+                CallChange::Referred => ("Referred", of).into_bound_py_any(py),
                 CallChange::Ended { why, status } => {
                     ("Ended", of, end(why), status).into_bound_py_any(py)
                 }
@@ -88,6 +98,10 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
             let line = line.map(LineHandle::raw);
             ("Request", request.raw(), line, message).into_bound_py_any(py)
         }
+        Event::Transfer { request, call, line } => {
+            let (call, line) = (call.map(CallHandle::raw), line.map(LineHandle::raw));
+            ("TransferRequest", request.raw(), call, line, message).into_bound_py_any(py)
+        }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),
     }
@@ -104,6 +118,8 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
+        EndReason::Replaced => "replaced",
+        EndReason::Transferred => "transferred",
         EndReason::BadMedia => "bad media",
     }
 }

@@ -29,6 +29,9 @@ impl Core {
             | Input::Reject { extras, .. }
             | Input::Redirect { extras, .. }
             | Input::Reinvite { extras, .. }
+            | Input::Transfer { extras, .. }
+            | Input::TransferTo { extras, .. }
+            | Input::AcceptTransfer { extras, .. }
             | Input::Respond { extras, .. } => {
                 if !extras.body.is_empty() && extras.content_type.is_empty() {
                     return Err(Error::Misuse(Misuse::BadHeader));
@@ -60,6 +63,18 @@ impl Core {
                 ua.redirect(&mut low, call, status, contact, &extras).map(nothing)
             }
             Input::Reinvite { call, extras } => ua.reinvite(&mut low, call, &extras).map(nothing),
+            Input::Transfer { call, target, keep, extras } => {
+                ua.transfer(&mut low, call, target, keep, &extras).map(nothing)
+            }
+            Input::TransferTo { call, other, extras } => {
+                ua.transfer_to(&mut low, call, other, &extras).map(nothing)
+            }
+            Input::AcceptTransfer { request, user, extras } => {
+                ua.accept_transfer(&mut low, request, user, &extras).map(Done::Call)
+            }
+            Input::RejectTransfer { request, status } => {
+                ua.reject_transfer(&mut low, request, status).map(nothing)
+            }
             Input::Hold { call } => ua.hold(&mut low, call).map(nothing),
             Input::Resume { call } => ua.resume(&mut low, call).map(nothing),
             Input::Respond { request, status, extras } => {
@@ -222,6 +237,63 @@ impl Engine {
         extras: Extras<'_>,
     ) -> Result<(), Error> {
         self.apply(now, &Input::Reinvite { call, extras }).map(drop)
+    }
+
+    /// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589 6). The
+    /// call ends as `Config::transferor_leaves` says, or stays when `keep` is set: so a conference's
+    /// focus is asked to invite somebody (RFC 4579 5.5). What becomes of it is told by
+    /// [`CallChange::Transfer`](super::output::CallChange::Transfer). `Misuse(State)` while another
+    /// transfer of the call goes on, `Late` when the call is not confirmed. May queue output: call
+    /// `poll`.
+    pub fn transfer(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        target: &str,
+        keep: bool,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Transfer { call, target, keep, extras }).map(drop)
+    }
+
+    /// Asks the peer of `call` to take our place in `other`: an attended transfer (RFC 5589 7, RFC
+    /// 3891). While `other` rings, `Config::transfer_ringing` says what happens. Errors as for
+    /// [`transfer`](Self::transfer). May queue output: call `poll`.
+    pub fn transfer_to(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        other: CallHandle,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::TransferTo { call, other, extras }).map(drop)
+    }
+
+    /// Places the call that [`Event::Transfer`](super::output::Event::Transfer) asks for, with its
+    /// header fields, and tells the peer how it goes (RFC 3515 2.4.2, 2.4.4). `user` comes back in
+    /// the new call's events. May queue output: call `poll`.
+    pub fn accept_transfer(
+        &mut self,
+        now: Instant,
+        request: RequestHandle,
+        user: u64,
+        extras: Extras<'_>,
+    ) -> Result<CallHandle, Error> {
+        match self.apply(now, &Input::AcceptTransfer { request, user, extras })? {
+            Done::Call(call) => Ok(call),
+            _ => Err(Error::Misuse(Misuse::State)),
+        }
+    }
+
+    /// Refuses what [`Event::Transfer`](super::output::Event::Transfer) asks for, 300 to 699. May
+    /// queue output: call `poll`.
+    pub fn reject_transfer(
+        &mut self,
+        now: Instant,
+        request: RequestHandle,
+        status: u16,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::RejectTransfer { request, status }).map(drop)
     }
 
     /// Puts the peer of an answered call on hold, as [`Config::hold`](crate::Config::hold) says, by

@@ -49,6 +49,8 @@ pub mod kind {
     pub const FORK: u8 = 0x60;
     /// Lines take 0x70..0x80.
     pub const LINE: u8 = 0x70;
+    /// REFERs take 0x80..0x90.
+    pub const REFER: u8 = 0x80;
 }
 
 #[derive(Clone, Copy, Debug)]

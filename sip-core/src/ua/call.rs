@@ -4,6 +4,7 @@ use super::Extras;
 use super::outside;
 use super::session::CallMedia;
 use super::table::{Act, Happening, State, step};
+use super::transfer::Transfer;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
@@ -35,6 +36,7 @@ pub(super) mod part {
     pub const BYE: u8 = 1;
     pub const REINVITE: u8 = 2;
     pub const ACK: u8 = 3;
+    pub const REFER: u8 = 8;
 }
 
 /// Our 2xx, until its ACK has come (RFC 3261 13.3.1.4).
@@ -97,8 +99,12 @@ pub(crate) struct Call {
     pub(super) repeat_by: Option<TxHandle>,
     /// Where the INVITE of a call that came in came from.
     pub(super) source: Path,
+    /// Our INVITE that was accepted: its credentials go into the ACK.
+    pub(super) accepted: Option<TxHandle>,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// When its first 2xx came.
+    pub(super) acked: Instant,
     /// The attempt that sends it.
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
@@ -109,6 +115,7 @@ pub(crate) struct Call {
     /// Why it ends, where our BYE alone does not say it.
     pub(super) end: Option<EndReason>,
     pub(super) timers: [Option<TimerId>; 3],
+    pub(super) transfer: Transfer,
 }
 
 impl Call {
@@ -131,15 +138,41 @@ impl Call {
             repeating: None,
             repeat_by: None,
             source: Path::default(),
+            accepted: None,
             ack_seq: 0,
+            acked: Instant(0),
             acking: None,
             ack: None,
             media: CallMedia::default(),
             no_offer: false,
             end: None,
             timers: [None; 3],
+            transfer: Transfer::default(),
         }
     }
+}
+
+/// Starts the next request of a dialog for `owner`.
+pub(super) fn start_in_dialog(
+    low: &mut Low<'_>,
+    owner: Owner,
+    line: Option<LineHandle>,
+    dialog: DialogHandle,
+    what: &InDialog<'_>,
+) -> Result<(AttemptHandle, u32, FromAttempt), Error> {
+    let made = low.dialogs.request(low.down.cx, dialog, what)?;
+    let (near, flow) = low.dialogs.get(dialog).map_or((None, None), |d| (Some(d.local_id), d.flow));
+    let start = Start {
+        owner,
+        request: made.block,
+        method: what.method,
+        hop: made.hop,
+        near,
+        flow: low.down.flow_to(flow, &made.hop),
+        line: line.map_or(0, LineHandle::raw),
+    };
+    let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
+    Ok((attempt, made.cseq, from))
 }
 
 pub(super) const fn owner(h: CallHandle, part: u8) -> Owner {
@@ -211,22 +244,12 @@ impl Ua {
         part: u8,
         what: &InDialog<'_>,
     ) -> Result<(AttemptHandle, u32), Error> {
-        let made = low.dialogs.request(low.down.cx, dialog, what)?;
-        let (near, flow) =
-            low.dialogs.get(dialog).map_or((None, None), |d| (Some(d.local_id), d.flow));
-        let start = Start {
-            owner: owner(h, part),
-            request: made.block,
-            method: what.method,
-            hop: made.hop,
-            near,
-            flow: low.down.flow_to(flow, &made.hop),
-        };
-        let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
+        let line = self.calls.get(h).and_then(|c| c.line);
+        let (attempt, cseq, from) = start_in_dialog(low, owner(h, part), line, dialog, what)?;
         if let FromAttempt::AckSent { block, path, .. } = from {
             self.keep_ack(low.cx(), h, block, path);
         }
-        Ok((attempt, made.cseq))
+        Ok((attempt, cseq))
     }
 
     /// Keeps the ACK, to repeat it (RFC 3261 13.2.2.4).
@@ -275,6 +298,8 @@ impl Ua {
         message: Option<BlockId>,
     ) -> Result<(), Error> {
         self.refuse_pending(low, h);
+        self.end_of_followed(low, h, why, status);
+        let why = self.reason(h, why);
         let told = self.tell(low.cx(), h, record::ENDED + why as u16, status, message);
         self.forget(low, h);
         told
@@ -294,6 +319,9 @@ impl Ua {
             low.cx().timers.cancel(timer);
         }
         let mut dialog = call.dialog;
+        if self.keep_subscriptions(low, &call) {
+            dialog = None;
+        }
         while let Some(d) = dialog {
             dialog = low.dialogs.end(low.down.cx, d).and_then(|d| d.next);
         }
@@ -352,10 +380,15 @@ impl Ua {
                 _ => Ok(()),
             };
         }
+        if (200..300).contains(&m.status()) && from.part != part::BYE {
+            let accepted = low.down.tx.of_response(low.down.cx, m, e);
+            self.calls.live_mut(h)?.accepted = accepted;
+        }
         match from.part {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
             part::BYE if m.status() >= 200 => self.bye_ended(low, h),
+            part::REFER => self.on_refer_response(low, h, m),
             _ => Ok(()),
         }
     }
@@ -370,6 +403,31 @@ impl Ua {
         let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
         let why = call.end.unwrap_or(why);
         self.ended(low, h, why, 0, None)
+    }
+
+    /// A request of ours in the call was challenged, and the challenge stands: `block` holds the
+    /// response, whose hold is taken over.
+    pub(crate) fn on_refusal(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        status: u16,
+        block: BlockId,
+    ) -> Result<(), Error> {
+        let h = CallHandle::from_raw(from.object);
+        if self.calls.get(h).is_some() {
+            match from.part {
+                part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
+                part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::BYE => {
+                    low.cx().pool.release(block);
+                    return self.bye_ended(low, h);
+                }
+                _ => {}
+            }
+        }
+        low.cx().pool.release(block);
+        Ok(())
     }
 
     /// A request of ours in the call has failed without a response.
@@ -387,6 +445,7 @@ impl Ua {
             part::INVITE => self.on_invite_failure(low, h, why),
             part::REINVITE => self.on_reinvite_failure(low, h, why),
             part::BYE => self.bye_ended(low, h),
+            part::REFER => self.on_refer_failure(low, h, why),
             _ => Ok(()),
         }
     }
@@ -410,6 +469,7 @@ impl Ua {
                 }
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
+            _ if call.state == State::Incoming => self.answer_in_place(low, h),
             _ => self.reinvite_again(low, h),
         }
     }
@@ -500,14 +560,17 @@ impl Ua {
         path: &Path,
     ) -> Result<(), Error> {
         let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner) else { return Err(Error::Gone) };
-        let h = CallHandle::from_raw(owner.object);
         // RFC 3261 12.2.2: processed as if it were outside a dialog (8.2).
         if let Some(refusal) = outside::inspect_in_dialog(m) {
             return outside::refuse(low, m, e, path, &refusal);
         }
         let cx = &mut *low.down.cx;
         let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
-        let done = self.serve(low, (h, dialog, tx), m, e, path);
+        let done = if owner.kind == OwnerKind::Refer {
+            self.serve_subscription(low, (owner, dialog, tx), m, e, path)
+        } else {
+            self.serve(low, (CallHandle::from_raw(owner.object), dialog, tx), m, e, path)
+        };
         if done.is_err() {
             // It was not taken: a repetition of it is a new request.
             low.down.tx.end(low.down.cx, tx);
@@ -533,6 +596,11 @@ impl Ua {
             Method::Bye => {
                 low.down.tx.reply(cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
+            }
+            Method::Refer => self.on_refer(low, h, dialog, tx, m, number),
+            Method::Notify => {
+                let ours = self.calls.live(h)?.transfer.ours;
+                self.on_notify(low, ours, tx, m)
             }
             Method::Invite => self.on_reinvite(low, h, tx, number, m),
             Method::Message => {

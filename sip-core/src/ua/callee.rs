@@ -3,6 +3,7 @@
 
 use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
+use super::pair::{Pair, is_focus};
 use super::session::{Given, Waits, description, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -19,19 +20,22 @@ use crate::wire::name::Name;
 
 impl Ua {
     /// An INVITE for one of our lines: opens a call. `Full` means that it was not admitted.
-    pub(crate) fn on_invite(
+    pub(super) fn on_invite(
         &mut self,
         low: &mut Low<'_>,
         line: Option<LineHandle>,
-        m: &MessageRef<'_>,
-        e: &Essentials,
-        path: &Path,
+        pair: Option<Pair>,
+        (m, e, path): (&MessageRef<'_>, &Essentials, &Path),
     ) -> Result<(), Error> {
         if self.calls_in >= self.max_in {
             return Err(Error::Full(Limit::Calls));
         }
         let tag = low.cx().tag();
         let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
+        if let Some(call) = self.calls.get_mut(h) {
+            call.transfer.pair = pair;
+            call.transfer.focus = is_focus(m);
+        }
         self.calls_in += 1;
         low.cx().promised += 1;
         match self.admit(low, h, line, m, e, path) {
@@ -79,7 +83,8 @@ impl Ua {
         if let Some(block) = block {
             low.cx().pool.hold(block);
         }
-        self.tell(low.cx(), h, record::INCOMING, 0, block)
+        self.tell(low.cx(), h, record::INCOMING, 0, block)?;
+        self.answers_itself(low, h)
     }
 
     /// Keeps the offer of an INVITE, or that it has none.
@@ -376,7 +381,11 @@ impl Ua {
             call.repeating = Some(Repeating { block, status: 200, since, interval });
             call.repeat_by = Some(tx);
         }
-        self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))
+        self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))?;
+        if fresh {
+            self.take_place(low, h);
+        }
+        Ok(())
     }
 
     /// Refuses: a call that came in, or a re-INVITE. Queues output.

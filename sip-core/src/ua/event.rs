@@ -28,7 +28,7 @@ pub struct Extras<'a> {
 }
 
 /// A line: an address of record that the user agent serves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct LineConfig<'a> {
     /// The address of record: a `sip:` or `sips:` URI.
     pub aor: &'a str,
@@ -43,6 +43,16 @@ pub struct LineConfig<'a> {
     /// Whether it takes requests whose Request-URI no line has: a phone that answers whatever
     /// reaches it. Else those get 404 (RFC 3261 8.2.2.1).
     pub any: bool,
+    /// The user name that challenges are answered with; empty takes the user part of the address
+    /// of record (RFC 3261 22.1).
+    pub auth_user: &'a str,
+    /// The only realm whose challenges are answered; empty for any, which the application then
+    /// decides: see [`Query::Credentials`](crate::Query::Credentials).
+    pub auth_realm: &'a str,
+    /// Whether a challenge in a dialog is answered whoever sends it. Else only the peers are that
+    /// have challenged the line outside a dialog, for the same realm: the other party of a call could
+    /// ask for what is meant for our proxy.
+    pub auth_peers: bool,
     /// The caller's own number, given back in its events.
     pub user: u64,
 }
@@ -69,6 +79,10 @@ pub enum EndReason {
     Unreachable = 8,
     /// The ACK of our answer never came.
     NoAck = 9,
+    /// Another call took its place (RFC 3891).
+    Replaced = 11,
+    /// It was transferred, and we left it (RFC 5589).
+    Transferred = 12,
     /// The peer accepted, but with an answer that cannot be used, or without one (RFC 3261
     /// 13.2.2.4); or its offer could not be answered.
     BadMedia = 10,
@@ -99,6 +113,16 @@ pub enum CallChange {
         /// The final status.
         status: u16,
     },
+    /// The transfer that we asked for goes on: what the peer answered to our REFER, or what its
+    /// NOTIFY says of the new call (RFC 3515 2.4.5). The message is that response or NOTIFY.
+    Transfer {
+        /// The status; 408 where nothing came, 503 where there was no way.
+        status: u16,
+        /// It is over: with 2xx it worked, else the call is the person's again.
+        done: bool,
+    },
+    /// The engine has placed this call because a peer asked for it; the message is its REFER.
+    Referred,
     /// It has ended; the handle is stale from now on.
     Ended {
         /// Why.
@@ -134,6 +158,9 @@ pub(crate) mod record {
     pub const CONFIRMED: u16 = 0x104;
     pub const REINVITE: u16 = 0x105;
     pub const REINVITED: u16 = 0x106;
+    /// Plus one when the transfer is over.
+    pub const TRANSFER: u16 = 0x10C;
+    pub const REFERRED: u16 = 0x10E;
     /// The block has both descriptions.
     pub const MEDIA: u16 = 0x107;
     /// Plus the reason.
@@ -158,6 +185,8 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
             EndReason::Timeout,
             EndReason::Unreachable,
             EndReason::NoAck,
+            EndReason::Replaced,
+            EndReason::Transferred,
             EndReason::BadMedia,
         ]
         .into_iter()
@@ -170,6 +199,9 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::CONFIRMED => CallChange::Confirmed,
         record::REINVITE => CallChange::Reinvite,
         record::REINVITED => CallChange::Reinvited { status: code },
+        record::TRANSFER => CallChange::Transfer { status: code, done: false },
+        n if n == record::TRANSFER + 1 => CallChange::Transfer { status: code, done: true },
+        record::REFERRED => CallChange::Referred,
         n => CallChange::Ended { why: why(n.checked_sub(record::ENDED)?)?, status: code },
     })
 }

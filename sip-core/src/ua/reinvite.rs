@@ -173,21 +173,43 @@ impl Ua {
             let number = e.cseq.map_or(0, |c| c.number);
             usable = self.acknowledge(low, h, dialog, m, number, offered)?;
         }
-        self.calls.live_mut(h)?.reinvite = None;
-        self.disarm(low.cx(), h, TIMER_RING);
         if status == 491 && confirmed {
+            self.calls.live_mut(h)?.reinvite = None;
+            self.disarm(low.cx(), h, TIMER_RING);
             return self.wait_after_glare(low, h);
         }
-        self.drop_again(low, h);
-        if !success {
-            self.roll_back(low, h);
-        }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
+        if !success {
+            return self.on_reinvite_refused(low, h, status, block);
+        }
+        self.calls.live_mut(h)?.reinvite = None;
+        self.disarm(low.cx(), h, TIMER_RING);
+        self.drop_again(low, h);
         self.tell(low.cx(), h, record::REINVITED, status, block)?;
         if !usable {
             return self.end_unusable(low, h);
         }
-        self.tell_media(low, h, dialog)?;
+        self.tell_media(low, h, dialog)
+    }
+
+    /// Our re-INVITE is refused, and all is as before; `block` holds the response.
+    pub(super) fn on_reinvite_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        call.reinvite = None;
+        let dialog = call.dialog;
+        self.disarm(low.cx(), h, TIMER_RING);
+        self.drop_again(low, h);
+        self.roll_back(low, h);
+        self.tell(low.cx(), h, record::REINVITED, status, block)?;
+        if let Some(dialog) = dialog {
+            self.tell_media(low, h, dialog)?;
+        }
         // RFC 3261 12.2.1.2, 14.1: the dialog is gone.
         if matches!(status, 408 | 481) && self.step(h, Happening::Hangup)? == Act::SendBye {
             return self.send_bye(low, h);

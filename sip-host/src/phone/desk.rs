@@ -189,6 +189,7 @@ impl Desk {
             expires: 0,
             any: !self.settings.only_aor,
             user: 0,
+            ..LineConfig::default()
         };
         match engine.add_line(now, config) {
             Ok(line) => self.line = Some(line),
@@ -796,7 +797,9 @@ fn ended(
         EndReason::Timeout => "ended: nobody answered".to_owned(),
         EndReason::Unreachable => format!("ended{after}: no way to {peer}"),
         EndReason::NoAck => format!("ended: {peer} never acknowledged the answer"),
-        EndReason::BadMedia => "ended: the media of both sides do not fit".to_owned(),
+        EndReason::BadMedia => format!("ended: no session could be had with {peer}"),
+        EndReason::Replaced => format!("ended{after}: another call took its place"),
+        EndReason::Transferred => format!("ended{after}: transferred"),
     }
 }
 
@@ -814,6 +817,8 @@ pub const fn reason(why: EndReason) -> &'static str {
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no_ack",
         EndReason::BadMedia => "bad_media",
+        EndReason::Replaced => "replaced",
+        EndReason::Transferred => "transferred",
     }
 }
 

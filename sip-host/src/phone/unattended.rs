@@ -370,6 +370,7 @@ impl App for Phone {
                 expires: 0,
                 any: !self.plan.only_aor,
                 user: 0,
+                ..LineConfig::default()
             },
         );
         let registered = line.and_then(|line| {

@@ -10,6 +10,7 @@ from ._types import (
     Addr,
     Binding,
     CallHandle,
+    CallInfo,
     Config,
     Extras,
     FlowId,
@@ -24,6 +25,7 @@ from ._types import (
     SendId,
     Stats,
     Target,
+    make_call_info,
     make_output,
 )
 
@@ -139,7 +141,7 @@ class Engine:
         self._core.answer_plain(now_ms, query, "failed")
 
     def answer_not_found(self, now_ms: int, query: QueryId) -> None:
-        """To `DnsQuery` and `LocateQuery`: there is none."""
+        """To `DnsQuery`, `LocateQuery` and `CredentialsQuery`: there is none."""
         self._core.answer_plain(now_ms, query, "not found")
 
     def answer_addresses(
@@ -173,6 +175,15 @@ class Engine:
     def answer_conflict(self, now_ms: int, query: QueryId) -> None:
         """To `StoreQuery`: the version is another; the engine asks again."""
         self._core.answer_plain(now_ms, query, "conflict")
+
+    def answer_password(self, now_ms: int, query: QueryId, password: str) -> None:
+        """To `CredentialsQuery`: the password."""
+        self._core.answer_password(now_ms, query, password)
+
+    def answer_ha1(self, now_ms: int, query: QueryId, ha1: str) -> None:
+        """To `CredentialsQuery`: the hash of `user:realm:password` in hexadecimal, by the algorithm
+        that was asked for."""
+        self._core.answer_ha1(now_ms, query, ha1)
 
     # Verbs. Those that send take extra header fields and a body. All may queue output.
 
@@ -275,6 +286,58 @@ class Engine:
     ) -> None:
         """Changes the session by a re-INVITE."""
         self._core.reinvite(now_ms, call, _extras(headers, content_type, body))
+
+    def transfer(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        target: str,
+        *,
+        keep: bool = False,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Asks the peer to call a URI in our place: a blind transfer. With `keep` the call stays:
+        so the focus of a conference is asked to invite somebody."""
+        extras = _extras(headers, content_type, body)
+        self._core.transfer(now_ms, call, (target, keep), extras)
+
+    def transfer_to(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        other: CallHandle,
+        *,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Asks the peer of `call` to take our place in `other`: an attended transfer."""
+        self._core.transfer_to(now_ms, call, other, _extras(headers, content_type, body))
+
+    def accept_transfer(
+        self,
+        now_ms: int,
+        request: RequestHandle,
+        *,
+        user: int = 0,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> CallHandle:
+        """Places the call that a `TransferRequest` asks for, and tells the peer how it goes."""
+        extras = _extras(headers, content_type, body)
+        return CallHandle(self._core.accept_transfer(now_ms, request, user, extras))
+
+    def reject_transfer(self, now_ms: int, request: RequestHandle, status: int = 603) -> None:
+        """Refuses what a `TransferRequest` asks for, 300 to 699."""
+        self._core.reject_transfer(now_ms, request, status)
+
+    def call_info(self, call: CallHandle) -> Optional[CallInfo]:
+        """What a call has to do with others. None once it has ended."""
+        info = self._core.call_info(call)
+        return None if info is None else make_call_info(*info)
 
     def hold(self, now_ms: int, call: CallHandle) -> None:
         """Puts the peer of an answered call on hold (RFC 3264 8.4)."""
