@@ -6,12 +6,12 @@ use sansip::sdp::Agreed;
 use sansip::wire::Name;
 use sansip::wire::message::MessageRef;
 use sansip::{
-    CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
+    Answer, CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
     LineConfig, LineHandle, Query, QueryId, RequestHandle,
 };
 use serde_json::{Map, Value, json};
 
-use super::desk::reason;
+use super::desk::{Password, reason};
 use super::media::{Negotiated, OwnMedia};
 use crate::app::App;
 use crate::report::Report;
@@ -37,6 +37,10 @@ pub struct Plan {
     pub aor: String,
     /// Where its requests go; empty: where their Request-URI says.
     pub proxy: String,
+    /// The user name that challenges are answered with; empty: that of the address of record.
+    pub auth_user: String,
+    /// The password for them.
+    pub password: Option<Password>,
     /// Whether it registers.
     pub register: bool,
     /// Whether it takes only calls to the user of its address of record.
@@ -74,6 +78,7 @@ enum Todo {
     /// Give up a call that is not answered yet.
     Cancel(CallHandle),
     Respond(RequestHandle),
+    Password(QueryId),
 }
 
 /// A call as this phone sees it.
@@ -235,6 +240,10 @@ impl Phone {
                 Some(c) if !c.answered => engine.hangup(now, call),
                 _ => Ok(()),
             },
+            Todo::Password(query) => match &self.plan.password {
+                Some(secret) => engine.answer(now, query, Answer::Password(&secret.0)),
+                None => engine.answer(now, query, Answer::Failed),
+            },
             Todo::Respond(request) => engine.respond(now, request, 200, Extras::default()),
         };
         match done {
@@ -369,7 +378,7 @@ impl App for Phone {
                 local: None,
                 expires: 0,
                 any: !self.plan.only_aor,
-                user: 0,
+                auth_user: &self.plan.auth_user,
                 ..LineConfig::default()
             },
         );
@@ -411,8 +420,13 @@ impl App for Phone {
         self.say(now, "media", told);
     }
 
-    fn query(&mut self, _now: Instant, _id: QueryId, _query: &Query<'_>) -> bool {
-        false
+    fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
+        let known = self.plan.password.is_some();
+        let asked = matches!(query, Query::Credentials { line: Some(_), .. }) && known;
+        if asked {
+            self.at(now.0, Todo::Password(id));
+        }
+        asked
     }
 
     fn act(&mut self, now: Instant, engine: &mut Engine) {
