@@ -215,7 +215,11 @@ impl Desk {
         self.changes_again(now, engine);
         while let Some(what) = self.todo.front().copied() {
             let done = match what {
-                Todo::Ring(call) => engine.ring(now, call, 180, Extras::default()),
+                Todo::Ring(call) => match engine.call_info(call).and_then(|i| i.replaces) {
+                    // The engine answers it by itself, with nobody alerted (RFC 3891 3).
+                    Some(_) => Ok(()),
+                    None => engine.ring(now, call, 180, Extras::default()),
+                },
                 Todo::Accept(call) => engine.answer_call(now, call, Extras::default()),
                 Todo::Media(query) => {
                     self.settings.media.lend(|m| engine.answer(now, query, Answer::Media(m)))
