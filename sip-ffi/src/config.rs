@@ -1,6 +1,6 @@
 //! How much room an engine has and how it behaves.
 
-use sansip_core::{Config, Limits, Network, Retransmit, Roles};
+use sansip_core::{Algorithm, Challenge, Challenged, Config, Limits, Network, Retransmit, Roles};
 use sansip_core::{Error, Limit};
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
@@ -201,6 +201,18 @@ pub const SANSIP_RETRANSMIT_PAID: u32 = 1;
 /// As the timers of RFC 3261 17 say, without that bound: for closed networks and tests.
 pub const SANSIP_RETRANSMIT_RFC: u32 = 2;
 
+/// REGISTER and INVITE are challenged.
+pub const SANSIP_CHALLENGE_CALLS: u32 = 1;
+/// All requests are challenged but ACK and CANCEL.
+pub const SANSIP_CHALLENGE_ALL: u32 = 2;
+
+/// MD5.
+pub const SANSIP_MD5: u32 = 1;
+/// SHA-256.
+pub const SANSIP_SHA_256: u32 = 2;
+/// SHA-512-256.
+pub const SANSIP_SHA_512_256: u32 = 3;
+
 /// A range of addresses.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -269,6 +281,19 @@ pub struct SansipConfig {
     pub n_trusted: usize,
     /// Where the user agent sends every request outside a dialog; family 0: nowhere.
     pub outbound: SansipAddr,
+    /// SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
+    /// secrets are asked for by SANSIP_Q_CREDENTIALS.
+    pub challenge: u32,
+    /// For how many milliseconds a nonce holds; 0: 300000.
+    pub nonce_ms: u32,
+    /// Not 0: a request's body may be protected too (auth-int).
+    pub integrity: u32,
+    /// How many algorithms, at most 4.
+    pub n_algorithms: u32,
+    /// SANSIP_MD5 and so on, in the order in which they are offered: the strongest first.
+    pub algorithms: [u32; 4],
+    /// The realm of the challenges.
+    pub realm: SansipStr,
 }
 
 // SAFETY: integers, pointers and structs of them, the size first.
@@ -331,7 +356,35 @@ impl SansipConfig {
         }
         // SAFETY: passed on.
         unsafe { self.lists(&mut c) }?;
+        // SAFETY: passed on.
+        unsafe { self.challenges(&mut c.challenge) }?;
         Ok(c)
+    }
+
+    /// # Safety
+    /// Its pointers are valid.
+    unsafe fn challenges(&self, c: &mut Challenge) -> Result<(), Code> {
+        c.methods = match self.challenge {
+            0 => Challenged::None,
+            SANSIP_CHALLENGE_CALLS => Challenged::Calls,
+            SANSIP_CHALLENGE_ALL => Challenged::All,
+            _ => return Err(ARGUMENT),
+        };
+        c.nonce = or(self.nonce_ms, c.nonce)?;
+        c.integrity = self.integrity != 0;
+        // SAFETY: passed on.
+        c.realm = unsafe { owned(self.realm) }?;
+        let list = self.algorithms.get(..self.n_algorithms as usize).ok_or(ARGUMENT)?;
+        c.algorithms.try_reserve_exact(list.len()).map_err(memory)?;
+        for algorithm in list {
+            c.algorithms.push(match *algorithm {
+                SANSIP_MD5 => Algorithm::Md5,
+                SANSIP_SHA_256 => Algorithm::Sha256,
+                SANSIP_SHA_512_256 => Algorithm::Sha512_256,
+                _ => return Err(ARGUMENT),
+            });
+        }
+        Ok(())
     }
 
     /// # Safety
@@ -405,6 +458,12 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             trusted: std::ptr::null(),
             n_trusted: 0,
             outbound: SansipAddr::NONE,
+            challenge: 0,
+            nonce_ms: ms(c.challenge.nonce),
+            integrity: 0,
+            n_algorithms: 0,
+            algorithms: [0; 4],
+            realm: SansipStr::NONE,
         };
         // SAFETY: by the header's rules.
         unsafe { fill(out, config) }.map(|()| 0)
