@@ -1090,7 +1090,7 @@ typedef struct {
    */
   sansip_line line;
   /**
-   * The call, 0 if it is no event of a call.
+   * The call, 0 if it is no event of a call; that of a request which came in one.
    */
   sansip_call call;
   /**

@@ -166,7 +166,7 @@ pub struct SansipEvent {
     pub code: i32,
     /// The line, 0 if there is none.
     pub line: SansipLine,
-    /// The call, 0 if it is no event of a call.
+    /// The call, 0 if it is no event of a call; that of a request which came in one.
     pub call: SansipCall,
     /// The request, 0 if it is no event of a request.
     pub request: SansipRequest,
@@ -379,10 +379,11 @@ impl Lent {
                 e.user = user;
                 line_change(&mut e, change);
             }
-            Event::Request { request, line: of } => {
+            Event::Request { request, line: of, call } => {
                 e.kind = SANSIP_EV_REQUEST;
                 e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.line = line(of);
+                e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
             }
             Event::Limited(limit) => {
                 e.kind = SANSIP_EV_LIMITED;

@@ -4,7 +4,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sansip::wire::MessageRef;
-use sansip::{Addr, CallChange, EndReason, Event, LineChange, LineHandle, Output, Path, Query};
+use sansip::{
+    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path, Query,
+};
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
 
@@ -84,9 +86,9 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 _ => ("Unknown",).into_bound_py_any(py),
             }
         }
-        Event::Request { request, line } => {
-            let line = line.map(LineHandle::raw);
-            ("Request", request.raw(), line, message).into_bound_py_any(py)
+        Event::Request { request, line, call } => {
+            let (line, call) = (line.map(LineHandle::raw), call.map(CallHandle::raw));
+            ("Request", request.raw(), line, call, message).into_bound_py_any(py)
         }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),

@@ -132,6 +132,8 @@ pub enum Event {
         request: RequestHandle,
         /// The line that it is for.
         line: Option<LineHandle>,
+        /// The call that it belongs to, if it came in one.
+        call: Option<CallHandle>,
     },
     /// A limit was reached and something was refused because of it.
     Limited(Limit),
@@ -189,7 +191,11 @@ fn event_of(record: &EventRecord) -> Option<Event> {
             user: record.user,
             change: ua::line_change(record.kind, record.code, record.other)?,
         }),
-        3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
+        3 => Some(Event::Request {
+            request: TxHandle::from_raw(record.object),
+            line,
+            call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
+        }),
         _ => None,
     }
 }

@@ -502,7 +502,7 @@ impl Ua {
             Method::Invite => self.on_reinvite(low, h, tx, number),
             Method::Message => {
                 let line = self.calls.live(h)?.line;
-                self.hand_over(low, line.map_or(0, LineHandle::raw), tx)
+                self.hand_over(low, line.map_or(0, LineHandle::raw), Some(h), tx)
             }
             _ => self.answer_otherwise(low, tx, m),
         }

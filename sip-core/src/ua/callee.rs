@@ -3,9 +3,9 @@
 
 use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
-use super::outside::named;
+use super::outside::{ABILITIES, named};
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
@@ -118,7 +118,7 @@ impl Ua {
             return Err(self.wrong_side(h));
         }
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        self.respond(low, h, tx, status, extras, &[])?;
+        self.respond(low, h, tx, status, extras, &ABILITIES)?;
         self.step(h, Happening::Ring).map(|_| ())
     }
 
@@ -140,12 +140,11 @@ impl Ua {
         if !fresh && self.state(h)? != State::Confirmed {
             return Err(Error::Late);
         }
-        let fields = [(Name::Allow, ALLOW.as_bytes())];
         let reinvite = if fresh { None } else { low.down.tx.request(low.down.cx, tx) };
         if let Some(request) = reinvite {
             low.cx().pool.hold(request);
         }
-        let sent = self.respond(low, h, tx, 200, extras, &fields);
+        let sent = self.respond(low, h, tx, 200, extras, &ABILITIES);
         if let Some(request) = reinvite {
             if let Some(d) = self.calls.live(h)?.dialog.filter(|_| sent.is_ok()) {
                 // RFC 3261 12.2: only what is accepted changes the dialog. Without room the old

@@ -3,9 +3,9 @@
 use super::Extras;
 use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
 use super::line::Line;
-use super::outside::write_extras;
+use super::outside::{ABILITIES, write_extras};
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
 use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
@@ -178,6 +178,7 @@ impl Ua {
             return Ok(());
         }
         let fresh = e.to.is_some_and(|t| !t.tag.is_empty())
+            && m.status() != 199
             && low.dialogs.of_response(low.down.cx, m, e).is_none();
         if fresh && self.early_dialogs(low, h) < EARLY_MAX {
             // Without room for another early dialog its 2xx still makes one.
@@ -187,7 +188,9 @@ impl Ua {
             }
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, record::PROGRESS, m.status(), block)
+        self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
+        self.end_early(low, h, m, e);
+        Ok(())
     }
 
     fn early_dialogs(&self, low: &Low<'_>, h: CallHandle) -> usize {
@@ -419,10 +422,9 @@ impl Ua {
         let (Some(dialog), line) = (call.dialog, call.line) else { return Err(Error::Gone) };
         let mut user = [0u8; 128];
         let len = self.contact_user(low.cx(), line, &mut user);
-        let fields = [(Name::Allow, ALLOW.as_bytes())];
         let what = InDialog {
             contact: user.get(..len),
-            fields: &fields,
+            fields: &ABILITIES,
             kept: Some(Kept { block: kept }),
             ..InDialog::plain(Method::Invite, None)
         };
@@ -584,7 +586,9 @@ impl Invite<'_> {
         if !self.contact.is_empty() {
             w.header(Name::Contact, self.contact)?;
         }
-        w.header(Name::Allow, ALLOW.as_bytes())?;
+        for (name, value) in ABILITIES {
+            w.header(name, value)?;
+        }
         if !self.product.is_empty() {
             w.header(Name::UserAgent, self.product)?;
         }

@@ -76,7 +76,7 @@ pub enum CallChange {
     Incoming,
     /// A provisional response came to it, with a To tag or without; the message is that response.
     Progress {
-        /// 101 to 199.
+        /// 101 to 199. A 199 ends the early dialog of its To tag (RFC 6228).
         status: u16,
     },
     /// The peer answered; the ACK is on its way. The message is the 2xx.

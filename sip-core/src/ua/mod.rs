@@ -3,6 +3,7 @@
 mod call;
 mod callee;
 mod caller;
+mod early;
 mod event;
 mod line;
 mod outside;
@@ -23,7 +24,7 @@ pub(crate) use call::Call;
 pub(crate) use line::Line;
 pub(crate) use line::TIMER_SHUTDOWN;
 pub(crate) use outside::TIMER_REQUEST;
-pub use outside::{ALLOW, METHODS};
+pub use outside::{ALLOW, METHODS, SUPPORTED};
 
 /// The layers below the user agent.
 pub struct Low<'a> {

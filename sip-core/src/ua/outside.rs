@@ -1,7 +1,7 @@
 //! Requests outside a dialog (RFC 3261 8.2), and what several verbs share.
 
 use super::Extras;
-use super::{Low, Ua};
+use super::{CallHandle, Low, Ua};
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Scheme;
@@ -21,6 +21,14 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE";
 /// The same, as a list.
 pub const METHODS: [Method; 6] =
     [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Message];
+
+/// The option tags that the user agent supports, as Supported carries them (RFC 3261 20.37). A tag
+/// stands here once all of its extension works; Require is checked against it.
+pub const SUPPORTED: &str = "199";
+
+/// What a message that makes or refreshes a dialog says of us (RFC 3261 13.2.1, 13.3.1.4).
+pub(super) const ABILITIES: [(Name, &[u8]); 2] =
+    [(Name::Allow, ALLOW.as_bytes()), (Name::Supported, SUPPORTED.as_bytes())];
 
 /// The types of body that it takes in a session.
 const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
@@ -104,13 +112,37 @@ fn inspect<'a>(
 
 /// The rules that hold inside a dialog too (RFC 3261 12.2.2).
 pub(super) fn inspect_in_dialog<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
-    // 8.2.2.3: no extension is supported yet, so every one that is required is unsupported.
-    if let Some(required) = m.header(Name::Require)
-        && m.method() != Method::Cancel
-    {
-        return Some(Refusal::with(420, Name::Unsupported, required));
+    // 8.2.2.3; `refuse` names what is not supported.
+    if m.method() != Method::Cancel && unsupported(m).next().is_some() {
+        return Some(Refusal::plain(420));
     }
     content(m)
+}
+
+/// What a request requires and we do not support.
+fn unsupported<'a>(m: &MessageRef<'a>) -> impl Iterator<Item = &'a [u8]> {
+    m.values(Name::Require).map(|s| m.text(s).trim_ascii()).filter(|t| !t.is_empty() && !known(t))
+}
+
+/// Whether we support the extension.
+fn known(tag: &[u8]) -> bool {
+    SUPPORTED.split(", ").any(|t| t.as_bytes().eq_ignore_ascii_case(tag))
+}
+
+/// The value of Unsupported (RFC 3261 8.2.2.3). What does not fit is left out: the client learns of
+/// it next time.
+fn write_unsupported(m: &MessageRef<'_>, out: &mut [u8]) -> usize {
+    let mut at = 0;
+    for tag in unsupported(m) {
+        let comma: &[u8] = if at == 0 { b"" } else { b", " };
+        let end = at + comma.len() + tag.len();
+        let Some(place) = out.get_mut(at..end) else { break };
+        let (head, rest) = place.split_at_mut(comma.len());
+        head.copy_from_slice(comma);
+        rest.copy_from_slice(tag);
+        at = end;
+    }
+    at
 }
 
 // RFC 3261 8.2.3
@@ -208,6 +240,7 @@ impl Ua {
             (Name::Allow, ALLOW.as_bytes()),
             (Name::Accept, ACCEPT),
             (Name::AcceptEncoding, &b"identity"[..]),
+            (Name::Supported, SUPPORTED.as_bytes()),
         ];
         let reply = Reply { extra: &fields, ..Reply::default() };
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
@@ -224,7 +257,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let cx = &mut *low.down.cx;
         let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
-        self.hand_over(low, line, tx).inspect_err(|_| low.down.tx.end(low.down.cx, tx))
+        self.hand_over(low, line, None, tx).inspect_err(|_| low.down.tx.end(low.down.cx, tx))
     }
 
     /// Hands a request to the application, which has as long as the client waits.
@@ -232,6 +265,7 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         line: u64,
+        call: Option<CallHandle>,
         tx: TxHandle,
     ) -> Result<(), Error> {
         if self.waiting >= self.max_waiting {
@@ -251,7 +285,7 @@ impl Ua {
             code: 0,
             object: tx.raw(),
             other: line,
-            user: 0,
+            user: call.map_or(0, CallHandle::raw),
             block,
         })
     }
@@ -334,9 +368,12 @@ pub(super) fn refuse(
     path: &Path,
     refusal: &Refusal<'_>,
 ) -> Result<(), Error> {
-    let mut fields = [(Name::Other, &[][..]); 2];
+    let mut text = [0u8; 256];
+    let len = if refusal.status == 420 { write_unsupported(m, &mut text) } else { 0 };
+    let named = text.get(..len).filter(|t| !t.is_empty()).map(|t| (Name::Unsupported, t));
+    let mut fields = [(Name::Other, &[][..]); 3];
     let mut n = 0;
-    for (place, field) in fields.iter_mut().zip(refusal.fields.iter().flatten()) {
+    for (place, field) in fields.iter_mut().zip(refusal.fields.iter().chain([&named]).flatten()) {
         *place = *field;
         n += 1;
     }

@@ -355,6 +355,8 @@ class Request(Event):
 
     request: RequestHandle
     line: Optional[LineHandle]
+    call: Optional[CallHandle]
+    """The call that it came in, if any."""
     message: Optional[Message] = field(repr=False)
 
 
@@ -414,8 +416,8 @@ def make_output(kind: str, *parts: Any) -> Output:
         query, aor, version, bindings = parts
         made = StoreQuery(query, aor, version, tuple(Binding(*b) for b in bindings))
     elif make is Request:
-        request, line, message = parts
-        made = Request(request, line, _message(message))
+        request, line, call, message = parts
+        made = Request(request, line, call, _message(message))
     else:
         made = make(*parts)
     return made
