@@ -28,6 +28,21 @@ pub enum Retransmit {
     Rfc,
 }
 
+/// Which provisional responses are sent reliably (RFC 3262), and what is said of that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Reliable {
+    /// None, and 100rel is not supported: an INVITE that requires it gets 420.
+    Never = 1,
+    /// Those with a body, to a caller that supports it; all but 100, to one that requires it.
+    #[default]
+    WithBody = 2,
+    /// All but 100, to a caller that supports it.
+    Always = 3,
+    /// All but 100; our INVITEs require it, and a caller that does not support it gets 421.
+    Require = 4,
+}
+
 /// A range of addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
@@ -109,6 +124,13 @@ pub struct Config {
     pub max_expires: u32,
     /// The most bindings of one address of record. Default 10.
     pub max_bindings: usize,
+    /// How long a session lasts without a refresh, in seconds: what calls ask for (RFC 4028). 0 asks
+    /// for none, but honours what the peer asks for. Default 1,800.
+    pub session_expires: u32,
+    /// The shortest session that is accepted, in seconds; RFC 4028 5 wants at least 90. Default 90.
+    pub min_se: u32,
+    /// Which provisional responses are sent reliably.
+    pub reliable: Reliable,
 }
 
 impl Config {
@@ -144,6 +166,9 @@ impl Config {
             default_expires: 3_600,
             max_expires: 7_200,
             max_bindings: 10,
+            session_expires: 1_800,
+            min_se: 90,
+            reliable: Reliable::WithBody,
         }
     }
 

@@ -101,7 +101,7 @@ pub mod tx;
 pub mod ua;
 pub mod wire;
 
-pub use config::{Config, Network, Retransmit, Roles};
+pub use config::{Config, Network, Reliable, Retransmit, Roles};
 #[cfg(feature = "ua")]
 pub use engine::input::{Done, Extras, FlowEnd, FlowInfo, Input, LineConfig, SendEnd};
 #[cfg(feature = "ua")]

@@ -51,6 +51,10 @@ pub const SANSIP_EV_CALL_CONFIRMED: u32 = 0x104;
 pub const SANSIP_EV_CALL_REINVITE: u32 = 0x105;
 /// Our re-INVITE was answered with `status`; the message is the response, if one came.
 pub const SANSIP_EV_CALL_REINVITED: u32 = 0x106;
+/// Our UPDATE was answered with `status`; the message is the response, if one came.
+pub const SANSIP_EV_CALL_UPDATED: u32 = 0x130;
+/// The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+pub const SANSIP_EV_CALL_IDENTITY: u32 = 0x131;
 /// The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
 /// stale from now on.
 pub const SANSIP_EV_CALL_ENDED: u32 = 0x107;
@@ -84,6 +88,8 @@ pub const SANSIP_END_TIMEOUT: u32 = 7;
 pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
+/// The session was not refreshed in time.
+pub const SANSIP_END_SESSION_EXPIRED: u32 = 10;
 
 /// Bytes to send. With path.flow set, write them to that connection, whole and in order; else send
 /// one datagram from the socket of path.local to path.remote.
@@ -403,6 +409,8 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
         CallChange::Confirmed => (SANSIP_EV_CALL_CONFIRMED, 0),
         CallChange::Reinvite => (SANSIP_EV_CALL_REINVITE, 0),
         CallChange::Reinvited { status } => (SANSIP_EV_CALL_REINVITED, status),
+        CallChange::Updated { status } => (SANSIP_EV_CALL_UPDATED, status),
+        CallChange::Identity => (SANSIP_EV_CALL_IDENTITY, 0),
         CallChange::Ended { why, status } => {
             e.why = match why {
                 EndReason::Hangup => SANSIP_END_HANGUP,
@@ -414,6 +422,7 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::Timeout => SANSIP_END_TIMEOUT,
                 EndReason::Unreachable => SANSIP_END_UNREACHABLE,
                 EndReason::NoAck => SANSIP_END_NO_ACK,
+                EndReason::SessionExpired => SANSIP_END_SESSION_EXPIRED,
             };
             (SANSIP_EV_CALL_ENDED, status)
         }

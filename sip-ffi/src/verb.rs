@@ -324,6 +324,26 @@ pub unsafe extern "C" fn sansip_reinvite(
     }
 }
 
+/// Sends an UPDATE (RFC 3311 5.1), before the call is answered too. A From among the fields becomes
+/// our identity in the call, if the peer supports that. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_update(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.update(Instant(now_ms), call, adds.get())?)
+        })
+    }
+}
+
 /// Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.
 /// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
 /// SANSIP_E_FULL_...

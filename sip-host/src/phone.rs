@@ -382,6 +382,7 @@ const fn reason(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no_ack",
+        EndReason::SessionExpired => "session_expired",
     }
 }
 

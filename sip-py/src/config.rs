@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sansip::wire::WireLimits;
-use sansip::{Addr, Network, Retransmit, Roles};
+use sansip::{Addr, Network, Reliable, Retransmit, Roles};
 
 /// The attributes of `sansip.Config`.
 #[derive(FromPyObject)]
@@ -36,6 +36,9 @@ pub(crate) struct Config {
     default_expires: u32,
     max_expires: u32,
     max_bindings: usize,
+    session_expires: u32,
+    min_se: u32,
+    reliable: String,
 }
 
 impl From<Config> for sansip::Config {
@@ -64,6 +67,14 @@ impl From<Config> for sansip::Config {
         to.default_expires = c.default_expires;
         to.max_expires = c.max_expires;
         to.max_bindings = c.max_bindings;
+        to.session_expires = c.session_expires;
+        to.min_se = c.min_se;
+        to.reliable = match c.reliable.as_str() {
+            "never" => Reliable::Never,
+            "always" => Reliable::Always,
+            "require" => Reliable::Require,
+            _ => Reliable::WithBody,
+        };
         to
     }
 }

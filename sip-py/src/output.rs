@@ -67,6 +67,8 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 CallChange::Confirmed => ("Confirmed", of).into_bound_py_any(py),
                 CallChange::Reinvite => ("Reinvite", of).into_bound_py_any(py),
                 CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
+                CallChange::Updated { status } => ("Updated", of, status).into_bound_py_any(py),
+                CallChange::Identity => ("IdentityChanged", of).into_bound_py_any(py),
                 CallChange::Ended { why, status } => {
                     ("Ended", of, end(why), status).into_bound_py_any(py)
                 }
@@ -106,5 +108,6 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
+        EndReason::SessionExpired => "session expired",
     }
 }

@@ -1,5 +1,7 @@
 //! Dialogs (RFC 3261 12): who talks to whom, by which route, with which sequence numbers.
 
+mod identity;
+mod peer;
 mod request;
 
 use crate::cx::Cx;
@@ -17,6 +19,7 @@ use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
 
+pub use peer::Peer;
 pub use request::{Extra, InDialog, Kept, Made};
 
 handle!(
@@ -70,6 +73,12 @@ pub struct Dialog {
     pub(crate) local_id: LocalId,
     /// The connection that the peer's requests come by.
     pub(crate) flow: Option<FlowId>,
+    /// What the peer says of itself.
+    pub(crate) peer: Peer,
+    /// The offer of the INVITE is answered, while that has no final response yet.
+    pub(crate) described: bool,
+    /// The RSeq of the last reliable provisional response, 0 before the first (RFC 3262 4).
+    pub(crate) rseq: u32,
 }
 
 /// What a request in a dialog is (RFC 3261 12.2.2).
@@ -174,6 +183,9 @@ impl Dialogs {
             secure,
             local_id: path.local,
             flow: path.flow,
+            peer: Peer::of(m),
+            described: false,
+            rseq: 0,
         };
         self.insert(cx, dialog)
     }
@@ -214,6 +226,9 @@ impl Dialogs {
             secure,
             local_id: path.local,
             flow: path.flow,
+            peer: Peer::of(m),
+            described: false,
+            rseq: 0,
         };
         self.insert(cx, dialog)
     }
@@ -234,6 +249,7 @@ impl Dialogs {
     ) -> Result<(), Error> {
         let d = self.slab.live_mut(h)?;
         d.state = DialogState::Confirmed;
+        d.peer.learn(m);
         let target = contact_uri(m).map_or(Target::Kept, |s| Target::Text(m.text(s)));
         repack(cx, d, target, Some(m))
     }

@@ -45,6 +45,7 @@ pub enum Input<'a> {
     Redirect { call: CallHandle, status: u16, contact: &'a str, extras: Extras<'a> },
     Hangup { call: CallHandle },
     Reinvite { call: CallHandle, extras: Extras<'a> },
+    Update { call: CallHandle, extras: Extras<'a> },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     Send { path: Path, bytes: &'a [u8] },
     Shutdown,

@@ -1,6 +1,7 @@
 //! A call: what both sides of it share.
 
 use super::Extras;
+use super::extensions::Extensions;
 use super::outside;
 use super::table::{Act, Happening, State, step};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -24,6 +25,8 @@ pub(crate) const TIMER_RING: u8 = kind::CALL;
 pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 /// A re-INVITE that met another one is tried again, or work that found no room is.
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
+/// The next step of the session timer (RFC 4028).
+pub(crate) const TIMER_SESSION: u8 = kind::CALL + 3;
 
 /// How long work that found no room waits.
 const RETRY: u64 = 100;
@@ -34,6 +37,7 @@ pub(super) mod part {
     pub const BYE: u8 = 1;
     pub const REINVITE: u8 = 2;
     pub const ACK: u8 = 3;
+    pub const UPDATE: u8 = 5;
 }
 
 /// Our 2xx, until its ACK has come (RFC 3261 13.3.1.4).
@@ -82,7 +86,8 @@ pub(crate) struct Call {
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
-    pub(super) timers: [Option<TimerId>; 3],
+    pub(super) timers: [Option<TimerId>; 4],
+    pub(super) extensions: Extensions,
 }
 
 impl Call {
@@ -108,7 +113,8 @@ impl Call {
             ack_seq: 0,
             acking: None,
             ack: None,
-            timers: [None; 3],
+            timers: [None; 4],
+            extensions: Extensions::default(),
         }
     }
 }
@@ -277,6 +283,7 @@ impl Ua {
         if let Some(tx) = call.invite {
             low.down.tx.end(low.down.cx, tx);
         }
+        self.end_updates(low, call.extensions.update);
     }
 
     /// The application hangs up: whatever that means now. Never `Full`: without room it happens as
@@ -321,6 +328,7 @@ impl Ua {
         match from.part {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
+            part::UPDATE => self.on_update_response(low, h, m),
             part::BYE if m.status() >= 200 => self.bye_ended(low, h),
             _ => Ok(()),
         }
@@ -334,6 +342,8 @@ impl Ua {
         call.attempt = None;
         let why = if call.rang_out { EndReason::Timeout } else { EndReason::Hangup };
         let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
+        let expired = call.extensions.timer.expired;
+        let why = if expired { EndReason::SessionExpired } else { why };
         self.ended(low, h, why, 0, None)
     }
 
@@ -351,6 +361,7 @@ impl Ua {
         match from.part {
             part::INVITE => self.on_invite_failure(low, h, why),
             part::REINVITE => self.on_reinvite_failure(low, h, why),
+            part::UPDATE => self.on_update_failure(low, h, why),
             part::BYE => self.bye_ended(low, h),
             _ => Ok(()),
         }
@@ -367,6 +378,7 @@ impl Ua {
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
             TIMER_REPEAT => self.repeat_success(low, h),
+            TIMER_SESSION => self.timer_fired(low, h),
             _ if call.hang_up => {
                 call.hang_up = false;
                 match self.hangup(low, h) {
@@ -375,7 +387,10 @@ impl Ua {
                 }
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
-            _ => self.reinvite_again(low, h),
+            _ => {
+                self.update_again(low, h)?;
+                self.reinvite_again(low, h)
+            }
         }
     }
 
@@ -470,6 +485,9 @@ impl Ua {
         if let Some(refusal) = outside::inspect_in_dialog(m) {
             return outside::refuse(low, m, e, path, &refusal);
         }
+        if Self::timer_refuses(low, m, e, path)? {
+            return Ok(());
+        }
         let cx = &mut *low.down.cx;
         let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
         let done = self.serve(low, (h, dialog, tx), m, e, path);
@@ -494,12 +512,19 @@ impl Ua {
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
         }
+        if let Some(d) = low.dialogs.get_mut(dialog).filter(|_| m.method() == Method::Invite) {
+            d.peer.learn(m);
+        }
+        if matches!(m.method(), Method::Invite | Method::Update) {
+            self.note_identity(low, h, dialog, m)?;
+        }
         match m.method() {
             Method::Bye => {
-                low.down.tx.reply(cx, tx, 200, &Reply::default())?;
+                low.down.tx.reply(low.down.cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
             }
             Method::Invite => self.on_reinvite(low, h, tx, number),
+            Method::Update => self.on_update(low, (h, dialog, tx), m),
             Method::Message => {
                 let line = self.calls.live(h)?.line;
                 self.hand_over(low, line.map_or(0, LineHandle::raw), Some(h), tx)

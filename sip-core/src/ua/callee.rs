@@ -5,6 +5,7 @@ use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
 use super::outside::{ABILITIES, named};
 use super::table::{Act, Happening, State};
+use super::update::{fill, refuse_later};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
@@ -90,17 +91,23 @@ impl Ua {
         let mut contact = [0u8; 256];
         let len = if status < 300 { self.contact(low, h, &mut contact) } else { 0 };
         let contact = contact.get(..len).unwrap_or(&[]);
+        let timed = (200..300).contains(&status);
+        let (timer, agreed) =
+            if timed { self.timer_answer(low, h, tx) } else { Default::default() };
+        let mut fields = [(Name::Other, &[][..]); 5];
+        let n = fill(&mut fields, more.iter().copied().chain(timer.each()));
         let reply = Reply {
             to_tag: Some(tag.as_bytes()),
             record_route: status < 300,
             contact: (!contact.is_empty()).then_some(contact),
-            extra: more,
+            extra: fields.get(..n).unwrap_or(&[]),
             named: named(extras),
             body: (!extras.body.is_empty())
                 .then_some((extras.content_type.as_bytes(), extras.body)),
             ..Reply::default()
         };
-        low.down.tx.reply(low.down.cx, tx, status, &reply)
+        low.down.tx.reply(low.down.cx, tx, status, &reply)?;
+        if timed { self.timer_agreed(low, h, agreed) } else { Ok(()) }
     }
 
     /// Sends a provisional response. Queues output.
@@ -340,23 +347,26 @@ impl Ua {
         tx: TxHandle,
         number: u32,
     ) -> Result<(), Error> {
-        let random = low.cx().random();
+        let asked = self.is_asked(low, h);
         let call = self.calls.live_mut(h)?;
-        let cx = &mut *low.down.cx;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
-        if ours || call.reinvite.is_some() {
-            return low.down.tx.reply(cx, tx, 491, &Reply::default());
+        // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
+        if ours || call.reinvite.is_some() || call.extensions.update.offers() {
+            return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some() || call.repeating.is_some() || call.state != State::Confirmed {
-            // A first one has no final response yet, or no ACK.
-            let wait = [b'0' + u8::try_from(random % 10).unwrap_or(0)];
-            let extra = [(Name::RetryAfter, &wait[..])];
-            return low.down.tx.reply(cx, tx, 500, &Reply { extra: &extra, ..Reply::default() });
+        if call.invite.is_some()
+            || call.repeating.is_some()
+            || call.state != State::Confirmed
+            || asked
+        {
+            // A first one has no final response yet, or no ACK; or an UPDATE waits for its answer.
+            return refuse_later(low, tx);
         }
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
         call.invite_seq = number;
+        let cx = &mut *low.down.cx;
         let at = cx.now.after(cx.config.ring);
         self.arm(cx, h, TIMER_RING, at)?;
         let block = low.down.tx.request(low.down.cx, tx);

@@ -4,7 +4,9 @@ use super::Extras;
 use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
 use super::line::Line;
 use super::outside::{ABILITIES, write_extras};
+use super::session_timer::{Fields, first_fields};
 use super::table::{Act, Happening, State};
+use super::update::fill;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
 use crate::cx::{joined, write_error};
@@ -17,6 +19,7 @@ use crate::path::Path;
 use crate::resolve::{Hop, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::Owner;
+use crate::time::Instant;
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -91,6 +94,7 @@ impl Ua {
             call_id: call_id.as_bytes(),
             contact,
             product: settings.product.as_bytes(),
+            timer: first_fields(settings, 0),
         };
         let len = invite.write(Writer::new(scratch), pool, extras).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
@@ -256,6 +260,7 @@ impl Ua {
         if act == Act::AckAndBye {
             return self.send_bye(low, h);
         }
+        self.timer_answered(low, h, m)?;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::ANSWERED, m.status(), block)
     }
@@ -404,14 +409,17 @@ impl Ua {
             || call.invite.is_some()
             || call.again.is_some()
             || call.repeating.is_some()
+            || call.extensions.update.offers()
+            || self.is_asked(low, h)
         {
             return Err(Error::Misuse(Misuse::State));
         }
-        let kept = low.cx().build(|w| write_extras(w, extras))?;
+        let dialog = call.dialog.ok_or(Error::Gone)?;
+        let kept = self.keep_in_dialog(low, h, dialog, extras)?;
         self.send_reinvite(low, h, kept)
     }
 
-    fn send_reinvite(
+    pub(super) fn send_reinvite(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
@@ -422,9 +430,12 @@ impl Ua {
         let (Some(dialog), line) = (call.dialog, call.line) else { return Err(Error::Gone) };
         let mut user = [0u8; 128];
         let len = self.contact_user(low.cx(), line, &mut user);
+        let timer = self.timer_fields(low.cx(), h);
+        let mut fields = [(Name::Other, &[][..]); 5];
+        let n = fill(&mut fields, ABILITIES.into_iter().chain(timer.each()));
         let what = InDialog {
             contact: user.get(..len),
-            fields: &ABILITIES,
+            fields: fields.get(..n).unwrap_or(&[]),
             kept: Some(Kept { block: kept }),
             ..InDialog::plain(Method::Invite, None)
         };
@@ -444,7 +455,7 @@ impl Ua {
         }
     }
 
-    fn drop_again(&mut self, low: &mut Low<'_>, h: CallHandle) {
+    pub(super) fn drop_again(&mut self, low: &mut Low<'_>, h: CallHandle) {
         if let Some(block) = self.calls.get_mut(h).and_then(|c| c.again.take()) {
             low.cx().pool.release(block);
         }
@@ -472,14 +483,24 @@ impl Ua {
         }
         if success {
             low.dialogs.refresh_target(low.down.cx, dialog, m)?;
+            if let Some(d) = low.dialogs.get_mut(dialog) {
+                d.peer.learn(m);
+            }
             self.ack(low, h, dialog, e)?;
+            self.timer_answered(low, h, m)?;
         }
         self.calls.live_mut(h)?.reinvite = None;
         self.disarm(low.cx(), h, TIMER_RING);
         if status == 491 && confirmed {
             return self.wait_after_glare(low, h);
         }
+        if status == 422 && confirmed && self.timer_raised(h, m) {
+            return self.reinvite_again(low, h);
+        }
         self.drop_again(low, h);
+        if self.reinvite_refreshed(h) {
+            return self.refresh_ended(low, h, dialog, status);
+        }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::REINVITED, status, block)?;
         // RFC 3261 12.2.1.2, 14.1: the dialog is gone.
@@ -490,11 +511,19 @@ impl Ua {
     }
 
     // RFC 3261 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in 10 ms.
-    fn wait_after_glare(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let owns = self.calls.live(h)?.caller;
+    pub(super) fn glare_over(&self, low: &mut Low<'_>, h: CallHandle) -> Instant {
+        let owns = self.calls.get(h).is_some_and(|c| c.caller);
         let random = low.cx().random();
         let wait = if owns { 2_100 + (random % 191) * 10 } else { (random % 201) * 10 };
-        let at = low.cx().now.after(wait);
+        low.cx().now.after(wait)
+    }
+
+    pub(super) fn wait_after_glare(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+    ) -> Result<(), Error> {
+        let at = self.glare_over(low, h);
         self.arm(low.cx(), h, TIMER_AGAIN, at)
     }
 
@@ -524,6 +553,9 @@ impl Ua {
         }
         self.disarm(low.cx(), h, TIMER_RING);
         self.drop_again(low, h);
+        if let Some(dialog) = self.calls.live(h)?.dialog.filter(|_| self.reinvite_refreshed(h)) {
+            return self.refresh_ended(low, h, dialog, 408);
+        }
         let status = if why == Failure::Timeout { 408 } else { 503 };
         self.tell(low.cx(), h, record::REINVITED, status, None)?;
         // RFC 3261 14.1 with 12.2.1.2: no answer ends the dialog.
@@ -567,6 +599,7 @@ struct Invite<'a> {
     call_id: &'a [u8],
     contact: &'a [u8],
     product: &'a [u8],
+    timer: Fields,
 }
 
 impl Invite<'_> {
@@ -586,7 +619,7 @@ impl Invite<'_> {
         if !self.contact.is_empty() {
             w.header(Name::Contact, self.contact)?;
         }
-        for (name, value) in ABILITIES {
+        for (name, value) in ABILITIES.into_iter().chain(self.timer.each()) {
             w.header(name, value)?;
         }
         if !self.product.is_empty() {

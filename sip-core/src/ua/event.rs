@@ -66,6 +66,8 @@ pub enum EndReason {
     Unreachable = 8,
     /// The ACK of our answer never came.
     NoAck = 9,
+    /// The session was not refreshed in time (RFC 4028 10).
+    SessionExpired = 10,
 }
 
 /// What changed in a call.
@@ -93,6 +95,13 @@ pub enum CallChange {
         /// The final status.
         status: u16,
     },
+    /// Our UPDATE was answered; the message is the final response, unless it failed without.
+    Updated {
+        /// The final status.
+        status: u16,
+    },
+    /// The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+    Identity,
     /// It has ended; the handle is stale from now on.
     Ended {
         /// Why.
@@ -128,6 +137,8 @@ pub(crate) mod record {
     pub const CONFIRMED: u16 = 0x104;
     pub const REINVITE: u16 = 0x105;
     pub const REINVITED: u16 = 0x106;
+    pub const UPDATED: u16 = 0x130;
+    pub const IDENTITY: u16 = 0x131;
     /// Plus the reason.
     pub const ENDED: u16 = 0x110;
     pub const REGISTERED: u16 = 0x201;
@@ -148,6 +159,7 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
             EndReason::Timeout,
             EndReason::Unreachable,
             EndReason::NoAck,
+            EndReason::SessionExpired,
         ]
         .into_iter()
         .find(|r| *r as u16 == n)
@@ -159,6 +171,8 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::CONFIRMED => CallChange::Confirmed,
         record::REINVITE => CallChange::Reinvite,
         record::REINVITED => CallChange::Reinvited { status: code },
+        record::UPDATED => CallChange::Updated { status: code },
+        record::IDENTITY => CallChange::Identity,
         n => CallChange::Ended { why: why(n.checked_sub(record::ENDED)?)?, status: code },
     })
 }

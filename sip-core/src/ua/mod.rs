@@ -3,11 +3,16 @@
 mod call;
 mod callee;
 mod caller;
+mod description;
 mod early;
 mod event;
+mod extensions;
+mod identity;
 mod line;
 mod outside;
+pub mod session_timer;
 pub mod table;
+mod update;
 
 pub use event::*;
 

@@ -16,15 +16,22 @@ use crate::wire::start_line::Method;
 use crate::wire::write::{WriteError, Writer};
 
 /// The methods that the user agent takes, as Allow carries them.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, UPDATE";
 
 /// The same, as a list.
-pub const METHODS: [Method; 6] =
-    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Message];
+pub const METHODS: [Method; 7] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Cancel,
+    Method::Bye,
+    Method::Options,
+    Method::Message,
+    Method::Update,
+];
 
 /// The option tags that the user agent supports, as Supported carries them (RFC 3261 20.37). A tag
 /// stands here once all of its extension works; Require is checked against it.
-pub const SUPPORTED: &str = "199";
+pub const SUPPORTED: &str = "199, from-change, timer";
 
 /// What a message that makes or refreshes a dialog says of us (RFC 3261 13.2.1, 13.3.1.4).
 pub(super) const ABILITIES: [(Name, &[u8]); 2] =
@@ -45,8 +52,17 @@ pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
 }
 
 /// Writes the application's header fields and body, and so the end of a message.
-pub(super) fn write_extras(mut w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
-    for (name, value) in extras.headers {
+pub(super) fn write_extras(w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
+    write_named(w, extras.headers.iter(), extras)
+}
+
+/// The same with these of its header fields alone.
+pub(super) fn write_named<'a>(
+    mut w: Writer<'_>,
+    headers: impl Iterator<Item = &'a (&'a str, &'a str)>,
+    extras: &Extras<'_>,
+) -> Result<usize, WriteError> {
+    for (name, value) in headers {
         w.named(name.as_bytes(), value.as_bytes())?;
     }
     if extras.body.is_empty() {
@@ -199,13 +215,17 @@ impl Ua {
         if let Some(refusal) = inspect(low.down.cx, m, e, path) {
             return refuse(low, m, e, path, &refusal);
         }
-        // RFC 3261 12.2.2: a To tag that names no dialog of ours.
-        if e.to.is_some_and(|t| !t.tag.is_empty()) || m.method() == Method::Bye {
+        // RFC 3261 12.2.2: a To tag that names no dialog of ours, and what only a dialog has.
+        let within = matches!(m.method(), Method::Bye | Method::Update);
+        if e.to.is_some_and(|t| !t.tag.is_empty()) || within {
             return refuse(low, m, e, path, &Refusal::plain(481));
         }
         let line = self.line_of(low.down.cx, m, e);
         if line.is_none() && m.method() != Method::Options {
             return refuse(low, m, e, path, &Refusal::plain(404));
+        }
+        if m.method() == Method::Invite && Self::timer_refuses(low, m, e, path)? {
+            return Ok(());
         }
         match m.method() {
             Method::Invite => self.on_invite(low, line, m, e, path),
@@ -302,15 +322,10 @@ impl Ua {
         if owner.kind != OwnerKind::Request {
             return Err(Error::Late);
         }
-        let tag = low.cx().tag();
-        let reply = Reply {
-            to_tag: Some(tag.as_bytes()),
-            named: named(extras),
-            body: (!extras.body.is_empty())
-                .then_some((extras.content_type.as_bytes(), extras.body)),
-            ..Reply::default()
-        };
-        low.down.tx.reply(low.down.cx, tx, status, &reply)?;
+        match self.call_of_update(low, tx) {
+            Some(of) => self.answer_update(low, of, tx, status, extras)?,
+            None => respond_plain(low, tx, status, extras)?,
+        }
         if status >= 200 {
             low.down.tx.set_owner(tx, Owner::default());
             self.waits_no_more(low, owner);
@@ -336,7 +351,10 @@ impl Ua {
             return Ok(());
         }
         low.down.tx.set_owner(tx, Owner::default());
-        match low.down.tx.reply(low.down.cx, tx, 480, &Reply::default()) {
+        // RFC 3311 5.2: an UPDATE that would have to wait for the user.
+        let update = low.down.tx.method(tx) == Some(Method::Update);
+        let status = if update { 504 } else { 480 };
+        match low.down.tx.reply(low.down.cx, tx, status, &Reply::default()) {
             // Its client gives up by itself within T1 (RFC 4320 4.2).
             Err(Error::Full(_)) => Ok(()),
             other => other,
@@ -359,6 +377,22 @@ impl Ua {
         let reply = Reply { extra: &allow, ..Reply::default() };
         low.down.tx.reply(low.down.cx, tx, status, &reply)
     }
+}
+
+fn respond_plain(
+    low: &mut Low<'_>,
+    tx: TxHandle,
+    status: u16,
+    extras: &Extras<'_>,
+) -> Result<(), Error> {
+    let tag = low.cx().tag();
+    let reply = Reply {
+        to_tag: Some(tag.as_bytes()),
+        named: named(extras),
+        body: (!extras.body.is_empty()).then_some((extras.content_type.as_bytes(), extras.body)),
+        ..Reply::default()
+    };
+    low.down.tx.reply(low.down.cx, tx, status, &reply)
 }
 
 pub(super) fn refuse(

@@ -23,6 +23,7 @@ from ._types import (
     FlowId,
     Forget,
     Ignored,
+    IdentityChanged,
     Incoming,
     Limited,
     Limits,
@@ -50,6 +51,7 @@ from ._types import (
     Unknown,
     UnknownQuery,
     Unregistered,
+    Updated,
 )
 
 __all__ = [name for name in dir() if not name.startswith("_")]

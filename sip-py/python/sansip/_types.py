@@ -76,8 +76,15 @@ class Config:
     default_expires: int = 3_600
     max_expires: int = 7_200
     max_bindings: int = 10
+    session_expires: int = 1_800
+    """How long a session lasts without a refresh, in seconds (RFC 4028); 0 asks for no timer."""
+    min_se: int = 90
+    reliable: str = "with body"
+    """Which provisional responses are sent reliably (RFC 3262): never, with body, always, require."""
 
     def __post_init__(self) -> None:
+        if self.reliable not in ("never", "with body", "always", "require"):
+            raise ValueError("reliable is 'never', 'with body', 'always' or 'require'")
         if len(self.seed) != 32 or len(self.cluster_key) != 32:
             raise ValueError("seed and cluster_key have 32 bytes")
 
@@ -311,12 +318,24 @@ class Reinvited(CallEvent):
 
 
 @dataclass(frozen=True)
+class Updated(CallEvent):
+    """Our UPDATE was answered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class IdentityChanged(CallEvent):
+    """The peer is somebody else now: the message's From (RFC 4916)."""
+
+
+@dataclass(frozen=True)
 class Ended(CallEvent):
     """The call has ended; its handle is stale."""
 
     why: str
-    """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable or
-    no ack."""
+    """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable,
+    no ack or session expired."""
     status: int
     """The status that ended it, 0 where there is none."""
 

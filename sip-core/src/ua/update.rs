@@ -1,0 +1,404 @@
+//! UPDATE (RFC 3311): changes the session, the remote target and the session timer, in early dialogs
+//! too, and meets INVITE, re-INVITE, PRACK and another UPDATE on its way.
+
+use super::Extras;
+use super::call::{TIMER_SESSION, part};
+use super::description::{Exchange, Taken, describes};
+use super::outside::{ABILITIES, named};
+use super::session_timer::Happening as TimerHappening;
+use super::table::{Act, Happening, State};
+use super::{CallHandle, LineHandle, Low, Ua, record};
+use crate::attempt::AttemptHandle;
+use crate::dialog::{DialogHandle, InDialog, Kept, Peer};
+use crate::error::{Error, Misuse};
+use crate::store::pool::BlockId;
+use crate::store::queries::{Owner, OwnerKind};
+use crate::tx::{Failure, Reply, TxHandle};
+use crate::wire::message::MessageRef;
+use crate::wire::name::Name;
+use crate::wire::start_line::Method;
+
+/// The UPDATEs of a call, ours and the peer's.
+#[derive(Debug, Default)]
+pub(super) struct Update {
+    /// Ours that is on its way, and its dialog.
+    ours: Option<(AttemptHandle, DialogHandle)>,
+    /// It refreshes the session timer and nothing else.
+    refresh: bool,
+    /// The one that waits has an offer.
+    offer: bool,
+    /// What the application's UPDATE carries, until it has its final response.
+    again: Option<BlockId>,
+    /// The peer's request with an offer that the application has to answer.
+    pub asked: Option<TxHandle>,
+}
+
+impl Update {
+    /// Whether an offer of ours is open in one.
+    pub(super) const fn offers(&self) -> bool {
+        self.ours.is_some() && !self.refresh && self.offer
+    }
+
+    /// Whether one of ours is on its way, or waits to be.
+    pub(super) const fn is_open(&self) -> bool {
+        self.ours.is_some() || self.again.is_some()
+    }
+}
+
+impl Ua {
+    /// Sends an UPDATE with these fields and this body (RFC 3311 5.1). Queues output.
+    pub fn update(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        if matches!(call.state, State::Cancelling | State::Parting | State::Leaving | State::Ended)
+        {
+            return Err(Error::Late);
+        }
+        let misuse = Error::Misuse(Misuse::State);
+        // RFC 3261 12.1: no response of ours has made the dialog known yet.
+        let dialog = call.dialog.filter(|_| call.state != State::Incoming).ok_or(misuse)?;
+        // RFC 3311 4: only a peer that allows it.
+        let allowed = low.dialogs.get(dialog).is_some_and(|d| d.peer.has(Peer::UPDATE));
+        if !allowed || call.extensions.update.again.is_some() {
+            return Err(misuse);
+        }
+        let offer = !extras.body.is_empty();
+        if offer && self.exchange(low, h, dialog) != Exchange::Stable {
+            return Err(misuse);
+        }
+        let kept = self.keep_in_dialog(low, h, dialog, extras)?;
+        let update = &mut self.calls.live_mut(h)?.extensions.update;
+        (update.again, update.offer) = (Some(kept), offer);
+        if update.ours.is_some() {
+            // A refresh of ours is on its way: this one goes when that has ended.
+            return Ok(());
+        }
+        self.send_update(low, h, dialog, false).inspect_err(|_| self.drop_update(low, h))
+    }
+
+    /// Sends what waits, or a refresh.
+    pub(super) fn send_update(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        refresh: bool,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let (line, confirmed) = (call.line, call.state == State::Confirmed);
+        let kept = call.extensions.update.again.filter(|_| !refresh).map(|block| Kept { block });
+        let mut user = [0u8; 128];
+        let len = self.contact_user(low.cx(), line, &mut user);
+        // RFC 4028 7.2: there is no session before the 2xx.
+        let timer = confirmed.then(|| self.timer_fields(low.cx(), h)).unwrap_or_default();
+        let mut fields = [(Name::Other, &[][..]); 5];
+        let n = fill(&mut fields, ABILITIES.into_iter().chain(timer.each()));
+        let what = InDialog {
+            contact: user.get(..len),
+            fields: fields.get(..n).unwrap_or(&[]),
+            kept,
+            ..InDialog::plain(Method::Update, None)
+        };
+        let (attempt, _) = self.send_in_dialog(low, h, dialog, part::UPDATE, &what)?;
+        let update = &mut self.calls.live_mut(h)?.extensions.update;
+        update.ours = Some((attempt, dialog));
+        update.refresh = refresh;
+        Ok(())
+    }
+
+    fn drop_update(&mut self, low: &mut Low<'_>, h: CallHandle) {
+        let again = self.calls.get_mut(h).and_then(|c| c.extensions.update.again.take());
+        if let Some(block) = again {
+            low.cx().pool.release(block);
+        }
+    }
+
+    /// A response to an UPDATE of ours (RFC 3311 5.3).
+    pub(super) fn on_update_response(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let status = m.status();
+        if status < 200 {
+            return Ok(());
+        }
+        let update = &mut self.calls.live_mut(h)?.extensions.update;
+        let refresh = update.refresh;
+        let Some((_, dialog)) = update.ours.take() else { return Ok(()) };
+        if (200..300).contains(&status) {
+            self.update_done(low, h, dialog, m)?;
+        } else if status == 422 && self.timer_raised(h, m) {
+            return self.send_update(low, h, dialog, refresh);
+        } else if status == 491 && !refresh {
+            return self.wait_after_glare(low, h);
+        }
+        if refresh {
+            return self.refresh_ended(low, h, dialog, status);
+        }
+        self.drop_update(low, h);
+        let block = low.cx().pool.copy_in(m.bytes()).ok();
+        self.tell(low.cx(), h, record::UPDATED, status, block)?;
+        self.dialog_lost(low, h, status)
+    }
+
+    fn update_done(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        if let Some(d) = low.dialogs.get_mut(dialog) {
+            d.peer.learn(m);
+        }
+        match low.dialogs.refresh_target(low.down.cx, dialog, m) {
+            // Without room the old target stays, which has been a way to the peer.
+            Ok(()) | Err(Error::Full(_) | Error::Gone) => {}
+            Err(e) => return Err(e),
+        }
+        let _ = self.take_description(low, h, dialog, m);
+        if self.state(h)? == State::Confirmed { self.timer_answered(low, h, m) } else { Ok(()) }
+    }
+
+    /// An UPDATE of ours has had no response.
+    pub(super) fn on_update_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        why: Failure,
+    ) -> Result<(), Error> {
+        let status = if why == Failure::Timeout { 408 } else { 503 };
+        let update = &mut self.calls.live_mut(h)?.extensions.update;
+        let refresh = update.refresh;
+        let Some((_, dialog)) = update.ours.take() else { return Ok(()) };
+        if refresh {
+            return self.refresh_ended(low, h, dialog, 408);
+        }
+        self.drop_update(low, h);
+        self.tell(low.cx(), h, record::UPDATED, status, None)?;
+        // RFC 3311 5.3 with RFC 3261 12.2.1.2: no response at all ends the dialog.
+        self.dialog_lost(low, h, 408)
+    }
+
+    /// RFC 3261 12.2.1.2: 408 and 481 say that the dialog is gone.
+    pub(super) fn dialog_lost(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+    ) -> Result<(), Error> {
+        if !matches!(status, 408 | 481) {
+            return Ok(());
+        }
+        match self.act(h, Happening::Hangup)? {
+            Act::SendBye => {
+                self.step(h, Happening::Hangup)?;
+                self.send_bye(low, h)
+            }
+            Act::GiveUp => self.give_up(low, h, Happening::Hangup),
+            _ => Ok(()),
+        }
+    }
+
+    /// Our refresh of the session timer has ended (RFC 4028 10).
+    pub(super) fn refresh_ended(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        status: u16,
+    ) -> Result<(), Error> {
+        match status {
+            200..=299 => {}
+            408 | 481 => return self.timer_step(low, h, TimerHappening::Lost),
+            405 | 501 => {
+                if let Some(d) = low.dialogs.get_mut(dialog) {
+                    d.peer.lacks(Peer::UPDATE);
+                }
+                if self.send_refresh(low, h).is_err() {
+                    self.timer_step(low, h, TimerHappening::Refused)?;
+                }
+            }
+            491 => {
+                self.timer_step(low, h, TimerHappening::Refused)?;
+                let at = self.glare_over(low, h);
+                self.arm(low.cx(), h, TIMER_SESSION, at)?;
+            }
+            _ => self.timer_step(low, h, TimerHappening::Refused)?,
+        }
+        self.update_again(low, h)
+    }
+
+    /// An UPDATE that waited is sent now, unless one is on its way.
+    pub(super) fn update_again(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let update = &call.extensions.update;
+        let Some(dialog) = call.dialog.filter(|_| update.again.is_some() && update.ours.is_none())
+        else {
+            return Ok(());
+        };
+        if !matches!(call.state, State::Proceeding | State::Alerting | State::Confirmed) {
+            self.drop_update(low, h);
+            return Ok(());
+        }
+        if update.offer && self.exchange(low, h, dialog) != Exchange::Stable {
+            return self.wait_after_glare(low, h);
+        }
+        match self.send_update(low, h, dialog, false) {
+            Err(Error::Full(_)) => self.wait_after_glare(low, h),
+            other => other,
+        }
+    }
+
+    /// An UPDATE of the peer (RFC 3311 5.2).
+    pub(super) fn on_update(
+        &mut self,
+        low: &mut Low<'_>,
+        (h, dialog, tx): (CallHandle, DialogHandle, TxHandle),
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        if self.is_asked(low, h) {
+            return refuse_later(low, tx);
+        }
+        if describes(m) {
+            match self.exchange(low, h, dialog) {
+                Exchange::Offered => {
+                    return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
+                }
+                Exchange::Asked => return refuse_later(low, tx),
+                Exchange::Stable => {}
+            }
+        }
+        if let Some(d) = low.dialogs.get_mut(dialog) {
+            d.peer.learn(m);
+        }
+        match self.take_description(low, h, dialog, m) {
+            Taken::Done => self.answer_update(low, (h, dialog), tx, 200, &Extras::default()),
+            Taken::Ask => self.ask(low, h, tx),
+        }
+    }
+
+    /// Lets the application answer a request with an offer.
+    pub(super) fn ask(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        tx: TxHandle,
+    ) -> Result<(), Error> {
+        let line = self.calls.live(h)?.line;
+        self.hand_over(low, line.map_or(0, LineHandle::raw), Some(h), tx)?;
+        self.calls.live_mut(h)?.extensions.update.asked = Some(tx);
+        Ok(())
+    }
+
+    /// Whether a request with an offer waits for the application.
+    pub(super) fn is_asked(&self, low: &Low<'_>, h: CallHandle) -> bool {
+        let asked = self.calls.get(h).and_then(|c| c.extensions.update.asked);
+        asked.is_some_and(|tx| low.down.tx.status(tx).is_some_and(|s| s < 200))
+    }
+
+    /// The call and the dialog of an UPDATE that the application answers.
+    pub(super) fn call_of_update(
+        &self,
+        low: &Low<'_>,
+        tx: TxHandle,
+    ) -> Option<(CallHandle, DialogHandle)> {
+        if low.down.tx.method(tx) != Some(Method::Update) {
+            return None;
+        }
+        let block = low.down.tx.request(low.down.cx, tx)?;
+        let m = MessageRef::lazy(low.down.cx.pool.bytes_of(block))?;
+        let e = crate::header::essentials::Essentials::of(&m);
+        let d = low.dialogs.of_request(low.down.cx, &m, &e)?;
+        let h = CallHandle::from_raw(low.dialogs.get(d)?.owner.object);
+        self.calls.get(h).map(|_| (h, d))
+    }
+
+    /// Answers an UPDATE: a 2xx refreshes the remote target and the session timer.
+    pub(super) fn answer_update(
+        &mut self,
+        low: &mut Low<'_>,
+        (h, dialog): (CallHandle, DialogHandle),
+        tx: TxHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let success = (200..300).contains(&status);
+        let mut contact = [0u8; 256];
+        let len = if success { self.contact(low, h, &mut contact) } else { 0 };
+        let contact = contact.get(..len).filter(|c| !c.is_empty());
+        let timed = success && self.state(h)? == State::Confirmed;
+        let (timer, agreed) =
+            if timed { self.timer_answer(low, h, tx) } else { Default::default() };
+        let mut fields = [(Name::Other, &[][..]); 5];
+        let own = ABILITIES.into_iter().filter(|_| success);
+        let n = fill(&mut fields, own.chain(timer.each()));
+        let reply = Reply {
+            contact,
+            extra: fields.get(..n).unwrap_or(&[]),
+            named: named(extras),
+            body: (!extras.body.is_empty())
+                .then_some((extras.content_type.as_bytes(), extras.body)),
+            ..Reply::default()
+        };
+        let request = low.down.tx.request(low.down.cx, tx).filter(|_| success);
+        if let Some(request) = request {
+            low.cx().pool.hold(request);
+        }
+        let sent = low.down.tx.reply(low.down.cx, tx, status, &reply);
+        if let Some(request) = request {
+            if sent.is_ok() {
+                // Without room the old target stays, which has been a way to the peer.
+                let _ = low.dialogs.accept_target(low.down.cx, dialog, request);
+            }
+            low.cx().pool.release(request);
+        }
+        sent?;
+        if timed { self.timer_agreed(low, h, agreed) } else { Ok(()) }
+    }
+
+    /// The call ends: what it had on its way or was asked ends with it.
+    pub(super) fn end_updates(&mut self, low: &mut Low<'_>, update: Update) {
+        if let Some((attempt, _)) = update.ours {
+            low.attempts.end(&mut low.down, attempt);
+        }
+        if let Some(block) = update.again {
+            low.cx().pool.release(block);
+        }
+        let owner = update.asked.and_then(|tx| Some((tx, low.down.tx.owner(tx)?)));
+        let Some((tx, owner)) = owner.filter(|(_, o)| o.kind == OwnerKind::Request) else { return };
+        // RFC 3261 15.1.2: pending requests get 487. Without room their own timer answers.
+        if low.down.tx.reply(low.down.cx, tx, 487, &Reply::default()).is_ok() {
+            low.down.tx.set_owner(tx, Owner::default());
+            self.waits_no_more(low, owner);
+        }
+    }
+}
+
+/// Puts fields into the places of an array; how many.
+pub(super) fn fill<'a>(
+    places: &mut [(Name, &'a [u8])],
+    fields: impl Iterator<Item = (Name, &'a [u8])>,
+) -> usize {
+    let mut n = 0;
+    for (place, field) in places.iter_mut().zip(fields) {
+        *place = field;
+        n += 1;
+    }
+    n
+}
+
+/// RFC 3311 5.2, RFC 3261 14.2: 500 with a Retry-After of 0 to 10 seconds.
+pub(super) fn refuse_later(low: &mut Low<'_>, tx: TxHandle) -> Result<(), Error> {
+    let mut text = [0u8; 2];
+    let seconds = u32::try_from(low.cx().random() % 11).unwrap_or(0);
+    let len = super::extensions::number_text(seconds, &mut text);
+    let extra = [(Name::RetryAfter, text.get(..len).unwrap_or(&[]))];
+    low.down.tx.reply(low.down.cx, tx, 500, &Reply { extra: &extra, ..Reply::default() })
+}
