@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use sansip::sdp::{
     Attribute, Bandwidth, Connection, Description, Direction, Fields, Fmtp, Line, MediaLine,
-    MediaSlot, Origin, RtpMap, SdpError, SdpLimits, SdpWriteError, SdpWriter, Timing,
+    MediaSlot, OriginLine, RtpMap, SdpError, SdpLimits, SdpWriteError, SdpWriter, Timing,
 };
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ fn vectors() -> Option<PathBuf> {
 fn write_typed(w: &mut SdpWriter<'_>, line: &Line<'_>) -> Result<(), SdpWriteError> {
     match line.kind {
         b'v' => w.version(),
-        b'o' => w.origin(&Origin::parse(line.value).unwrap()),
+        b'o' => w.origin(&OriginLine::parse(line.value).unwrap()),
         b'c' => w.connection(&Connection::parse(line.value).unwrap()),
         b'b' => w.bandwidth(&Bandwidth::parse(line.value).unwrap()),
         b't' => w.timing(&Timing::parse(line.value).unwrap()),
@@ -107,7 +107,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         (token(), any::<u64>(), any::<u64>(), token()).prop_map(move |(u, i, v, a)| {
             let (i, v) = (i.to_string(), v.to_string());
             written(&|w| {
-                w.origin(&Origin {
+                w.origin(&OriginLine {
                     username: u.as_bytes(),
                     session_id: i.as_bytes(),
                     session_version: v.as_bytes(),

@@ -35,6 +35,17 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The direction of a sender that sends or not, receives or not.
+    #[must_use]
+    pub const fn flow(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
     /// The attribute's name.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use super::attribute::{Attribute, Direction, Fmtp, RtpMap, milliseconds};
 use super::error::{SdpError, SdpErrorKind};
-use super::line::{Bandwidth, Connection, MediaLine, Origin, Repeat, Timing, Zones};
+use super::line::{Bandwidth, Connection, MediaLine, OriginLine, Repeat, Timing, Zones};
 
 /// How much of a description is read. More is an error, not a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,9 +228,42 @@ impl<'a> Section<'a> {
     }
 }
 
+/// The sections of a text from its first `m=` line on, read lazily and without any check.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MediaSections<'a> {
+    rest: &'a [u8],
+}
+
+/// Splits a text into its session section and its media sections.
+pub(super) fn split(bytes: &[u8]) -> (Section<'_>, MediaSections<'_>) {
+    let (session, rest) = split_at_media(bytes);
+    (Section { bytes: session, offset: 0, line: 1 }, MediaSections { rest })
+}
+
+fn split_at_media(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut starts = memchr::memchr_iter(b'\n', bytes).filter_map(|at| at.checked_add(1));
+    let start = starts.find(|&at| bytes.get(at..).is_some_and(|l| l.starts_with(b"m=")));
+    bytes.split_at_checked(start.unwrap_or(bytes.len())).unwrap_or((bytes, &[]))
+}
+
+impl<'a> Iterator for MediaSections<'a> {
+    type Item = MediaSection<'a>;
+
+    fn next(&mut self) -> Option<MediaSection<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (bytes, rest) = split_at_media(self.rest);
+        self.rest = rest;
+        let section = Section { bytes, offset: 0, line: 1 };
+        let line = MediaLine::parse(section.value(b'm')?)?;
+        Some(MediaSection { line, section })
+    }
+}
+
 /// One media description: its `m=` line and the section that the line begins.
 #[derive(Clone, Copy, Debug)]
-pub struct Media<'a> {
+pub struct MediaSection<'a> {
     /// The `m=` line.
     pub line: MediaLine<'a>,
     /// All lines, the `m=` line first.
@@ -305,8 +338,8 @@ impl<'a> Description<'a> {
 
     /// `o=`, if there is one that can be read.
     #[must_use]
-    pub fn origin(&self) -> Option<Origin<'a>> {
-        Origin::parse(self.session.value(b'o')?)
+    pub fn origin(&self) -> Option<OriginLine<'a>> {
+        OriginLine::parse(self.session.value(b'o')?)
     }
 
     /// Number of media sections.
@@ -317,32 +350,32 @@ impl<'a> Description<'a> {
 
     /// The media section at `index`, from 0.
     #[must_use]
-    pub fn media_at(&self, index: usize) -> Option<Media<'a>> {
+    pub fn media_at(&self, index: usize) -> Option<MediaSection<'a>> {
         let slot = self.media.get(index)?;
         let start = usize::from(slot.offset);
         let end = start.checked_add(usize::from(slot.len))?;
         let bytes = self.bytes.get(start..end)?;
         let section = Section { bytes, offset: slot.offset, line: slot.line };
         let line = MediaLine::parse(section.value(b'm')?)?;
-        Some(Media { line, section })
+        Some(MediaSection { line, section })
     }
 
     /// The media sections, in order.
-    pub fn media(&self) -> impl Iterator<Item = Media<'a>> + use<'a> {
+    pub fn media(&self) -> impl Iterator<Item = MediaSection<'a>> + use<'a> {
         let this = *self;
         (0..self.media.len()).filter_map(move |index| this.media_at(index))
     }
 
     /// The address of a media section: its own, else the session's (RFC 8866 section 5.7).
     #[must_use]
-    pub fn connection(&self, media: &Media<'a>) -> Option<Connection<'a>> {
+    pub fn connection(&self, media: &MediaSection<'a>) -> Option<Connection<'a>> {
         media.section.connections().next().or_else(|| self.session.connections().next())
     }
 
     /// The direction of a media section: its own, else the session's, else sendrecv (RFC 8866
     /// section 6.7).
     #[must_use]
-    pub fn direction(&self, media: &Media<'a>) -> Direction {
+    pub fn direction(&self, media: &MediaSection<'a>) -> Direction {
         let own = media.section.direction();
         own.or_else(|| self.session.direction()).unwrap_or_default()
     }
@@ -460,7 +493,7 @@ fn section_defects(
 fn value_defect(line: &Line<'_>) -> Option<SdpErrorKind> {
     let value = line.value;
     let (good, kind) = match line.kind {
-        b'o' => (Origin::parse(value).is_some(), SdpErrorKind::BadOrigin),
+        b'o' => (OriginLine::parse(value).is_some(), SdpErrorKind::BadOrigin),
         b'b' => (Bandwidth::parse(value).is_some(), SdpErrorKind::BadBandwidth),
         b't' => (Timing::parse(value).is_some(), SdpErrorKind::BadTiming),
         b'r' => (Repeat::parse(value).is_some(), SdpErrorKind::BadRepeat),

@@ -70,7 +70,7 @@ pub(super) fn number(bytes: &[u8]) -> Option<u64> {
 
 /// `o=`: who made the description, and which version of it this is (RFC 8866 section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin<'a> {
+pub struct OriginLine<'a> {
     /// User name, or `-`.
     pub username: &'a [u8],
     /// Session id: digits of any length.
@@ -85,7 +85,7 @@ pub struct Origin<'a> {
     pub address: &'a [u8],
 }
 
-impl<'a> Origin<'a> {
+impl<'a> OriginLine<'a> {
     /// Reads the value of an `o=` line; `None` unless it has exactly six fields and both ids are
     /// digits.
     #[must_use]
@@ -437,11 +437,11 @@ mod tests {
 
     #[test]
     fn origin_has_six_fields_and_ids_of_any_length() {
-        let o = Origin::parse(b"- 99999999999999999999999 1 IN IP4 h").unwrap();
+        let o = OriginLine::parse(b"- 99999999999999999999999 1 IN IP4 h").unwrap();
         assert_eq!(o.session_id, b"99999999999999999999999");
-        assert!(Origin::parse(b"- 1 1 IN IP4").is_none());
-        assert!(Origin::parse(b"- 1 1 IN IP4 h x").is_none());
-        assert!(Origin::parse(b"- 1 -1 IN IP4 h").is_none());
+        assert!(OriginLine::parse(b"- 1 1 IN IP4").is_none());
+        assert!(OriginLine::parse(b"- 1 1 IN IP4 h x").is_none());
+        assert!(OriginLine::parse(b"- 1 -1 IN IP4 h").is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::attribute::{Direction, Fmtp, RtpMap};
 use super::description::Line;
-use super::line::{Bandwidth, Connection, MediaLine, Origin, Timing};
+use super::line::{Bandwidth, Connection, MediaLine, OriginLine, Timing};
 
 /// Why a line was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -47,7 +47,7 @@ impl<'b> SdpWriter<'b> {
         self.buffer.get(..self.len).unwrap_or_default()
     }
 
-    fn whole_line(
+    pub(super) fn whole_line(
         &mut self,
         kind: u8,
         value: impl FnOnce(&mut Self) -> Result<(), SdpWriteError>,
@@ -68,7 +68,7 @@ impl<'b> SdpWriter<'b> {
         done
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), SdpWriteError> {
+    pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), SdpWriteError> {
         let end = self.len.checked_add(bytes.len()).ok_or(SdpWriteError::NoRoom)?;
         let room = self.buffer.get_mut(self.len..end).ok_or(SdpWriteError::NoRoom)?;
         room.copy_from_slice(bytes);
@@ -76,21 +76,21 @@ impl<'b> SdpWriter<'b> {
         Ok(())
     }
 
-    fn text(&mut self, text: &[u8]) -> Result<(), SdpWriteError> {
+    pub(super) fn text(&mut self, text: &[u8]) -> Result<(), SdpWriteError> {
         if text.iter().any(|b| matches!(b, 0 | b'\r' | b'\n')) {
             return Err(SdpWriteError::ControlByte);
         }
         self.put(text)
     }
 
-    fn field(&mut self, field: &[u8]) -> Result<(), SdpWriteError> {
+    pub(super) fn field(&mut self, field: &[u8]) -> Result<(), SdpWriteError> {
         if field.is_empty() || field.iter().any(|&b| b <= b' ' || b == 0x7f) {
             return Err(SdpWriteError::BadField);
         }
         self.put(field)
     }
 
-    fn fields(&mut self, fields: &[&[u8]]) -> Result<(), SdpWriteError> {
+    pub(super) fn fields(&mut self, fields: &[&[u8]]) -> Result<(), SdpWriteError> {
         for (index, field) in fields.iter().enumerate() {
             if index > 0 {
                 self.put(b" ")?;
@@ -100,7 +100,7 @@ impl<'b> SdpWriter<'b> {
         Ok(())
     }
 
-    fn number(&mut self, mut value: u64) -> Result<(), SdpWriteError> {
+    pub(super) fn number(&mut self, mut value: u64) -> Result<(), SdpWriteError> {
         let mut digits = [b'0'; 20];
         let mut used = 0_usize;
         for place in digits.iter_mut().rev() {
@@ -115,7 +115,7 @@ impl<'b> SdpWriter<'b> {
         self.put(digits.get(start..).unwrap_or_default())
     }
 
-    fn suffix(&mut self, by: &[u8], value: Option<u64>) -> Result<(), SdpWriteError> {
+    pub(super) fn suffix(&mut self, by: &[u8], value: Option<u64>) -> Result<(), SdpWriteError> {
         match value {
             Some(value) => {
                 self.put(by)?;
@@ -153,7 +153,7 @@ impl<'b> SdpWriter<'b> {
     ///
     /// # Errors
     /// `BadField` for a field that is empty or holds a space, `NoRoom`.
-    pub fn origin(&mut self, o: &Origin<'_>) -> Result<(), SdpWriteError> {
+    pub fn origin(&mut self, o: &OriginLine<'_>) -> Result<(), SdpWriteError> {
         let ids = [o.session_id, o.session_version];
         if !ids.iter().all(|id| id.iter().all(u8::is_ascii_digit)) {
             return Err(SdpWriteError::BadField);

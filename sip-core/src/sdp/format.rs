@@ -1,0 +1,249 @@
+//! Formats of streams: what a payload type stands for, and which formats two sides share.
+
+use super::attribute::{Fmtp, FmtpParams, RtpMap};
+use super::description::{MediaSection, Section};
+use super::line::{MediaLine, number, split_once};
+use super::media::is_rtp;
+
+/// Codecs of one stream of ours.
+pub(super) const MAX_CODECS: usize = 32;
+
+/// Formats looked at in a stream that is not RTP.
+const MAX_WORDS: usize = 32;
+
+/// The static payload types (RFC 3551 section 6, tables 4 and 5): name, clock rate, channels.
+pub(super) const fn static_codec(payload: u8) -> Option<(&'static str, u32, u8)> {
+    Some(match payload {
+        0 => ("PCMU", 8_000, 1),
+        3 => ("GSM", 8_000, 1),
+        4 => ("G723", 8_000, 1),
+        5 => ("DVI4", 8_000, 1),
+        6 => ("DVI4", 16_000, 1),
+        7 => ("LPC", 8_000, 1),
+        8 => ("PCMA", 8_000, 1),
+        9 => ("G722", 8_000, 1),
+        10 => ("L16", 44_100, 2),
+        11 => ("L16", 44_100, 1),
+        12 => ("QCELP", 8_000, 1),
+        13 => ("CN", 8_000, 1),
+        14 => ("MPA", 90_000, 1),
+        15 => ("G728", 8_000, 1),
+        16 => ("DVI4", 11_025, 1),
+        17 => ("DVI4", 22_050, 1),
+        18 => ("G729", 8_000, 1),
+        25 => ("CelB", 90_000, 1),
+        26 => ("JPEG", 90_000, 1),
+        28 => ("nv", 90_000, 1),
+        31 => ("H261", 90_000, 1),
+        32 => ("MPV", 90_000, 1),
+        33 => ("MP2T", 90_000, 1),
+        34 => ("H263", 90_000, 1),
+        _ => return None,
+    })
+}
+
+/// What one format of a stream stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format<'a> {
+    /// Payload type; 0 where the transport is not RTP.
+    pub(super) payload: u8,
+    pub(super) name: &'a [u8],
+    pub(super) clock: u32,
+    pub(super) channels: u8,
+    pub(super) fmtp: &'a [u8],
+}
+
+/// Parameters that make two formats of one name: name of the codec, parameter, its default (RFC
+/// 6184 8.2.2, RFC 4867 8.3.1, RFC 5577 5).
+const CONFIGURATIONS: [(&[u8], &[u8], &[u8]); 4] = [
+    (b"H264", b"packetization-mode", b"0"),
+    (b"AMR", b"octet-align", b"0"),
+    (b"AMR-WB", b"octet-align", b"0"),
+    (b"G7221", b"bitrate", b""),
+];
+
+impl<'a> Format<'a> {
+    fn parameter(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let pairs = Fmtp { format: b"", params: self.fmtp }.pairs();
+        pairs.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v)
+    }
+
+    /// Whether both stand for the same codec in the same configuration.
+    pub(super) fn same(&self, other: &Format<'_>) -> bool {
+        self.clock == other.clock
+            && self.channels == other.channels
+            && self.name.eq_ignore_ascii_case(other.name)
+            && CONFIGURATIONS
+                .iter()
+                .filter(|c| self.name.eq_ignore_ascii_case(c.0))
+                .all(|c| self.parameter(c.1).unwrap_or(c.2) == other.parameter(c.1).unwrap_or(c.2))
+    }
+
+    /// Whether it only goes along with a codec: tones, silence, redundancy.
+    pub(super) fn is_companion(&self) -> bool {
+        let names: [&[u8]; 7] =
+            [b"telephone-event", b"tone", b"CN", b"red", b"ulpfec", b"parityfec", b"rtx"];
+        names.iter().any(|n| n.eq_ignore_ascii_case(self.name))
+    }
+
+    /// The payload types that its parameters speak of (RFC 2198 section 5, RFC 4588 section 8.1).
+    pub(super) fn references(&self) -> References<'a> {
+        if self.name.eq_ignore_ascii_case(b"red") {
+            return References::List(Some(self.fmtp));
+        }
+        if self.name.eq_ignore_ascii_case(b"rtx") {
+            return References::Parameter(Fmtp { format: b"", params: self.fmtp }.pairs());
+        }
+        References::List(None)
+    }
+}
+
+/// Iterates over payload types in parameters; `None` for one that is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum References<'a> {
+    List(Option<&'a [u8]>),
+    Parameter(FmtpParams<'a>),
+}
+
+impl References<'_> {
+    /// The payload type that one parameter speaks of, if it does.
+    pub(super) fn parameter(name: &[u8], value: Option<&[u8]>) -> Option<Option<u8>> {
+        name.eq_ignore_ascii_case(b"apt").then(|| payload_type(value.unwrap_or_default()))
+    }
+}
+
+impl Iterator for References<'_> {
+    type Item = Option<u8>;
+
+    fn next(&mut self) -> Option<Option<u8>> {
+        match self {
+            Self::List(rest) => {
+                let text = (*rest)?;
+                let (one, more) = split_once(text, b'/');
+                *rest = more;
+                (!text.is_empty()).then(|| payload_type(one))
+            }
+            Self::Parameter(pairs) => pairs.find_map(|(name, value)| Self::parameter(name, value)),
+        }
+    }
+}
+
+fn payload_type(text: &[u8]) -> Option<u8> {
+    u8::try_from(number(text)?).ok().filter(|&p| p < 128)
+}
+
+/// The formats of one media section. Reads its attributes once; each look-up is then constant.
+#[derive(Clone, Copy)]
+pub(super) struct Formats<'a> {
+    section: Section<'a>,
+    line: MediaLine<'a>,
+    rtp: bool,
+    /// Where the value of each payload type's attribute stands in the section, plus 1.
+    maps: [u16; 128],
+    fmtps: [u16; 128],
+}
+
+impl<'a> Formats<'a> {
+    pub(super) fn of(media: &MediaSection<'a>) -> Self {
+        let rtp = is_rtp(media.line.proto);
+        let (section, line) = (media.section, media.line);
+        let mut formats = Self { section, line, rtp, maps: [0; 128], fmtps: [0; 128] };
+        if rtp {
+            formats.index();
+        }
+        formats
+    }
+
+    fn index(&mut self) {
+        let base = self.section.lines().next().map_or(0, |l| l.offset);
+        for line in self.section.lines().filter(|l| l.kind == b'a') {
+            let table = match line.value {
+                [b'r', b't', b'p', b'm', b'a', b'p', b':', ..] => &mut self.maps,
+                [b'f', b'm', b't', b'p', b':', ..] => &mut self.fmtps,
+                _ => continue,
+            };
+            let (_, value) = split_once(line.value, b':');
+            let value = value.unwrap_or_default();
+            let start = value.iter().position(|&b| b != b' ').unwrap_or(0);
+            let (payload, _) = split_once(value.get(start..).unwrap_or_default(), b' ');
+            let entry = payload_type(payload).and_then(|p| table.get_mut(usize::from(p)));
+            if let Some(entry) = entry.filter(|e| **e == 0) {
+                *entry = line.offset.saturating_sub(base).saturating_add(1);
+            }
+        }
+    }
+
+    fn value_at(&self, entry: u16) -> Option<&'a [u8]> {
+        let line = self.section.bytes().get(usize::from(entry.checked_sub(1)?)..)?;
+        let end = line.iter().position(|&b| b == b'\n').unwrap_or(line.len());
+        let line = line.get(..end)?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        split_once(line, b':').1
+    }
+
+    pub(super) const fn is_rtp(&self) -> bool {
+        self.rtp
+    }
+
+    /// What a payload type stands for: what the section says, else the static assignment.
+    pub(super) fn payload(&self, payload: u8) -> Option<Format<'a>> {
+        let at = usize::from(payload);
+        let fmtp = self.fmtps.get(at).and_then(|&e| Fmtp::parse(self.value_at(e)?));
+        let fmtp = fmtp.map_or(&[][..], |f| f.params);
+        let map = *self.maps.get(at)?;
+        if map == 0 {
+            let (name, clock, channels) = static_codec(payload)?;
+            return Some(Format { payload, name: name.as_bytes(), clock, channels, fmtp });
+        }
+        let map = RtpMap::parse(self.value_at(map)?).filter(|m| m.payload == payload)?;
+        let (name, clock) = (map.encoding, map.clock_rate);
+        Some(Format { payload, name, clock, channels: map.channels()?, fmtp })
+    }
+
+    /// The formats of the `m=` line in order, each once; those that nothing is known of are left
+    /// out.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Format<'a>> + use<'a, '_> {
+        let mut seen = 0_u128;
+        let numbers = self.line.formats.filter(|_| self.rtp).filter_map(move |word| {
+            let payload = payload_type(word)?;
+            let bit = 1_u128.checked_shl(u32::from(payload))?;
+            let first = seen & bit == 0;
+            seen |= bit;
+            first.then_some(payload)
+        });
+        let words = self.line.formats.filter(|_| !self.rtp).take(MAX_WORDS).map(|name| {
+            let fmtp = self.section.fmtp(name).map_or(&[][..], |f| f.params);
+            Format { payload: 0, name, clock: 0, channels: 1, fmtp }
+        });
+        numbers.filter_map(|p| self.payload(p)).chain(words)
+    }
+
+    /// The format here that is the same as one of the other side: under the same number where that
+    /// is so, else the first.
+    pub(super) fn find(&self, other: &Format<'_>) -> Option<Format<'a>> {
+        let mut first = None;
+        for format in self.iter().filter(|f| f.same(other)) {
+            if format.payload == other.payload {
+                return Some(format);
+            }
+            first = first.or(Some(format));
+        }
+        first
+    }
+}
+
+/// Whether a stream of ours and one of theirs have a codec in common. Tones and the like alone make
+/// no stream, unless one of the two has nothing else; `Some(false)` is that case.
+pub(super) fn common(ours: &Formats<'_>, theirs: &Formats<'_>) -> Option<bool> {
+    let mut companion = false;
+    for format in theirs.iter() {
+        if ours.find(&format).is_some() {
+            if !format.is_companion() {
+                return Some(true);
+            }
+            companion = true;
+        }
+    }
+    let only = |f: &Formats<'_>| f.iter().all(|f| f.is_companion());
+    (companion && (only(ours) || only(theirs))).then_some(false)
+}
