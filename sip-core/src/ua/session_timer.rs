@@ -432,3 +432,90 @@ impl Ua {
         self.send_bye(low, h)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Act as A;
+    use Happening as H;
+    use State as S;
+    use std::format;
+
+    /// Every cell that does something, with its clause.
+    const CELLS: &[(State, Happening, State, Act, &str)] = &[
+        (S::Off, H::AgreedOurs, S::Ours, A::AwaitRefresh, "RFC 4028 7.2, 9"),
+        (S::Off, H::AgreedTheirs, S::Theirs, A::AwaitEnd, "RFC 4028 7.2, 9"),
+        (S::Ours, H::AgreedOurs, S::Ours, A::AwaitRefresh, "RFC 4028 7.4"),
+        (S::Ours, H::AgreedTheirs, S::Theirs, A::AwaitEnd, "RFC 4028 7.4"),
+        (S::Ours, H::AgreedOff, S::Off, A::Disarm, "RFC 4028 7.2"),
+        (S::Ours, H::Due, S::Refreshing, A::Refresh, "RFC 4028 10"),
+        (S::Ours, H::Over, S::Off, A::End, "RFC 4028 10"),
+        (S::Refreshing, H::AgreedOurs, S::Ours, A::AwaitRefresh, "RFC 4028 7.2"),
+        (S::Refreshing, H::AgreedTheirs, S::Theirs, A::AwaitEnd, "RFC 4028 7.2"),
+        (S::Refreshing, H::AgreedOff, S::Off, A::Disarm, "RFC 4028 7.2"),
+        (S::Refreshing, H::Refused, S::Ours, A::AwaitAgain, "RFC 4028 7.4"),
+        (S::Refreshing, H::Lost, S::Off, A::End, "RFC 4028 10"),
+        (S::Refreshing, H::Over, S::Off, A::End, "RFC 4028 10"),
+        (S::Theirs, H::AgreedOurs, S::Ours, A::AwaitRefresh, "RFC 4028 7.4"),
+        (S::Theirs, H::AgreedTheirs, S::Theirs, A::AwaitEnd, "RFC 4028 7.4"),
+        (S::Theirs, H::AgreedOff, S::Off, A::Disarm, "RFC 4028 7.2"),
+        (S::Theirs, H::Over, S::Off, A::End, "RFC 4028 10"),
+    ];
+
+    #[test]
+    fn every_cell_is_as_its_clause_says() {
+        for state in STATES {
+            for happening in HAPPENINGS {
+                let listed = CELLS.iter().find(|c| c.0 == state && c.1 == happening);
+                let expected = listed.map_or((state, A::Nothing), |c| (c.2, c.3));
+                let clause = listed.map_or("no clause: nothing happens", |c| c.4);
+                assert_eq!(step(state, happening), expected, "{state:?} {happening:?} ({clause})");
+            }
+        }
+    }
+
+    fn asked(fields: &str) -> Asked {
+        let text = format!("INVITE sip:a@b SIP/2.0\r\n{fields}\r\n");
+        Asked::of(&MessageRef::lazy(text.as_bytes()).unwrap())
+    }
+
+    fn config(session_expires: u32) -> Config {
+        let mut config = Config::new([1; 32]);
+        config.session_expires = session_expires;
+        config
+    }
+
+    // RFC 4028 9: table 2, and what may become of the interval.
+    #[test]
+    fn the_2xx_says_what_table_2_allows() {
+        use Refresher::{Uac, Uas};
+        let t = "Supported: timer\r\n";
+        for (fields, ours, expected) in [
+            ("", 0, None),
+            ("", 1_800, Some((1_800, Uas))),
+            (t, 1_800, Some((1_800, Uac))),
+            (t, 0, None),
+            ("Session-Expires: 600\r\n", 1_800, Some((600, Uas))),
+            ("Session-Expires: 600;refresher=uac\r\n", 0, Some((600, Uas))),
+            ("Supported: timer\r\nx: 600\r\n", 1_800, Some((600, Uac))),
+            ("Supported: timer\r\nx: 600;refresher=uas\r\n", 0, Some((600, Uas))),
+            ("Supported: timer\r\nx: 600;refresher=uac\r\n", 1_800, Some((600, Uac))),
+            ("Supported: timer\r\nx: 3600\r\n", 1_800, Some((1_800, Uac))),
+            ("Supported: timer\r\nx: 3600\r\nMin-SE: 2400\r\n", 1_800, Some((2_400, Uac))),
+            ("Supported: timer\r\nMin-SE: 2400\r\n", 1_800, Some((2_400, Uac))),
+        ] {
+            assert_eq!(agree(&config(ours), &asked(fields)), expected, "{fields} with {ours}");
+        }
+    }
+
+    // RFC 4028 9: 422 only where its sender understands it.
+    #[test]
+    fn only_a_peer_that_supports_timers_is_told_that_its_session_is_too_short() {
+        let config = config(1_800);
+        let least = |fields| too_small(&config, &asked(fields));
+        assert_eq!(least("Session-Expires: 89\r\nSupported: timer\r\n"), Some(90));
+        assert_eq!(least("Session-Expires: 90\r\nSupported: timer\r\n"), None);
+        assert_eq!(least("Session-Expires: 30\r\n"), None);
+        assert_eq!(least("Supported: timer\r\n"), None);
+    }
+}
