@@ -132,11 +132,11 @@ impl Limits {
     #[must_use]
     pub const fn timers(&self) -> usize {
         // A transaction has two (retransmit, end), a request that waits for the application one, a
-        // call four, a response context one a branch and one of its own, a flow two, a query, an
+        // call five, a response context one a branch and one of its own, a flow two, a query, an
         // attempt and a line one each, and the shutdown one.
         self.transactions * 2
             + self.requests()
-            + self.calls * 4
+            + self.calls * 5
             + self.forks * 2
             + self.flows * 2
             + self.queries

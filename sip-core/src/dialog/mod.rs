@@ -77,8 +77,8 @@ pub struct Dialog {
     pub(crate) peer: Peer,
     /// The offer of the INVITE is answered, while that has no final response yet.
     pub(crate) described: bool,
-    /// The RSeq of the last reliable provisional response, 0 before the first (RFC 3262 4).
-    pub(crate) rseq: u32,
+    /// The CSeq number and the RSeq of the last reliable provisional response (RFC 3262 4).
+    pub(crate) reliable: Option<(u32, u32)>,
 }
 
 /// What a request in a dialog is (RFC 3261 12.2.2).
@@ -185,7 +185,7 @@ impl Dialogs {
             flow: path.flow,
             peer: Peer::of(m),
             described: false,
-            rseq: 0,
+            reliable: None,
         };
         self.insert(cx, dialog)
     }
@@ -228,7 +228,7 @@ impl Dialogs {
             flow: path.flow,
             peer: Peer::of(m),
             described: false,
-            rseq: 0,
+            reliable: None,
         };
         self.insert(cx, dialog)
     }

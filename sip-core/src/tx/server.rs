@@ -267,6 +267,22 @@ impl Transactions {
         status: u16,
         reply: &Reply<'_>,
     ) -> Result<(), Error> {
+        let block = self.build(cx, tx, status, reply)?;
+        self.respond(cx, tx, status, block)
+    }
+
+    /// Builds a response to the stored request, to send it by [`respond`](Self::respond) now or
+    /// later. A block held once.
+    ///
+    /// # Errors
+    /// As [`reply`](Self::reply).
+    pub fn build(
+        &self,
+        cx: &mut Cx,
+        tx: TxHandle,
+        status: u16,
+        reply: &Reply<'_>,
+    ) -> Result<BlockId, Error> {
         let t = self.table.live(tx)?;
         if !t.machine.is_server() {
             return Err(Error::Misuse(Misuse::State));
@@ -276,8 +292,7 @@ impl Transactions {
         let Cx { pool, scratch, .. } = cx;
         let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
         let len = build::reply(scratch, &m, status, reply, own.as_bytes(), None)?;
-        let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-        self.respond(cx, tx, status, block)
+        pool.copy_in(scratch.get(..len).unwrap_or(&[]))
     }
 
     /// Answers a request without keeping anything of it (RFC 3261 8.2.7): repetitions get the same

@@ -27,6 +27,8 @@ pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
 /// The next step of the session timer (RFC 4028).
 pub(crate) const TIMER_SESSION: u8 = kind::CALL + 3;
+/// The next repetition of a reliable provisional response (RFC 3262).
+pub(crate) const TIMER_RELIABLE: u8 = kind::CALL + 4;
 
 /// How long work that found no room waits.
 const RETRY: u64 = 100;
@@ -37,6 +39,7 @@ pub(super) mod part {
     pub const BYE: u8 = 1;
     pub const REINVITE: u8 = 2;
     pub const ACK: u8 = 3;
+    pub const PRACK: u8 = 4;
     pub const UPDATE: u8 = 5;
 }
 
@@ -86,7 +89,7 @@ pub(crate) struct Call {
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
-    pub(super) timers: [Option<TimerId>; 4],
+    pub(super) timers: [Option<TimerId>; 5],
     pub(super) extensions: Extensions,
 }
 
@@ -113,7 +116,7 @@ impl Call {
             ack_seq: 0,
             acking: None,
             ack: None,
-            timers: [None; 4],
+            timers: [None; 5],
             extensions: Extensions::default(),
         }
     }
@@ -283,6 +286,7 @@ impl Ua {
         if let Some(tx) = call.invite {
             low.down.tx.end(low.down.cx, tx);
         }
+        Self::end_held(low, &call.extensions.provisionals, call.repeat_by, call.tag.as_bytes());
         self.end_updates(low, call.extensions.update);
     }
 
@@ -329,6 +333,10 @@ impl Ua {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
             part::UPDATE => self.on_update_response(low, h, m),
+            part::PRACK => {
+                self.on_prack_response(low, h, m, e);
+                Ok(())
+            }
             part::BYE if m.status() >= 200 => self.bye_ended(low, h),
             _ => Ok(()),
         }
@@ -378,6 +386,7 @@ impl Ua {
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
             TIMER_REPEAT => self.repeat_success(low, h),
+            TIMER_RELIABLE => self.reliable_fired(low, h),
             TIMER_SESSION => self.timer_fired(low, h),
             _ if call.hang_up => {
                 call.hang_up = false;
@@ -482,7 +491,7 @@ impl Ua {
         let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner) else { return Err(Error::Gone) };
         let h = CallHandle::from_raw(owner.object);
         // RFC 3261 12.2.2: processed as if it were outside a dialog (8.2).
-        if let Some(refusal) = outside::inspect_in_dialog(m) {
+        if let Some(refusal) = outside::inspect_in_dialog(&low.down.cx.config, m) {
             return outside::refuse(low, m, e, path, &refusal);
         }
         if Self::timer_refuses(low, m, e, path)? {
@@ -524,6 +533,7 @@ impl Ua {
                 self.on_bye(low, h, m)
             }
             Method::Invite => self.on_reinvite(low, h, tx, number),
+            Method::Prack => self.on_prack(low, (h, dialog, tx), m),
             Method::Update => self.on_update(low, (h, dialog, tx), m),
             Method::Message => {
                 let line = self.calls.live(h)?.line;

@@ -3,7 +3,7 @@
 
 use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
-use super::outside::{ABILITIES, named};
+use super::outside::{abilities, named};
 use super::table::{Act, Happening, State};
 use super::update::{fill, refuse_later};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -94,8 +94,11 @@ impl Ua {
         let timed = (200..300).contains(&status);
         let (timer, agreed) =
             if timed { self.timer_answer(low, h, tx) } else { Default::default() };
-        let mut fields = [(Name::Other, &[][..]); 5];
-        let n = fill(&mut fields, more.iter().copied().chain(timer.each()));
+        let body = !extras.body.is_empty();
+        let reliable = self.reliable_fields(low, h, tx, status, body);
+        let mut fields = [(Name::Other, &[][..]); 7];
+        let of_it = timer.each().chain(reliable.iter().flat_map(|r| r.each()));
+        let n = fill(&mut fields, more.iter().copied().chain(of_it));
         let reply = Reply {
             to_tag: Some(tag.as_bytes()),
             record_route: status < 300,
@@ -106,7 +109,7 @@ impl Ua {
                 .then_some((extras.content_type.as_bytes(), extras.body)),
             ..Reply::default()
         };
-        low.down.tx.reply(low.down.cx, tx, status, &reply)?;
+        self.send_or_hold(low, h, (tx, status), &reply, (reliable, body))?;
         if timed { self.timer_agreed(low, h, agreed) } else { Ok(()) }
     }
 
@@ -125,7 +128,8 @@ impl Ua {
             return Err(self.wrong_side(h));
         }
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        self.respond(low, h, tx, status, extras, &ABILITIES)?;
+        let fields = abilities(&low.cx().config);
+        self.respond(low, h, tx, status, extras, &fields)?;
         self.step(h, Happening::Ring).map(|_| ())
     }
 
@@ -151,7 +155,8 @@ impl Ua {
         if let Some(request) = reinvite {
             low.cx().pool.hold(request);
         }
-        let sent = self.respond(low, h, tx, 200, extras, &ABILITIES);
+        let fields = abilities(&low.cx().config);
+        let sent = self.respond(low, h, tx, 200, extras, &fields);
         if let Some(request) = reinvite {
             if let Some(d) = self.calls.live(h)?.dialog.filter(|_| sent.is_ok()) {
                 // RFC 3261 12.2: only what is accepted changes the dialog. Without room the old
@@ -172,7 +177,7 @@ impl Ua {
             low.dialogs.confirm_uas(d)?;
         }
         // RFC 3261 13.3.1.4: the 2xx is repeated by us, whatever the transport.
-        let Some(block) = low.down.tx.last_response(tx) else { return Ok(()) };
+        let Some(block) = self.success_block(low, h, tx) else { return Ok(()) };
         low.cx().pool.hold(block);
         let since = low.cx().now;
         if let Some(call) = self.calls.get_mut(h) {
@@ -311,6 +316,10 @@ impl Ua {
     pub(super) fn repeat_success(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let (now, t1, t2) = (low.cx().now, low.cx().config.t1, low.cx().config.t2);
         let call = self.calls.live_mut(h)?;
+        if call.extensions.provisionals.holds() {
+            // RFC 3262 3: it goes out with the PRACK.
+            return Ok(());
+        }
         let Some(repeating) = call.repeating.as_mut() else { return Ok(()) };
         let over = repeating.since.after(t1.saturating_mul(64));
         if now >= over {

@@ -3,12 +3,13 @@
 use super::Extras;
 use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
 use super::line::Line;
-use super::outside::{ABILITIES, write_extras};
+use super::outside::{abilities, write_extras};
 use super::session_timer::{Fields, first_fields};
 use super::table::{Act, Happening, State};
 use super::update::fill;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
+use crate::config::{Config, Reliable};
 use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
 use crate::error::{Error, Limit, Misuse};
@@ -95,6 +96,7 @@ impl Ua {
             contact,
             product: settings.product.as_bytes(),
             timer: first_fields(settings, 0),
+            settings,
         };
         let len = invite.write(Writer::new(scratch), pool, extras).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
@@ -190,6 +192,10 @@ impl Ua {
                 Ok(_) | Err(Error::Full(_)) => {}
                 Err(e) => return Err(e),
             }
+        }
+        let dialog = low.dialogs.of_response(low.down.cx, m, e);
+        if !self.take_provisional(low, h, dialog, m, e)? {
+            return Ok(());
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
@@ -432,7 +438,8 @@ impl Ua {
         let len = self.contact_user(low.cx(), line, &mut user);
         let timer = self.timer_fields(low.cx(), h);
         let mut fields = [(Name::Other, &[][..]); 5];
-        let n = fill(&mut fields, ABILITIES.into_iter().chain(timer.each()));
+        let own = abilities(&low.cx().config);
+        let n = fill(&mut fields, own.into_iter().chain(timer.each()));
         let what = InDialog {
             contact: user.get(..len),
             fields: fields.get(..n).unwrap_or(&[]),
@@ -471,7 +478,8 @@ impl Ua {
     ) -> Result<(), Error> {
         let status = m.status();
         if status < 200 {
-            return Ok(());
+            let dialog = self.calls.live(h)?.dialog;
+            return self.take_provisional(low, h, dialog, m, e).map(drop);
         }
         let call = self.calls.live_mut(h)?;
         let success = (200..300).contains(&status);
@@ -600,6 +608,7 @@ struct Invite<'a> {
     contact: &'a [u8],
     product: &'a [u8],
     timer: Fields,
+    settings: &'a Config,
 }
 
 impl Invite<'_> {
@@ -619,8 +628,11 @@ impl Invite<'_> {
         if !self.contact.is_empty() {
             w.header(Name::Contact, self.contact)?;
         }
-        for (name, value) in ABILITIES.into_iter().chain(self.timer.each()) {
+        for (name, value) in abilities(self.settings).into_iter().chain(self.timer.each()) {
             w.header(name, value)?;
+        }
+        if self.settings.reliable == Reliable::Require {
+            w.header(Name::Require, b"100rel")?;
         }
         if !self.product.is_empty() {
             w.header(Name::UserAgent, self.product)?;

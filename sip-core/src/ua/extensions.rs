@@ -1,5 +1,6 @@
 //! What the extensions keep of a call: session timer, reliable provisional responses, UPDATE.
 
+use super::prack::Provisionals;
 use super::session_timer::SessionTimer;
 use super::update::Update;
 
@@ -8,6 +9,7 @@ use super::update::Update;
 pub(super) struct Extensions {
     pub timer: SessionTimer,
     pub update: Update,
+    pub provisionals: Provisionals,
 }
 
 /// Writes a number as text; its length.

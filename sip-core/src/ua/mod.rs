@@ -10,6 +10,7 @@ mod extensions;
 mod identity;
 mod line;
 mod outside;
+pub mod prack;
 pub mod session_timer;
 pub mod table;
 mod update;

@@ -2,6 +2,7 @@
 
 use super::Extras;
 use super::{CallHandle, Low, Ua};
+use crate::config::{Config, Reliable};
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Scheme;
@@ -16,10 +17,10 @@ use crate::wire::start_line::Method;
 use crate::wire::write::{WriteError, Writer};
 
 /// The methods that the user agent takes, as Allow carries them.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, UPDATE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, UPDATE, PRACK";
 
 /// The same, as a list.
-pub const METHODS: [Method; 7] = [
+pub const METHODS: [Method; 8] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -27,15 +28,23 @@ pub const METHODS: [Method; 7] = [
     Method::Options,
     Method::Message,
     Method::Update,
+    Method::Prack,
 ];
 
 /// The option tags that the user agent supports, as Supported carries them (RFC 3261 20.37). A tag
 /// stands here once all of its extension works; Require is checked against it.
-pub const SUPPORTED: &str = "199, from-change, timer";
+pub const SUPPORTED: &str = "100rel, 199, from-change, timer";
 
 /// What a message that makes or refreshes a dialog says of us (RFC 3261 13.2.1, 13.3.1.4).
-pub(super) const ABILITIES: [(Name, &[u8]); 2] =
-    [(Name::Allow, ALLOW.as_bytes()), (Name::Supported, SUPPORTED.as_bytes())];
+pub(super) fn abilities(config: &Config) -> [(Name, &'static [u8]); 2] {
+    [(Name::Allow, ALLOW.as_bytes()), (Name::Supported, supported(config).as_bytes())]
+}
+
+/// What of [`SUPPORTED`] is supported by this engine.
+fn supported(config: &Config) -> &'static str {
+    let without = SUPPORTED.strip_prefix("100rel, ");
+    without.filter(|_| config.reliable == Reliable::Never).unwrap_or(SUPPORTED)
+}
 
 /// The types of body that it takes in a session.
 const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
@@ -123,33 +132,31 @@ fn inspect<'a>(
         }
         _ => return Some(Refusal::plain(416)),
     }
-    inspect_in_dialog(m)
+    inspect_in_dialog(&cx.config, m)
 }
 
 /// The rules that hold inside a dialog too (RFC 3261 12.2.2).
-pub(super) fn inspect_in_dialog<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
+pub(super) fn inspect_in_dialog<'a>(config: &Config, m: &MessageRef<'a>) -> Option<Refusal<'a>> {
     // 8.2.2.3; `refuse` names what is not supported.
-    if m.method() != Method::Cancel && unsupported(m).next().is_some() {
+    if m.method() != Method::Cancel && unsupported(config, m).next().is_some() {
         return Some(Refusal::plain(420));
     }
     content(m)
 }
 
 /// What a request requires and we do not support.
-fn unsupported<'a>(m: &MessageRef<'a>) -> impl Iterator<Item = &'a [u8]> {
-    m.values(Name::Require).map(|s| m.text(s).trim_ascii()).filter(|t| !t.is_empty() && !known(t))
-}
-
-/// Whether we support the extension.
-fn known(tag: &[u8]) -> bool {
-    SUPPORTED.split(", ").any(|t| t.as_bytes().eq_ignore_ascii_case(tag))
+fn unsupported<'a>(config: &Config, m: &MessageRef<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let ours = supported(config);
+    let known = |tag: &[u8]| ours.split(", ").any(|t| t.as_bytes().eq_ignore_ascii_case(tag));
+    let tags = m.values(Name::Require).map(|s| m.text(s).trim_ascii());
+    tags.filter(move |t| !t.is_empty() && !known(t))
 }
 
 /// The value of Unsupported (RFC 3261 8.2.2.3). What does not fit is left out: the client learns of
 /// it next time.
-fn write_unsupported(m: &MessageRef<'_>, out: &mut [u8]) -> usize {
+fn write_unsupported(config: &Config, m: &MessageRef<'_>, out: &mut [u8]) -> usize {
     let mut at = 0;
-    for tag in unsupported(m) {
+    for tag in unsupported(config, m) {
         let comma: &[u8] = if at == 0 { b"" } else { b", " };
         let end = at + comma.len() + tag.len();
         let Some(place) = out.get_mut(at..end) else { break };
@@ -216,7 +223,7 @@ impl Ua {
             return refuse(low, m, e, path, &refusal);
         }
         // RFC 3261 12.2.2: a To tag that names no dialog of ours, and what only a dialog has.
-        let within = matches!(m.method(), Method::Bye | Method::Update);
+        let within = matches!(m.method(), Method::Bye | Method::Update | Method::Prack);
         if e.to.is_some_and(|t| !t.tag.is_empty()) || within {
             return refuse(low, m, e, path, &Refusal::plain(481));
         }
@@ -224,7 +231,9 @@ impl Ua {
         if line.is_none() && m.method() != Method::Options {
             return refuse(low, m, e, path, &Refusal::plain(404));
         }
-        if m.method() == Method::Invite && Self::timer_refuses(low, m, e, path)? {
+        if m.method() == Method::Invite
+            && (Self::timer_refuses(low, m, e, path)? || Self::reliable_refuses(low, m, e, path)?)
+        {
             return Ok(());
         }
         match m.method() {
@@ -260,7 +269,7 @@ impl Ua {
             (Name::Allow, ALLOW.as_bytes()),
             (Name::Accept, ACCEPT),
             (Name::AcceptEncoding, &b"identity"[..]),
-            (Name::Supported, SUPPORTED.as_bytes()),
+            (Name::Supported, supported(&low.down.cx.config).as_bytes()),
         ];
         let reply = Reply { extra: &fields, ..Reply::default() };
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
@@ -403,7 +412,8 @@ pub(super) fn refuse(
     refusal: &Refusal<'_>,
 ) -> Result<(), Error> {
     let mut text = [0u8; 256];
-    let len = if refusal.status == 420 { write_unsupported(m, &mut text) } else { 0 };
+    let len =
+        if refusal.status == 420 { write_unsupported(&low.cx().config, m, &mut text) } else { 0 };
     let named = text.get(..len).filter(|t| !t.is_empty()).map(|t| (Name::Unsupported, t));
     let mut fields = [(Name::Other, &[][..]); 3];
     let mut n = 0;

@@ -4,7 +4,7 @@
 use super::Extras;
 use super::call::{TIMER_SESSION, part};
 use super::description::{Exchange, Taken, describes};
-use super::outside::{ABILITIES, named};
+use super::outside::{abilities, named};
 use super::session_timer::Happening as TimerHappening;
 use super::table::{Act, Happening, State};
 use super::{CallHandle, LineHandle, Low, Ua, record};
@@ -96,7 +96,8 @@ impl Ua {
         // RFC 4028 7.2: there is no session before the 2xx.
         let timer = confirmed.then(|| self.timer_fields(low.cx(), h)).unwrap_or_default();
         let mut fields = [(Name::Other, &[][..]); 5];
-        let n = fill(&mut fields, ABILITIES.into_iter().chain(timer.each()));
+        let own = abilities(&low.cx().config);
+        let n = fill(&mut fields, own.into_iter().chain(timer.each()));
         let what = InDialog {
             contact: user.get(..len),
             fields: fields.get(..n).unwrap_or(&[]),
@@ -337,7 +338,7 @@ impl Ua {
         let (timer, agreed) =
             if timed { self.timer_answer(low, h, tx) } else { Default::default() };
         let mut fields = [(Name::Other, &[][..]); 5];
-        let own = ABILITIES.into_iter().filter(|_| success);
+        let own = abilities(&low.cx().config).into_iter().filter(|_| success);
         let n = fill(&mut fields, own.chain(timer.each()));
         let reply = Reply {
             contact,
