@@ -194,6 +194,12 @@
 #define SANSIP_E_NOT_BUILT -211
 
 /**
+ * The media is not usable: no session description can hold it, it came together with a body, or
+ * the call needs some and has none.
+ */
+#define SANSIP_E_MEDIA -212
+
+/**
  * The message was ignored: the bytes are no SIP message (RFC 3261 7).
  */
 #define SANSIP_IGNORED_NOT_SIP 1
@@ -496,7 +502,12 @@
 /**
  * The session was not refreshed in time.
  */
-#define SANSIP_END_SESSION_EXPIRED 10
+#define SANSIP_END_SESSION_EXPIRED 11
+
+/**
+ * The peer's answer, or its offer, could not be used.
+ */
+#define SANSIP_END_BAD_MEDIA 10
 
 /**
  * The peer closed it.
@@ -1752,6 +1763,18 @@ int32_t sansip_update(sansip_engine *engine,
                       uint64_t now_ms,
                       sansip_call call,
                       const sansip_extras *extras);
+
+/**
+ * Puts the peer of an answered call on hold (RFC 3264 8.4). May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
+ */
+int32_t sansip_hold(sansip_engine *engine, uint64_t now_ms, sansip_call call);
+
+/**
+ * Ends the hold of a call (RFC 3264 8.4). May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
+ */
+int32_t sansip_resume(sansip_engine *engine, uint64_t now_ms, sansip_call call);
 
 /**
  * Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.

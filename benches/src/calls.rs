@@ -329,6 +329,7 @@ fn address(who: usize) -> Addr {
 
 fn engine(who: usize, limits: &Limits) -> Engine {
     let mut config = Config::new([who as u8 + 1; 32]);
+    config.ask_media = false;
     config.roles.ua = who != PROXY;
     config.roles.proxy = who == PROXY;
     config.roles.registrar = false;
@@ -340,7 +341,7 @@ fn engine(who: usize, limits: &Limits) -> Engine {
 }
 
 fn sdp(body: &[u8]) -> Extras<'_> {
-    Extras { headers: &[], content_type: "application/sdp", body }
+    Extras { headers: &[], content_type: "application/sdp", body, media: None }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::path::Addr;
+use crate::sdp::Hold;
 
 /// Which roles the engine plays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +112,12 @@ pub struct Config {
     pub timer_c_total: u64,
     /// Whether the proxy stays in the path of the dialogs that it forwards. Default true.
     pub record_route: bool,
+    /// Whether the application is asked for the media of a call that no verb gave, by
+    /// [`Query::Media`](crate::Query::Media). Default true. False leaves session descriptions to
+    /// it: messages then have the bodies that the verbs bring, and none without.
+    pub ask_media: bool,
+    /// How a call is put on hold. Default [`Hold::SendOnly`].
+    pub hold: Hold,
     /// Whether the platform answers questions for addresses of names. Default true.
     pub dns: bool,
     /// Where the user agent sends every request outside a dialog whose line has no proxy of its
@@ -160,6 +167,8 @@ impl Config {
             timer_c: 181_000,
             timer_c_total: 3_600_000,
             record_route: true,
+            ask_media: true,
+            hold: Hold::SendOnly,
             dns: true,
             outbound: None,
             min_expires: 60,

@@ -45,6 +45,16 @@ pub(crate) fn base32<const N: usize>(mut bits: u128) -> Token<N> {
     Token(out)
 }
 
+/// The number that [`base32`] has written as `text`; `None` if it has not.
+pub(crate) fn unbase32(text: &[u8]) -> Option<u128> {
+    let mut bits = 0u128;
+    for c in text.get(..text.len().min(25))? {
+        let digit = ALPHABET.iter().position(|a| a == c)?;
+        bits = (bits << 5) | u128::try_from(digit).ok()?;
+    }
+    (text.len() <= 25).then_some(bits)
+}
+
 /// What all layers share.
 pub struct Cx {
     /// The moment of the input at work.

@@ -113,6 +113,10 @@ pub enum Misuse {
     /// The verb needs a role that was left out when the library was built.
     #[error("this role was left out when the library was built")]
     NotBuilt,
+    /// Media that no session description can hold, media and a body together, or none where the
+    /// call needs some.
+    #[error("the media is not usable")]
+    Media,
 }
 
 impl Error {

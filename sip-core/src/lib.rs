@@ -37,6 +37,7 @@
 //! |---|---|---|
 //! | [`wire`] | bytes to messages and back: spans, framing, edits, writing, defects | no memory but an [`Index`](wire::Index) that is reserved once |
 //! | [`header`] | typed values of every known header field | nothing |
+//! | [`auth`] | digest responses and nonces (RFC 7616, RFC 8760) | a bounded table of counts |
 //! | [`sdp`] | session descriptions (RFC 8866) | nothing |
 //! | [`store`] | the bounded containers that all state lives in | what [`Limits`] say |
 //! | [`tx`] | the four transactions (RFC 3261 17, 6026, 4320) | a record and two timers each |
@@ -71,6 +72,7 @@ extern crate std;
 
 #[cfg(feature = "ua")]
 pub mod attempt;
+pub mod auth;
 pub mod config;
 pub mod cx;
 pub mod dialog;

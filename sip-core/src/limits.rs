@@ -56,7 +56,7 @@ impl Limits {
         locals: 1,
         queries: 2,
         outputs: 8,
-        pool: 10_000,
+        pool: 12_000,
         sources: 4,
         wire: WireLimits {
             message: 1_500,

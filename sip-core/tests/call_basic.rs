@@ -9,7 +9,7 @@ use sansip::{CallChange, CallHandle, EndReason, Error, Extras};
 const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 
 fn sdp() -> Extras<'static> {
-    Extras { headers: &[], content_type: "application/sdp", body: SDP }
+    Extras { headers: &[], content_type: "application/sdp", body: SDP, media: None }
 }
 
 fn dial(net: &mut Net) -> (usize, usize, CallHandle) {

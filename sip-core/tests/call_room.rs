@@ -233,7 +233,7 @@ fn an_answer_without_room_leaves_its_question_open() {
     let (mut engine, line) = phone(ua(), &Limits { outputs: 4_096, ..Limits::PHONE });
     let now = Instant(5);
     let body = [b'v'; 2_600];
-    let extras = Extras { headers: &[], content_type: "application/sdp", body: &body };
+    let extras = Extras { headers: &[], content_type: "application/sdp", body: &body, media: None };
     engine.invite(now, line, "sip:alice@example.com", 0, extras).unwrap();
     let Some(Output::Query(id, Query::Dns { .. })) = engine.poll() else { panic!() };
     while engine.send(now, udp(), &[b'x'; 4_000]).is_ok() {}

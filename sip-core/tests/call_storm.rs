@@ -155,7 +155,8 @@ impl World {
         let addresses = [[10, 0, 0, 77].into(), peer];
         let known = self.below(4) as usize;
         let addresses = addresses.get(known..).unwrap_or(&addresses[1..]);
-        let extras = Extras { headers: &[], content_type: "application/sdp", body: &self.body };
+        let extras =
+            Extras { headers: &[], content_type: "application/sdp", body: &self.body, media: None };
         let p = &mut self.phones[n];
         let (e, line) = (&mut p.engine, p.line);
         let before = e.stats();

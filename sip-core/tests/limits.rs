@@ -197,7 +197,7 @@ fn exchange(method: &str, mut act: impl FnMut(&mut Engine, Instant, &Event)) -> 
 #[test]
 fn an_unproven_source_gets_at_most_3_times_what_it_sent() {
     let body = [b'v'; 300];
-    let sdp = Extras { headers: &[], content_type: "application/sdp", body: &body };
+    let sdp = Extras { headers: &[], content_type: "application/sdp", body: &body, media: None };
     type Act<'a> = &'a dyn Fn(&mut Engine, Instant, &Event);
     let ring_for_ever: Act<'_> = &|e, now, event| {
         if let Event::Call { call, change: sansip::CallChange::Incoming, .. } = event {

@@ -56,7 +56,7 @@ fn footprint_is_what_construction_takes() {
 
 fn one_call(net: &mut Net, lines: [sansip::LineHandle; 2]) {
     let body = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
-    let sdp = Extras { headers: &[], content_type: "application/sdp", body };
+    let sdp = Extras { headers: &[], content_type: "application/sdp", body, media: None };
     let now = net.at();
     net.engine(0).invite(now, lines[0], "sip:b@10.0.0.2", 0, sdp).unwrap();
     net.settle();
@@ -111,7 +111,7 @@ fn tiny_carries_both_of_its_calls_at_once() {
     let (mut net, lines) = phones(&Limits::TINY);
     let now = net.at();
     let body = [b'v'; 300];
-    let sdp = Extras { headers: &[], content_type: "application/sdp", body: &body };
+    let sdp = Extras { headers: &[], content_type: "application/sdp", body: &body, media: None };
     for _ in 0..2 {
         net.engine(0).invite(now, lines[0], "sip:b@10.0.0.2", 0, sdp).unwrap();
         net.settle();
@@ -178,7 +178,7 @@ fn proxied() -> Proxied {
 impl Proxied {
     /// One call in three shapes: answered, refused, given up.
     fn call(&mut self, shape: usize) {
-        let sdp = Extras { headers: &[], content_type: "application/sdp", body: BODY };
+        let sdp = Extras { headers: &[], content_type: "application/sdp", body: BODY, media: None };
         let (net, line) = (&mut self.net, self.line);
         let now = net.at();
         let caller = &mut net.nodes[0].engine;

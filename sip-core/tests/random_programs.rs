@@ -143,6 +143,7 @@ impl World {
     fn new(seed: u64, roles: Roles) -> Self {
         let mut random = Random(seed);
         let mut config = Config::new([1 + (seed % 250) as u8; 32]);
+        config.ask_media = false;
         config.roles = roles;
         config.domains = vec!["example.com".into()];
         config.dns = !random.one_in(4);

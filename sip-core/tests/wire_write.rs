@@ -220,6 +220,7 @@ const STAMP: ResponseParts<'_> = ResponseParts {
     extra: &[],
     named: &[],
     body: None,
+    rest: None,
 };
 
 /// S09: whatever was received, an answer to it parses and leads back the same way.

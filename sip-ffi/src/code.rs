@@ -82,6 +82,9 @@ pub const SANSIP_E_ANSWER: i32 = -209;
 pub const SANSIP_E_NOT_SIP: i32 = -210;
 /// The role was left out when the library was built.
 pub const SANSIP_E_NOT_BUILT: i32 = -211;
+/// The media is not usable: no session description can hold it, it came together with a body, or
+/// the call needs some and has none.
+pub const SANSIP_E_MEDIA: i32 = -212;
 /// The message was ignored: the bytes are no SIP message (RFC 3261 7).
 pub const SANSIP_IGNORED_NOT_SIP: i32 = 1;
 /// Ignored: a keep-alive (RFC 5626 4.4.1).
@@ -147,6 +150,7 @@ names! {
     SANSIP_E_ANSWER = Error::Misuse(Misuse::Answer).code();
     SANSIP_E_NOT_SIP = Error::Misuse(Misuse::NotSip).code();
     SANSIP_E_NOT_BUILT = Error::Misuse(Misuse::NotBuilt).code();
+    SANSIP_E_MEDIA = Error::Misuse(Misuse::Media).code();
     SANSIP_IGNORED_NOT_SIP = Ignored::NotSip as i32;
     SANSIP_IGNORED_KEEPALIVE = Ignored::KeepAlive as i32;
     SANSIP_IGNORED_BAD_RESPONSE = Ignored::BadResponse as i32;

@@ -89,7 +89,9 @@ pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
 /// The session was not refreshed in time.
-pub const SANSIP_END_SESSION_EXPIRED: u32 = 10;
+pub const SANSIP_END_SESSION_EXPIRED: u32 = 11;
+/// The peer's answer, or its offer, could not be used.
+pub const SANSIP_END_BAD_MEDIA: u32 = 10;
 
 /// Bytes to send. With path.flow set, write them to that connection, whole and in order; else send
 /// one datagram from the socket of path.local to path.remote.
@@ -423,6 +425,7 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::Unreachable => SANSIP_END_UNREACHABLE,
                 EndReason::NoAck => SANSIP_END_NO_ACK,
                 EndReason::SessionExpired => SANSIP_END_SESSION_EXPIRED,
+                EndReason::BadMedia => SANSIP_END_BAD_MEDIA,
             };
             (SANSIP_EV_CALL_ENDED, status)
         }

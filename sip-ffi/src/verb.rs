@@ -77,7 +77,12 @@ impl<'a> Adds<'a> {
     }
 
     fn get(&'a self) -> Extras<'a> {
-        Extras { headers: &self.fields[..self.n], content_type: self.content_type, body: self.body }
+        Extras {
+            headers: &self.fields[..self.n],
+            content_type: self.content_type,
+            body: self.body,
+            media: None,
+        }
     }
 }
 
@@ -342,6 +347,32 @@ pub unsafe extern "C" fn sansip_update(
             Ok(e.update(Instant(now_ms), call, adds.get())?)
         })
     }
+}
+
+/// Puts the peer of an answered call on hold (RFC 3264 8.4). May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_hold(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.hold(Instant(now_ms), call)?)) }
+}
+
+/// Ends the hold of a call (RFC 3264 8.4). May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_resume(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.resume(Instant(now_ms), call)?)) }
 }
 
 /// Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.

@@ -3,15 +3,18 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use sansip::{Addr, Binding, Limits, Retransmit, Roles, Transport};
+use sansip_sim::chart::Chart;
 use sansip_sim::flow::{Flow, Role};
 use sansip_sim::judge::{Judgement, Recorded, Verdict};
 use sansip_sim::ladder::Ladder;
+use sansip_sim::pcap;
 
 use crate::driver::{Clock, Direction, Driver, OpenError, Setup, Tapped};
 use crate::listen::Listen;
@@ -90,22 +93,62 @@ impl Run {
         self.judgement.passed() && self.sent.iter().all(|s| s.arrived)
     }
 
+    /// The flow.
+    #[must_use]
+    pub const fn flow(&self) -> &'static Flow {
+        self.flow
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.parties.iter().map(|(role, addr)| format!("{role} {addr}")).collect()
+    }
+
+    fn column(&self, role: Option<Role>) -> usize {
+        let found = self.parties.iter().position(|(r, _)| Some(*r) == role);
+        found.unwrap_or(self.parties.len())
+    }
+
     fn ladder(&self) -> Ladder {
-        let name = |(role, addr): &(Role, Addr)| format!("{role} {addr}");
-        let mut names: Vec<String> = self.parties.iter().map(name).collect();
-        let elsewhere = names.len();
+        let mut names = self.names();
         if self.sent.iter().any(|s| s.to.is_none()) {
             names.push("elsewhere".into());
         }
-        let column = |role: Option<Role>| {
-            let found = self.parties.iter().position(|(r, _)| Some(*r) == role);
-            found.unwrap_or(elsewhere)
-        };
         let mut ladder = Ladder::new(names);
         for s in &self.sent {
-            ladder.add_bytes(s.time_ms, column(Some(s.from)), column(s.to), &s.bytes, !s.arrived);
+            let (from, to) = (self.column(Some(s.from)), self.column(s.to));
+            ladder.add_bytes(s.time_ms, from, to, &s.bytes, !s.arrived);
         }
         ladder
+    }
+
+    /// The run for a picture.
+    #[must_use]
+    pub fn chart(&self) -> Chart {
+        let mut chart = Chart::new(self.names()).titled(self.flow.title);
+        for s in &self.sent {
+            let (from, to) = (self.column(Some(s.from)), self.column(s.to));
+            chart.add(s.time_ms, from, to, &s.bytes, !s.arrived);
+        }
+        chart.with_whole_messages()
+    }
+
+    /// Writes its messages to a capture, from this millisecond on; when the last was sent.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_pcap<W: Write>(&self, out: &mut pcap::Writer<W>, begin: u64) -> io::Result<u64> {
+        let address = |role: Role| {
+            let found = self.parties.iter().find(|(r, _)| *r == role);
+            found.map(|(_, addr)| addr.to_socket())
+        };
+        let mut last = begin;
+        for s in &self.sent {
+            last = begin + s.time_ms;
+            if let Some((from, to)) = address(s.from).zip(s.to.and_then(address)) {
+                out.udp(last * 1_000, from, to, &s.bytes)?;
+            }
+        }
+        Ok(last)
     }
 }
 

@@ -383,6 +383,7 @@ const fn reason(why: EndReason) -> &'static str {
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no_ack",
         EndReason::SessionExpired => "session_expired",
+        EndReason::BadMedia => "bad_media",
     }
 }
 

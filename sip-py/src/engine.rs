@@ -38,7 +38,7 @@ impl ExtrasIn {
     fn with<R>(&self, f: impl FnOnce(Extras<'_>) -> R) -> R {
         let fields: Vec<(&str, &str)> =
             self.0.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        f(Extras { headers: &fields, content_type: &self.1, body: &self.2 })
+        f(Extras { headers: &fields, content_type: &self.1, body: &self.2, media: None })
     }
 }
 
@@ -356,6 +356,14 @@ impl Engine {
     fn update(&mut self, py: Python<'_>, now: u64, call: u64, extras: ExtrasIn) -> PyResult<()> {
         let call = CallHandle::from_raw(call);
         extras.with(|extras| self.done(py, now, &Input::Update { call, extras }))
+    }
+
+    fn hold(&mut self, py: Python<'_>, now: u64, call: u64) -> PyResult<()> {
+        self.done(py, now, &Input::Hold { call: CallHandle::from_raw(call) })
+    }
+
+    fn resume(&mut self, py: Python<'_>, now: u64, call: u64) -> PyResult<()> {
+        self.done(py, now, &Input::Resume { call: CallHandle::from_raw(call) })
     }
 
     fn respond(

@@ -109,5 +109,6 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
         EndReason::SessionExpired => "session expired",
+        EndReason::BadMedia => "bad media",
     }
 }

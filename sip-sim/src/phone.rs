@@ -63,7 +63,8 @@ struct Placing {
 /// A phone. Set what it shall do, then give it to [`World::add_engine`](crate::world::World::add_engine).
 ///
 /// Verbs of a script: `invite URI`, `ring N`, `answer`, `reject N`, `redirect N URI`, `hangup`,
-/// `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest.
+/// `hold`, `resume`, `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest, or
+/// with a number at the end the one of that number, from 1 in the order in which they began.
 #[derive(Clone, Debug)]
 pub struct Phone {
     aor: String,
@@ -74,12 +75,14 @@ pub struct Phone {
     pub hangup_after: Option<u64>,
     /// Gives up a call that it placed after so many milliseconds without an answer.
     pub give_up_after: Option<u64>,
+    /// Answers re-INVITEs; else they are left to the script.
+    pub reinvites: bool,
     /// Registers at the start.
     pub register: bool,
     placing: Option<Placing>,
     line: Option<LineHandle>,
     live: BTreeMap<u64, Live>,
-    newest: Option<CallHandle>,
+    calls: Vec<CallHandle>,
     alarms: BTreeMap<(u64, u64), Alarm>,
     count: u64,
     placed: u64,
@@ -98,9 +101,19 @@ const FULL_MS: u64 = 10;
 
 const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0\r\n";
+const HOLD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n";
+const RESUME: &[u8] = b"v=0\r\no=- 1 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n";
+const HELD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n";
+
+const fn body(sdp: &'static [u8]) -> Extras<'static> {
+    Extras { headers: &[], content_type: "application/sdp", body: sdp, media: None }
+}
 
 const fn sdp() -> Extras<'static> {
-    Extras { headers: &[], content_type: "application/sdp", body: SDP }
+    body(SDP)
 }
 
 impl Phone {
@@ -113,11 +126,12 @@ impl Phone {
             answering: None,
             hangup_after: None,
             give_up_after: None,
+            reinvites: false,
             register: false,
             placing: None,
             line: None,
             live: BTreeMap::new(),
-            newest: None,
+            calls: Vec::new(),
             alarms: BTreeMap::new(),
             count: 0,
             placed: 0,
@@ -177,6 +191,13 @@ impl Phone {
         self
     }
 
+    /// Answers re-INVITEs.
+    #[must_use]
+    pub const fn takes_reinvites(mut self) -> Self {
+        self.reinvites = true;
+        self
+    }
+
     /// Registers at the start.
     #[must_use]
     pub const fn registers(mut self) -> Self {
@@ -201,11 +222,12 @@ impl Phone {
         let number = self.placed;
         let text = number.to_string();
         let headers = [("X-Call", text.as_str())];
-        let extras = Extras { headers: &headers, content_type: "application/sdp", body: SDP };
+        let extras =
+            Extras { headers: &headers, content_type: "application/sdp", body: SDP, media: None };
         let call = io.engine.invite(io.now, line, target, number, extras)?;
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });
-        self.newest = Some(call);
+        self.calls.push(call);
         if let Some(after) = self.give_up_after {
             self.alarm(since + after, Alarm::GiveUp(call));
         }
@@ -217,7 +239,7 @@ impl Phone {
             message.and_then(|m| Message::parse(m)?.header("X-Call")?.parse().ok()).unwrap_or(0);
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: true, since, answered: false });
-        self.newest = Some(call);
+        self.calls.push(call);
         let Some(how) = self.answering else { return };
         if how.ring != 0 {
             let _ = io.engine.ring(io.now, call, how.ring, Extras::default());
@@ -265,8 +287,10 @@ impl Phone {
                     self.alarm(now + after, Alarm::Hangup(call));
                 }
             }
-            CallChange::Reinvite if self.answering.is_some() => {
-                let _ = io.engine.answer_call(io.now, call, Extras::default());
+            CallChange::Reinvite if self.reinvites || self.answering.is_some() => {
+                let offer = message.and_then(Message::parse);
+                let held = offer.and_then(|m| m.direction()) == Some("sendonly");
+                let _ = io.engine.answer_call(io.now, call, body(if held { HELD } else { SDP }));
             }
             CallChange::Ended { why, status } => {
                 if let Some(live) = self.live.remove(&call.raw()) {
@@ -343,19 +367,22 @@ impl App for Phone {
     }
 
     fn on_verb(&mut self, io: &mut Io<'_>, words: &[&str]) -> Result<(), String> {
-        let call = || self.newest.ok_or_else(|| "it has no call".to_string());
         let status = |word: &str| word.parse::<u16>().map_err(|_| format!("no status: {word}"));
         let line = self.line.ok_or("it has no line")?;
+        let call = |n: &[&str]| self.call(n);
+        let none = Extras::default;
         let done = match words {
             ["invite", target] => self.invite(io, target),
-            ["ring", code] => io.engine.ring(io.now, call()?, status(code)?, Extras::default()),
-            ["answer"] => io.engine.answer_call(io.now, call()?, sdp()),
-            ["reject", code] => io.engine.reject(io.now, call()?, status(code)?, Extras::default()),
-            ["redirect", code, to] => {
-                io.engine.redirect(io.now, call()?, status(code)?, to, Extras::default())
+            ["ring", code, n @ ..] => io.engine.ring(io.now, call(n)?, status(code)?, none()),
+            ["answer", n @ ..] => io.engine.answer_call(io.now, call(n)?, sdp()),
+            ["reject", code, n @ ..] => io.engine.reject(io.now, call(n)?, status(code)?, none()),
+            ["redirect", code, to, n @ ..] => {
+                io.engine.redirect(io.now, call(n)?, status(code)?, to, none())
             }
-            ["hangup"] => io.engine.hangup(io.now, call()?),
-            ["reinvite"] => io.engine.reinvite(io.now, call()?, sdp()),
+            ["hangup", n @ ..] => io.engine.hangup(io.now, call(n)?),
+            ["reinvite", n @ ..] => io.engine.reinvite(io.now, call(n)?, sdp()),
+            ["hold", n @ ..] => io.engine.reinvite(io.now, call(n)?, body(HOLD)),
+            ["resume", n @ ..] => io.engine.reinvite(io.now, call(n)?, body(RESUME)),
             ["register"] => io.engine.register(io.now, line),
             ["unregister"] => io.engine.unregister(io.now, line),
             ["shutdown"] => io.engine.shutdown(io.now),
@@ -366,6 +393,16 @@ impl App for Phone {
 }
 
 impl Phone {
+    /// The call that the end of a verb names.
+    fn call(&self, number: &[&str]) -> Result<CallHandle, String> {
+        let known = match number {
+            [] => self.calls.last(),
+            [n] => n.parse().ok().and_then(|n: usize| self.calls.get(n.checked_sub(1)?)),
+            _ => None,
+        };
+        known.copied().ok_or_else(|| "it has no such call".to_string())
+    }
+
     fn place(&mut self, io: &mut Io<'_>) {
         let Some(mut placing) = self.placing.take() else { return };
         if placing.left == 0 {

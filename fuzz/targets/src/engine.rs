@@ -198,7 +198,7 @@ impl<'a> World<'a> {
     fn extras(&mut self) -> Extras<'static> {
         let body: &[u8] = self.program.pick(&[&b""[..], b"v=0\r\n"]);
         let content_type = if body.is_empty() { "" } else { "application/sdp" };
-        Extras { headers: self.program.pick(HEADERS), content_type, body }
+        Extras { headers: self.program.pick(HEADERS), content_type, body, media: None }
     }
 
     fn verb(&mut self) {

@@ -3,6 +3,7 @@
 mod identity;
 mod peer;
 mod request;
+pub mod session;
 
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
@@ -21,6 +22,7 @@ use crate::wire::scan::Span;
 
 pub use peer::Peer;
 pub use request::{Extra, InDialog, Kept, Made};
+pub use session::{Exchange, Session};
 
 handle!(
     /// A dialog.
@@ -75,10 +77,10 @@ pub struct Dialog {
     pub(crate) flow: Option<FlowId>,
     /// What the peer says of itself.
     pub(crate) peer: Peer,
-    /// The offer of the INVITE is answered, while that has no final response yet.
-    pub(crate) described: bool,
     /// The CSeq number and the RSeq of the last reliable provisional response (RFC 3262 4).
     pub(crate) reliable: Option<(u32, u32)>,
+    /// Its session.
+    pub(crate) session: Session,
 }
 
 /// What a request in a dialog is (RFC 3261 12.2.2).
@@ -184,8 +186,8 @@ impl Dialogs {
             local_id: path.local,
             flow: path.flow,
             peer: Peer::of(m),
-            described: false,
             reliable: None,
+            session: Session::default(),
         };
         self.insert(cx, dialog)
     }
@@ -227,8 +229,8 @@ impl Dialogs {
             local_id: path.local,
             flow: path.flow,
             peer: Peer::of(m),
-            described: false,
             reliable: None,
+            session: Session::default(),
         };
         self.insert(cx, dialog)
     }
@@ -339,9 +341,10 @@ impl Dialogs {
 
     /// Ends a dialog.
     pub fn end(&mut self, cx: &mut Cx, h: DialogHandle) -> Option<Dialog> {
-        let dialog = self.slab.remove(h)?;
+        let mut dialog = self.slab.remove(h)?;
         self.index.remove(dialog.key, h.raw());
         cx.pool.release(dialog.block);
+        dialog.session.release(&mut cx.pool);
         Some(dialog)
     }
 

@@ -46,6 +46,8 @@ pub enum Input<'a> {
     Hangup { call: CallHandle },
     Reinvite { call: CallHandle, extras: Extras<'a> },
     Update { call: CallHandle, extras: Extras<'a> },
+    Hold { call: CallHandle },
+    Resume { call: CallHandle },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     Send { path: Path, bytes: &'a [u8] },
     Shutdown,

@@ -19,7 +19,8 @@ pub(super) const VERB: usize = 4;
 const GROWTH: usize = 300;
 
 /// The row of a received message: a user agent stores it, makes a dialog of it and answers; a proxy
-/// stores it, forwards it (once without and once with its Via) and answers.
+/// stores it, forwards it (once without and once with its Via) and answers. A user agent keeps what
+/// is said about the session in smaller blocks.
 pub(super) fn message(cx: &Cx, len: usize) -> Result<(), Error> {
     let blocks = if cx.config.roles.proxy { 4 } else { 2 };
     row(cx, MESSAGE, blocks, len.saturating_add(GROWTH))

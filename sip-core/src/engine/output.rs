@@ -1,8 +1,10 @@
 //! What comes out of `poll`.
 
 use crate::cx::Cx;
+use crate::dialog::session;
 use crate::error::Limit;
 use crate::path::{Addr, FlowId, Path, Transport};
+use crate::sdp::Agreed;
 use crate::store::queries::{Ask, Query as StoredQuery};
 use crate::store::ring::{EventRecord, Record};
 use crate::tx::TxHandle;
@@ -48,6 +50,17 @@ pub enum Output<'e> {
     Forget(QueryId),
     /// Something happened; the message that caused it, if there is one.
     Event(Event, Option<MessageRef<'e>>),
+    /// The session of a call has changed: what to send and hear from now on (RFC 3264).
+    Media {
+        /// The call.
+        call: CallHandle,
+        /// Its line.
+        line: Option<LineHandle>,
+        /// The caller's number of the call.
+        user: u64,
+        /// What both sides have agreed on.
+        media: Agreed<'e>,
+    },
 }
 
 /// A question.
@@ -79,6 +92,15 @@ pub enum Query<'e> {
         uri: &'e str,
         /// Whether the Request-URI's host is one of our domains or identities.
         ours: bool,
+    },
+    /// The media of a call that no verb gave: answer with [`Answer::Media`], or with
+    /// [`Answer::Description`] to make offers and answers yourself. `NotFound` and `Failed` call
+    /// without, and refuse a call that came in with 488.
+    Media {
+        /// The call.
+        call: CallHandle,
+        /// The peer's offer; empty where it has made none.
+        offer: &'e str,
     },
     /// The bindings of an address of record, to route a request or to register. `NotFound` says
     /// that there is no such address (404); one that exists without bindings is `Located` with
@@ -152,6 +174,15 @@ pub(super) fn of_record<'e>(cx: &'e Cx, record: &Record) -> Option<Output<'e>> {
             let id = QueryId::from_raw(id);
             Output::Query(id, question(cx, cx.queries.get(id)?))
         }
+        Record::Event(event) if event.kind == ua::MEDIA => {
+            let (local, remote) = session::parts(event.block.map_or(&[], |b| cx.pool.bytes_of(b)));
+            Output::Media {
+                call: CallHandle::from_raw(event.object),
+                line: line_of(&event),
+                user: event.user,
+                media: Agreed { local, remote },
+            }
+        }
         Record::Event(event) => {
             let message = event.block.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
             Output::Event(event_of(&event)?, message)
@@ -169,6 +200,7 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
             let request = TxHandle::from_raw(query.number);
             Query::Route { request, uri: text, ours: query.addr.port != 0 }
         }
+        Ask::Media => Query::Media { call: CallHandle::from_raw(query.number), offer: text },
         Ask::Locate => Query::Locate { aor: text },
         Ask::Store => {
             let (aor, bindings) = Bindings::open(bytes);
@@ -177,8 +209,12 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
     }
 }
 
+fn line_of(record: &EventRecord) -> Option<LineHandle> {
+    (record.other != 0).then(|| LineHandle::from_raw(record.other))
+}
+
 fn event_of(record: &EventRecord) -> Option<Event> {
-    let line = (record.other != 0).then(|| LineHandle::from_raw(record.other));
+    let line = line_of(record);
     match record.kind >> 8 {
         1 => Some(Event::Call {
             call: CallHandle::from_raw(record.object),

@@ -26,6 +26,9 @@ impl Core {
         {
             return Err(Error::Misuse(Misuse::Flow));
         }
+        if let Answer::Media(media) = answer {
+            crate::sdp::profile(media, &mut self.cx.scratch).map_err(crate::ua::media_error)?;
+        }
         let Some(query) = self.cx.take_query(id, false) else { return Ok(()) };
         self.pass_answer(&query, answer)
     }
@@ -59,6 +62,10 @@ impl Core {
                 let mut down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
                 self.registrar.on_answer(&mut down, query, answer)
             }
+            OwnerKind::Call => {
+                let (ua, mut low) = self.low();
+                ua.on_media(&mut low, query, answer)
+            }
             _ => Ok(()),
         }
     }
@@ -73,5 +80,6 @@ const fn fits(ask: Ask, answer: &Answer<'_>) -> bool {
             | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
             | (Ask::Locate, Answer::Located { .. } | Answer::NotFound)
             | (Ask::Store, Answer::Stored | Answer::Conflict)
+            | (Ask::Media, Answer::Media(_) | Answer::Description(_) | Answer::NotFound)
     )
 }

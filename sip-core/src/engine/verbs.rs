@@ -62,6 +62,8 @@ impl Core {
             }
             Input::Reinvite { call, extras } => ua.reinvite(&mut low, call, &extras).map(nothing),
             Input::Update { call, extras } => ua.update(&mut low, call, &extras).map(nothing),
+            Input::Hold { call } => ua.hold(&mut low, call).map(nothing),
+            Input::Resume { call } => ua.resume(&mut low, call).map(nothing),
             Input::Respond { request, status, extras } => {
                 if !(100..700).contains(&status) {
                     return Err(Error::Misuse(Misuse::BadStatus));
@@ -237,6 +239,18 @@ impl Engine {
         extras: Extras<'_>,
     ) -> Result<(), Error> {
         self.apply(now, &Input::Update { call, extras }).map(drop)
+    }
+
+    /// Puts the peer of an answered call on hold, as [`Config::hold`](crate::Config::hold) says, by
+    /// a re-INVITE (RFC 3264 8.4). [`CallChange::Reinvited`](crate::CallChange::Reinvited) and
+    /// [`Output::Media`](super::output::Output::Media) follow. May queue output: call `poll`.
+    pub fn hold(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
+        self.apply(now, &Input::Hold { call }).map(drop)
+    }
+
+    /// Ends the hold of a call (RFC 3264 8.4). May queue output: call `poll`.
+    pub fn resume(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
+        self.apply(now, &Input::Resume { call }).map(drop)
     }
 
     /// Answers a request that [`Event::Request`](super::output::Event::Request) brought. May queue

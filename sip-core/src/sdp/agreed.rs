@@ -2,10 +2,11 @@
 
 use super::answer::numeric;
 use super::attribute::Direction;
-use super::description::{MediaSection, MediaSections, Section, split};
+use super::description::{MediaSection, MediaSections, split};
 use super::format::Formats;
 use super::line::Connection;
 use super::media::{Kind, is_rtp};
+use super::section::Defaults;
 use core::net::IpAddr;
 
 /// The two descriptions of a session, whichever was the offer.
@@ -23,16 +24,17 @@ impl<'a> Agreed<'a> {
     pub fn streams(&self) -> AgreedStreams<'a> {
         let (local_session, local) = split(self.local);
         let (remote_session, remote) = split(self.remote);
-        AgreedStreams { local_session, local, remote_session, remote }
+        let (ours, theirs) = (Defaults::of(&local_session), Defaults::of(&remote_session));
+        AgreedStreams { ours, local, theirs, remote }
     }
 }
 
 /// Iterates over the streams of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct AgreedStreams<'a> {
-    local_session: Section<'a>,
+    ours: Defaults<'a>,
     local: MediaSections<'a>,
-    remote_session: Section<'a>,
+    theirs: Defaults<'a>,
     remote: MediaSections<'a>,
 }
 
@@ -40,8 +42,8 @@ impl<'a> Iterator for AgreedStreams<'a> {
     type Item = AgreedStream<'a>;
 
     fn next(&mut self) -> Option<AgreedStream<'a>> {
-        let local = Side::of(self.local.next()?, &self.local_session);
-        let remote = Side::of(self.remote.next()?, &self.remote_session);
+        let local = Side::of(self.local.next()?, &self.ours);
+        let remote = Side::of(self.remote.next()?, &self.theirs);
         Some(AgreedStream::of(local, remote))
     }
 }
@@ -55,14 +57,9 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn of(media: MediaSection<'a>, session: &Section<'a>) -> Self {
-        let own = media.section.connections().next();
-        let direction = media.section.direction().or_else(|| session.direction());
-        Self {
-            media,
-            connection: own.or_else(|| session.connections().next()),
-            direction: direction.unwrap_or_default(),
-        }
+    fn of(media: MediaSection<'a>, defaults: &Defaults<'a>) -> Self {
+        let (connection, direction) = (defaults.connection(&media), defaults.direction(&media));
+        Self { media, connection, direction }
     }
 
     fn nowhere(&self) -> bool {

@@ -8,7 +8,7 @@ use super::line::Connection;
 use super::media::{Hold, MAX_STREAMS, Origin};
 use super::numbers::Numbers;
 use super::offer::Places;
-use super::section::{Live, held, write_none, write_session};
+use super::section::{Defaults, Live, held, write_none, write_session};
 use super::write::{SdpWriteError, SdpWriter};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -108,11 +108,13 @@ pub fn answer(
     let [ours, theirs, before] = &mut slots;
     let profile = Description::parse(profile, ours, &limits).map_err(|_| Refusal::NO_PROFILE)?;
     let offer = Description::parse(offer, theirs, &limits).map_err(|_| Refusal::MALFORMED)?;
-    if offer.media().any(|m| m.line.port > 0 && offer.connection(&m).is_none()) {
+    let defaults = Defaults::of(&offer.session());
+    if offer.media().any(|m| m.line.port > 0 && defaults.connection(&m).is_none()) {
         return Err(Refusal::MALFORMED);
     }
     let before = previous.and_then(|(local, _)| Description::parse(local, before, &limits).ok());
-    let exchange = Exchange { profile, offer };
+    let own = profile.session().connections().next().ok_or(Refusal::NO_PROFILE)?;
+    let exchange = Exchange { profile, own, offer, defaults };
     let places = exchange.places(before.as_ref())?;
     let mut w = SdpWriter::new(out);
     write_session(&mut w, &profile, origin, hold, Some(&offer.session()))?;
@@ -127,10 +129,13 @@ pub fn answer(
 
 struct Exchange<'a> {
     profile: Description<'a>,
+    /// Our address.
+    own: Connection<'a>,
     offer: Description<'a>,
+    defaults: Defaults<'a>,
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
     fn places(&self, before: Option<&Description<'_>>) -> Result<Places, Refusal> {
         let mut places: Places = [None; MAX_STREAMS];
         let mut nearest = None;
@@ -175,14 +180,13 @@ impl Exchange<'_> {
     fn fit(
         &self,
         ours: &MediaSection<'_>,
-        theirs: &MediaSection<'_>,
+        theirs: &MediaSection<'a>,
         formats: &Formats<'_>,
     ) -> Result<bool, Misfit> {
         if !ours.line.kind.eq_ignore_ascii_case(theirs.line.kind) {
             return Err(Misfit::Kind);
         }
-        let own = self.profile.connection(ours).ok_or(Misfit::Network)?;
-        fit_address(&own, &self.offer.connection(theirs).ok_or(Misfit::Network)?)?;
+        fit_address(&self.own, &self.defaults.connection(theirs).ok_or(Misfit::Network)?)?;
         let key = crypto::own(&ours.section);
         if !crypto::speaks(ours.line.proto, key.is_some(), theirs.line.proto) {
             return Err(Misfit::Transport);
@@ -192,14 +196,20 @@ impl Exchange<'_> {
         {
             return Err(Misfit::Crypto);
         }
-        common(&Formats::of(ours), formats).ok_or(Misfit::Formats)
+        let ours = Formats::of(ours);
+        let codec = common(&ours, formats).ok_or(Misfit::Formats)?;
+        // Tones and the like may each need something that is not there.
+        if !codec && ours.is_rtp() && Numbers::answering(&ours, formats).is_empty() {
+            return Err(Misfit::Formats);
+        }
+        Ok(codec)
     }
 
     fn write(
         &self,
         w: &mut SdpWriter<'_>,
         ours: &MediaSection<'_>,
-        theirs: &MediaSection<'_>,
+        theirs: &MediaSection<'a>,
         hold: Hold,
     ) -> Result<(), SdpWriteError> {
         let formats = Formats::of(ours);
@@ -210,15 +220,14 @@ impl Exchange<'_> {
             Some((taken.tag, key))
         });
         let (sends, receives) = held(ours.section.direction().unwrap_or_default(), hold);
-        let nowhere = self.offer.connection(theirs).is_some_and(|c| c.is_unspecified());
-        let wish = self.offer.direction(theirs);
-        // RFC 3264 6.1, 8.4.
-        let direction =
-            Direction::flow(sends && wish.receives() && !nowhere, receives && wish.sends());
+        // RFC 3264 6.1; an address of 0.0.0.0 changes nothing of it (RFC 6337 5.4).
+        let wish = self.defaults.direction(theirs);
+        let direction = Direction::flow(sends && wish.receives(), receives && wish.sends());
         Live {
             ours,
             formats: &formats,
             numbers: &numbers,
+            port: ours.line.port,
             theirs: Some(&offered),
             transport: theirs.line.proto,
             direction,

@@ -6,6 +6,7 @@ use super::description::{Description, MediaSection, MediaSlot, SdpLimits, split}
 use super::format::Formats;
 use super::line::{OriginLine, number};
 use super::media::{MAX_STREAMS, MediaError, Origin};
+use super::section::Defaults;
 
 /// Whether an answer can be used with the offer that it answers. What RFC 3264 asks for beyond that
 /// (the `t=` line, the direction) is not looked at: [`Agreed`](super::Agreed) takes no more from
@@ -22,20 +23,22 @@ pub fn check_answer(offer: &[u8], answer: &[u8]) -> Result<(), MediaError> {
     if offer.media_count() != answer.media_count() {
         return Err(MediaError::AnswerCount);
     }
+    let from = Defaults::of(&offer.session());
+    let to = Defaults::of(&answer.session());
     for (offered, answered) in offer.media().zip(answer.media()) {
         if !offered.line.kind.eq_ignore_ascii_case(answered.line.kind) {
             return Err(MediaError::AnswerKind);
         }
         if answered.line.port > 0 {
-            check_accepted((&offer, &offered), (&answer, &answered))?;
+            check_accepted((&from, &offered), (&to, &answered))?;
         }
     }
     Ok(())
 }
 
-fn check_accepted(
-    (offer, offered): (&Description<'_>, &MediaSection<'_>),
-    (answer, answered): (&Description<'_>, &MediaSection<'_>),
+fn check_accepted<'a>(
+    (from, offered): (&Defaults<'a>, &MediaSection<'a>),
+    (to, answered): (&Defaults<'a>, &MediaSection<'a>),
 ) -> Result<(), MediaError> {
     if offered.line.port == 0 {
         return Err(MediaError::AnswerPort);
@@ -43,8 +46,8 @@ fn check_accepted(
     if !offered.line.proto.eq_ignore_ascii_case(answered.line.proto) {
         return Err(MediaError::AnswerTransport);
     }
-    let to = answer.connection(answered).ok_or(MediaError::AnswerAddress)?;
-    let from = offer.connection(offered);
+    let to = to.connection(answered).ok_or(MediaError::AnswerAddress)?;
+    let from = from.connection(offered);
     if is_multicast(&to) && !from.is_some_and(|c| is_multicast(&c)) {
         return Err(MediaError::AnswerAddress);
     }

@@ -73,3 +73,45 @@ pub(super) fn answers(offered: &Section<'_>, answered: &Section<'_>) -> bool {
         offers.any(|o| o.tag == one.tag && o.suite.eq_ignore_ascii_case(one.suite))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crypto_values_have_tag_suite_and_key() {
+        let read = Crypto::parse(b"12 SUITE inline:KEY|2^20 KDR=1").unwrap();
+        assert_eq!(
+            (read.tag, read.suite, read.rest),
+            (&b"12"[..], &b"SUITE"[..], &b"inline:KEY|2^20 KDR=1"[..])
+        );
+        for bad in
+            ["", "1", "1 S", "1 S key:K", "1 S inline:", "-1 S inline:K", "1234567890 S inline:K"]
+        {
+            assert!(Crypto::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn session_parameters_bind_both_sides_but_for_the_window_hint() {
+        let suits = |offered: &str, ours: &str| {
+            let read = |v: &str| std::string::String::from("1 ") + v;
+            let (offered, ours) = (read(offered), read(ours));
+            let ours = Crypto::parse(ours.as_bytes()).unwrap();
+            Crypto::parse(offered.as_bytes()).unwrap().suits(ours)
+        };
+        assert!(suits("S inline:K", "s inline:L"));
+        assert!(suits("S inline:K WSH=128", "S inline:L"));
+        assert!(suits("S inline:K KDR=1", "S inline:L KDR=1"));
+        assert!(!suits("S inline:K KDR=1", "S inline:L KDR=2"));
+        assert!(!suits("S inline:K UNAUTHENTICATED_SRTP", "S inline:L"));
+        assert!(!suits("S inline:K", "T inline:K"));
+    }
+
+    #[test]
+    fn plain_rtp_with_a_key_speaks_the_encrypted_one_too() {
+        assert!(speaks(b"RTP/AVP", true, b"RTP/SAVP") && speaks(b"RTP/AVPF", true, b"RTP/SAVPF"));
+        assert!(!speaks(b"RTP/AVP", false, b"RTP/SAVP") && !speaks(b"RTP/SAVP", true, b"RTP/AVP"));
+        assert!(!speaks(b"RTP/AVP", true, b"RTP/SAVPF") && speaks(b"udptl", false, b"UDPTL"));
+    }
+}

@@ -247,3 +247,82 @@ pub(super) fn common(ours: &Formats<'_>, theirs: &Formats<'_>) -> Option<bool> {
     let only = |f: &Formats<'_>| f.iter().all(|f| f.is_companion());
     (companion && (only(ours) || only(theirs))).then_some(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::description::split;
+    use super::*;
+    use std::{format, string::String, vec::Vec};
+
+    fn formats(media: &str) -> Formats<'_> {
+        let (_, mut sections) = split(media.as_bytes());
+        Formats::of(&sections.next().unwrap())
+    }
+
+    #[test]
+    fn payload_types_mean_what_the_section_says_else_what_is_assigned() {
+        let text = "\nm=audio 1 RTP/AVP 0 8 8 96 97 x 128 300 13\r\na=rtpmap:8 other/16000/2\r\n\
+            a=rtpmap: 96 late/1\na=rtpmap:96 later/1\r\na=fmtp:96 p=1\r\na=rtpmap:98 none/1\r\n";
+        let seen: Vec<_> = formats(text)
+            .iter()
+            .map(|f| (f.payload, String::from_utf8_lossy(f.name).into_owned(), f.clock, f.channels))
+            .collect();
+        let expected = [
+            (0, "PCMU", 8_000, 1),
+            (8, "other", 16_000, 2),
+            (96, "late", 1, 1),
+            (13, "CN", 8_000, 1),
+        ];
+        assert_eq!(seen, expected.map(|(p, n, c, h)| (p, String::from(n), c, h)));
+        assert_eq!(formats(text).payload(96).unwrap().fmtp, b"p=1");
+        assert_eq!(formats(text).payload(200).map(|f| f.payload), None);
+    }
+
+    #[test]
+    fn the_static_assignments_are_those_of_rfc_3551() {
+        let assigned: Vec<u8> = (0..=255).filter(|&p| static_codec(p).is_some()).collect();
+        let audio = [0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
+        let video = [25, 26, 28, 31, 32, 33, 34];
+        assert_eq!(assigned, [&audio[..], &video[..]].concat());
+        for (payload, codec) in [
+            (0, ("PCMU", 8_000, 1)),
+            (8, ("PCMA", 8_000, 1)),
+            (9, ("G722", 8_000, 1)),
+            (10, ("L16", 44_100, 2)),
+            (18, ("G729", 8_000, 1)),
+            (34, ("H263", 90_000, 1)),
+        ] {
+            assert_eq!(static_codec(payload), Some(codec));
+        }
+    }
+
+    #[test]
+    fn the_same_number_is_found_first() {
+        let two = "\nm=audio 1 RTP/AVP 96 97\r\na=rtpmap:96 x/8000\r\na=rtpmap:97 X/8000\r\n";
+        let other = |payload| Format { payload, name: b"x", clock: 8_000, channels: 1, fmtp: b"" };
+        let found = |payload| formats(two).find(&other(payload)).map(|f| f.payload);
+        assert_eq!((found(97), found(96), found(100)), (Some(97), Some(96), Some(96)));
+        let stereo = Format { channels: 2, ..other(96) };
+        assert!(formats(two).find(&stereo).is_none());
+    }
+
+    #[test]
+    fn references_are_read_from_redundancy_and_retransmission() {
+        let of = |name: &'static str, fmtp: &'static str| -> Vec<Option<u8>> {
+            let (name, fmtp) = (name.as_bytes(), fmtp.as_bytes());
+            Format { payload: 0, name, clock: 1, channels: 1, fmtp }.references().collect()
+        };
+        assert_eq!(of("RED", "98/99/x"), [Some(98), Some(99), None]);
+        assert_eq!(of("rtx", "rtx-time=5; apt=97"), [Some(97)]);
+        assert_eq!(of("rtx", "apt"), [None]);
+        assert_eq!(of("red", ""), []);
+        assert_eq!(of("PCMU", "98/99"), []);
+    }
+
+    #[test]
+    fn offsets_hold_after_lines_of_any_end() {
+        let lines = "a=x\r\n".repeat(100) + "\n" + &"a=y\n".repeat(100);
+        let text = format!("\nm=audio 1 RTP/AVP 96\n{lines}a=rtpmap:96 z/8000");
+        assert_eq!(formats(&text).payload(96).unwrap().name, b"z");
+    }
+}

@@ -3,7 +3,7 @@
 use super::attribute::Direction;
 use super::crypto::Crypto;
 use super::error::SdpError;
-use super::format::{MAX_CODECS, static_codec};
+use super::format::{Format, MAX_CODECS, static_codec};
 use super::write::{SdpWriteError, SdpWriter};
 use core::fmt::Write as _;
 use core::net::IpAddr;
@@ -171,7 +171,8 @@ pub enum MediaError {
     /// Port 0.
     #[error("port 0 is a refused stream (RFC 3264 5.1)")]
     BadPort,
-    /// A payload type above 127, used twice in a stream, or a static one for another codec.
+    /// A payload type above 127, used twice in a stream, a static one for another codec, or one
+    /// that parameters speak of and no codec has.
     #[error("payload type out of range or of another codec (RFC 3551 6)")]
     BadPayload,
     /// A clock rate of 0.
@@ -306,6 +307,16 @@ fn check(stream: &Stream<'_>) -> Result<(), MediaError> {
             return Err(MediaError::BadPayload);
         }
         seen |= bit;
+    }
+    let named = |payload: Option<u8>| {
+        payload.is_some_and(|p| stream.codecs.iter().any(|codec| codec.payload == p))
+    };
+    for codec in stream.codecs.iter().filter(|_| rtp) {
+        let (name, fmtp) = (codec.name.as_bytes(), codec.fmtp.as_bytes());
+        let format = Format { payload: codec.payload, name, clock: 0, channels: 1, fmtp };
+        if !format.references().all(named) {
+            return Err(MediaError::BadPayload);
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! [`Section::lines`] like all others.
 //!
 //! Offers and answers are pure functions over text: [`profile`] writes down all that a call can do,
-//! [`offer`], [`reoffer`] and [`answer`] write what is sent, [`check_answer`] looks at what comes
+//! [`offer`], [`reoffer`], [`answer`] and [`capabilities`] write what is sent, [`check_answer`] looks at what comes
 //! back, and [`Agreed`] reads from the two descriptions what both have agreed on.
 
 mod agreed;
@@ -36,5 +36,5 @@ pub use line::{
     typed_time,
 };
 pub use media::{Codec, Hold, Kind, Media, MediaError, Origin, Stream, profile};
-pub use offer::{offer, reoffer};
+pub use offer::{capabilities, offer, reoffer};
 pub use write::{SdpWriteError, SdpWriter};

@@ -23,6 +23,10 @@ impl Numbers {
         self.pairs.iter().take(self.len).copied()
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     pub(super) fn written(&self, ours: u8) -> Option<u8> {
         self.iter().find(|&(_, o)| o == ours).map(|(w, _)| w)
     }
@@ -53,14 +57,12 @@ impl Numbers {
             let means_else = |p: u8, side: Option<&Formats<'_>>| {
                 side.and_then(|s| s.payload(p)).is_some_and(|f| !f.same(&format))
             };
-            let free = |p: &u8| {
-                numbers.iter().all(|(w, _)| w != *p)
-                    && !means_else(*p, local)
-                    && !means_else(*p, remote)
-            };
+            let free = |p: &u8| numbers.iter().all(|(w, _)| w != *p) && !means_else(*p, local);
             let spare = (96..128).chain(35..64).filter(|&p| ours.payload(p).is_none());
-            let mut wanted = before.into_iter().chain([format.payload]).chain(spare);
-            if let Some(number) = wanted.find(free) {
+            let wanted = before.into_iter().chain([format.payload]).chain(spare).filter(free);
+            // A peer that has named all of them does not get its way.
+            let best = wanted.clone().find(|&p| !means_else(p, remote));
+            if let Some(number) = best.or_else(|| wanted.clone().next()) {
                 numbers.push(number, format.payload);
             }
         }

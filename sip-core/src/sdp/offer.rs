@@ -5,9 +5,9 @@ use super::crypto;
 use super::description::{Description, MediaSection, MediaSlot, SdpLimits};
 use super::format::{Formats, common};
 use super::line::MediaLine;
-use super::media::{Hold, MAX_STREAMS, MediaError, Origin};
+use super::media::{Hold, Kind, MAX_STREAMS, MediaError, Origin};
 use super::numbers::Numbers;
-use super::section::{Live, held, write_none, write_session};
+use super::section::{Defaults, Live, held, write_none, write_session};
 use super::write::SdpWriter;
 
 /// Which stream of the profile each `m=` line gets.
@@ -18,8 +18,10 @@ pub(super) type Places = [Option<usize>; MAX_STREAMS];
 ///
 /// `previous` is what was last agreed, our description and theirs. Its `m=` lines keep their places:
 /// a stream of the profile goes where the stream of its port was, or else one in use of its kind
-/// and codecs; a new one takes the place of one of its kind that has port 0, or comes last; what the
-/// profile no longer has gets port 0. Payload types keep the meaning that they have in the session.
+/// that the profile no longer has, or a fax where its call was; a new one takes the place of one of
+/// its kind that has port 0, or comes last; what the profile no longer has gets port 0. Payload
+/// types keep the meaning that they have in the session.
+///
 /// To change nothing but the hold, use [`reoffer`].
 ///
 /// Gives the length of the offer. Where [`same_session`](super::same_session) says that nothing has
@@ -53,6 +55,33 @@ pub fn reoffer(
     with_previous(profile, Some(previous), origin, hold, false, out)
 }
 
+/// Writes what the profile holds as a description of capabilities, all ports 0 and without keys, for
+/// a response to OPTIONS (RFC 3264 section 9). The session id is to be one that no session has.
+///
+/// # Errors
+/// [`MediaError::Sdp`] for a profile that cannot be read, `NoRoom`.
+pub fn capabilities(profile: &[u8], origin: Origin, out: &mut [u8]) -> Result<usize, MediaError> {
+    let mut slots = [MediaSlot::default(); MAX_STREAMS];
+    let profile = Description::parse(profile, &mut slots, &SdpLimits::default())?;
+    let mut w = SdpWriter::new(out);
+    write_session(&mut w, &profile, origin, Hold::No, None)?;
+    for stream in profile.media() {
+        let formats = Formats::of(&stream);
+        Live {
+            ours: &stream,
+            formats: &formats,
+            numbers: &Numbers::offering(&formats, None, None),
+            port: 0,
+            theirs: None,
+            transport: stream.line.proto,
+            direction: stream.section.direction().unwrap_or_default(),
+            crypto: None,
+        }
+        .write(&mut w)?;
+    }
+    Ok(w.written().len())
+}
+
 fn with_previous(
     profile: &[u8],
     previous: Option<(&[u8], &[u8])>,
@@ -69,7 +98,8 @@ fn with_previous(
     let (l, r) = previous.unwrap_or((EMPTY, EMPTY));
     let local = Description::parse(l, local, &limits)?;
     let remote = Description::parse(r, remote, &limits)?;
-    let session = Session { local, remote };
+    let defaults = Defaults::of(&remote.session());
+    let session = Session { local, remote, defaults };
     let (places, count) = session.places(&profile, all)?;
     let mut w = SdpWriter::new(out);
     write_session(&mut w, &profile, origin, hold, None)?;
@@ -88,6 +118,8 @@ fn with_previous(
 struct Session<'a> {
     local: Description<'a>,
     remote: Description<'a>,
+    /// Theirs.
+    defaults: Defaults<'a>,
 }
 
 impl<'a> Session<'a> {
@@ -110,19 +142,33 @@ impl<'a> Session<'a> {
     fn places(&self, profile: &Description<'_>, all: bool) -> Result<(Places, usize), MediaError> {
         let mut places: Places = [None; MAX_STREAMS];
         let mut count = self.count();
-        self.tie(profile, &mut places, |index, stream| {
-            let local = self.local.media_at(index);
-            local.is_some_and(|l| l.line.port == stream.line.port)
+        let same =
+            |a: &MediaLine<'_>, b: &MediaSection<'_>| a.kind.eq_ignore_ascii_case(b.line.kind);
+        self.tie(profile, &mut places, |index, line, stream| {
+            same(line, stream)
+                && line.port == stream.line.port
                 && (all || self.in_use(index).is_some())
         });
-        self.tie(profile, &mut places, |index, stream| {
-            let used = self.in_use(index);
+        self.tie(profile, &mut places, |index, line, stream| {
+            let used = self.in_use(index).filter(|_| same(line, stream));
             used.is_some_and(|(l, _)| common(&Formats::of(stream), &Formats::of(&l)).is_some())
         });
         if !all {
             return Ok((places, count));
         }
-        self.tie(profile, &mut places, |index, _| self.in_use(index).is_none());
+        // RFC 3264 8.3.2: other codecs are no other stream.
+        self.tie(profile, &mut places, |index, line, stream| {
+            same(line, stream) && self.in_use(index).is_some()
+        });
+        // RFC 3264 8.3.3: a fax goes on in the place of its call, and the other way round.
+        self.tie(profile, &mut places, |index, line, stream| {
+            let kinds = [Kind::of(line.kind), Kind::of(stream.line.kind)];
+            self.in_use(index).is_some()
+                && (kinds == [Kind::Audio, Kind::Image] || kinds == [Kind::Image, Kind::Audio])
+        });
+        self.tie(profile, &mut places, |index, line, stream| {
+            same(line, stream) && self.in_use(index).is_none()
+        });
         for stream in 0..profile.media_count() {
             if !places.contains(&Some(stream)) {
                 *places.get_mut(count).ok_or(MediaError::TooManyStreams)? = Some(stream);
@@ -132,12 +178,12 @@ impl<'a> Session<'a> {
         Ok((places, count))
     }
 
-    /// Gives each stream that has no place yet the first free one of its kind that suits it.
+    /// Gives each stream that has no place yet the first free one that suits it.
     fn tie(
         &self,
         profile: &Description<'_>,
         places: &mut Places,
-        suits: impl Fn(usize, &MediaSection<'_>) -> bool,
+        suits: impl Fn(usize, &MediaLine<'_>, &MediaSection<'_>) -> bool,
     ) {
         for (number, stream) in profile.media().enumerate() {
             if places.contains(&Some(number)) {
@@ -145,10 +191,8 @@ impl<'a> Session<'a> {
             }
             let mut free = places.iter_mut().enumerate().take(self.count());
             let place = free.find(|(index, place)| {
-                let kind = self.line(*index).map(|l| l.kind);
-                place.is_none()
-                    && kind.is_some_and(|k| k.eq_ignore_ascii_case(stream.line.kind))
-                    && suits(*index, &stream)
+                let line = self.line(*index).filter(|_| place.is_none());
+                line.is_some_and(|line| suits(*index, &line, &stream))
             });
             if let Some((_, place)) = place {
                 *place = Some(number);
@@ -174,6 +218,7 @@ impl<'a> Session<'a> {
             ours: stream,
             formats: &formats,
             numbers: &numbers,
+            port: stream.line.port,
             theirs: None,
             transport: kept.unwrap_or(stream.line.proto),
             direction: self.direction(index, stream, hold),
@@ -188,8 +233,8 @@ impl<'a> Session<'a> {
         // RFC 3264 8.4: who is held already holds with inactive.
         let held_too = hold != Hold::No
             && self.in_use(index).is_some_and(|(_, theirs)| {
-                let nowhere = self.remote.connection(&theirs).is_some_and(|c| c.is_unspecified());
-                nowhere || !self.remote.direction(&theirs).receives()
+                let nowhere = self.defaults.connection(&theirs).is_some_and(|c| c.is_unspecified());
+                nowhere || !self.defaults.direction(&theirs).receives()
             });
         Direction::flow(sends && !held_too, receives)
     }

@@ -4,10 +4,35 @@ use super::attribute::Direction;
 use super::crypto::Crypto;
 use super::description::{Description, MediaSection, Section};
 use super::format::{Format, Formats, References};
-use super::line::MediaLine;
+use super::line::{Connection, MediaLine};
 use super::media::{Hold, Origin, write_rtpmap};
 use super::numbers::Numbers;
 use super::write::{SdpWriteError, SdpWriter};
+
+/// What the session level says for the streams that do not say it themselves (RFC 8866 sections 5.7
+/// and 6.7), read once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Defaults<'a> {
+    connection: Option<Connection<'a>>,
+    direction: Direction,
+}
+
+impl<'a> Defaults<'a> {
+    pub(super) fn of(session: &Section<'a>) -> Self {
+        Self {
+            connection: session.connections().next(),
+            direction: session.direction().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn connection(&self, media: &MediaSection<'a>) -> Option<Connection<'a>> {
+        media.section.connections().next().or(self.connection)
+    }
+
+    pub(super) fn direction(&self, media: &MediaSection<'_>) -> Direction {
+        media.section.direction().unwrap_or(self.direction)
+    }
+}
 
 /// What we do under a hold: whether we send, and whether we receive.
 pub(super) const fn held(direction: Direction, hold: Hold) -> (bool, bool) {
@@ -65,6 +90,7 @@ pub(super) struct Live<'a> {
     pub(super) ours: &'a MediaSection<'a>,
     pub(super) formats: &'a Formats<'a>,
     pub(super) numbers: &'a Numbers,
+    pub(super) port: u16,
     /// What the other side has, where that limits formats that are not of RTP.
     pub(super) theirs: Option<&'a Formats<'a>>,
     pub(super) transport: &'a [u8],
@@ -95,7 +121,7 @@ impl<'a> Live<'a> {
     pub(super) fn write(&self, w: &mut SdpWriter<'_>) -> Result<(), SdpWriteError> {
         w.whole_line(b'm', |w| {
             w.field(self.ours.line.kind)?;
-            w.suffix(b" ", Some(u64::from(self.ours.line.port)))?;
+            w.suffix(b" ", Some(u64::from(self.port)))?;
             w.put(b" ")?;
             w.field(self.transport)?;
             for (number, format) in self.chosen() {

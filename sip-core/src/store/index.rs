@@ -118,6 +118,11 @@ impl KeyBuilder {
 }
 
 impl Key {
+    /// All of it.
+    pub(crate) const fn bits(self) -> u128 {
+        self.0
+    }
+
     /// The first 64 bits, for tags and marks that only we can recompute.
     #[must_use]
     pub const fn short(self) -> u64 {

@@ -4,6 +4,7 @@ use super::pool::BlockId;
 use super::slab::handle;
 use super::timers::TimerId;
 use crate::path::{Addr, FlowId, Transport};
+use crate::sdp::Media;
 
 handle!(
     /// A question that waits for its answer.
@@ -72,6 +73,8 @@ pub enum Ask {
     Locate = 4,
     /// To store the bindings of an address of record.
     Store = 5,
+    /// The media of a call.
+    Media = 6,
 }
 
 /// An open question.
@@ -98,10 +101,15 @@ pub struct Query {
 pub enum Answer<'a> {
     /// To `Dns`: the addresses, best first, and for how many seconds they hold.
     Addresses(&'a [core::net::IpAddr], u32),
-    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404).
+    /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404). To
+    /// `Media`: none.
     NotFound,
     /// To any: it could not be done.
     Failed,
+    /// To `Media`: all that the call can have on this side; kept for all its offers and answers.
+    Media(&'a Media<'a>),
+    /// To `Media`: a session description of the application's own.
+    Description(&'a str),
     /// To `Connect`: this flow, reported by `flow_opened` before.
     Connected(FlowId),
     /// To `Route`: try these targets; none is 404.

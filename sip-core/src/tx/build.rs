@@ -167,14 +167,14 @@ impl core::fmt::Write for Text {
 }
 
 /// Writes the response to a request that has just come, or, without `source`, to a stored one,
-/// which has the marks of its source already; the length.
+/// which has the marks of its source already; the length. `rest` is the text of `reply.rest`.
 pub(super) fn reply(
     out: &mut [u8],
     m: &MessageRef<'_>,
     status: u16,
     reply: &Reply<'_>,
     own_tag: &[u8],
-    source: Option<(&Essentials, Addr)>,
+    (source, rest): (Option<(&Essentials, Addr)>, Option<&[u8]>),
 ) -> Result<usize, Error> {
     let via = source.and_then(|(e, _)| e.via.as_ref());
     let to = source.and_then(|(e, _)| e.to.as_ref());
@@ -195,6 +195,7 @@ pub(super) fn reply(
         extra: reply.extra,
         named: reply.named,
         body: reply.body,
+        rest,
     };
     response(out, m, status, reply.reason, &parts).map_err(write_error)
 }

@@ -362,6 +362,7 @@ fn a_reply_carries_what_it_is_given() {
         extra: &[(Name::Allow, b"INVITE")],
         named: &[("X-Y", "z")],
         body: Some((b"text/plain", b"hello")),
+        rest: None,
     };
     b.tx.reply(&mut b.cx, h, 180, &reply).unwrap();
     let seen = b.drain();

@@ -165,6 +165,9 @@ pub struct Reply<'a> {
     pub named: &'a [(&'a str, &'a str)],
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
+    /// The rest of the message, written before, in place of `named` and `body`: fields,
+    /// Content-Type, Content-Length, the empty line and the body. The hold stays the caller's.
+    pub rest: Option<BlockId>,
 }
 
 /// What differs between clients and servers.

@@ -291,7 +291,8 @@ impl Transactions {
         let own = cx.stateless_tag(t.key);
         let Cx { pool, scratch, .. } = cx;
         let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
-        let len = build::reply(scratch, &m, status, reply, own.as_bytes(), None)?;
+        let rest = reply.rest.map(|b| pool.bytes_of(b));
+        let len = build::reply(scratch, &m, status, reply, own.as_bytes(), (None, rest))?;
         pool.copy_in(scratch.get(..len).unwrap_or(&[]))
     }
 
@@ -320,7 +321,8 @@ impl Transactions {
         let Some(way) = self.way_back(cx, m, &via, path) else { return Ok(false) };
         let own = cx.stateless_tag(key::server(&cx.keyer, m, e, &via));
         let source = Some((e, path.remote));
-        let len = build::reply(&mut cx.scratch, m, status, reply, own.as_bytes(), source)?;
+        let rest = reply.rest.map(|b| cx.pool.bytes_of(b));
+        let len = build::reply(&mut cx.scratch, m, status, reply, own.as_bytes(), (source, rest))?;
         let bytes = cx.scratch.get(..len).unwrap_or(&[]);
         if size(bytes) > size(m.bytes()).saturating_mul(REFLECTION) && !cx.is_proven(&way) {
             return Ok(false);

@@ -3,6 +3,7 @@
 use super::Extras;
 use super::extensions::Extensions;
 use super::outside;
+use super::session::CallMedia;
 use super::table::{Act, Happening, State, step};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
@@ -52,6 +53,26 @@ pub(super) struct Repeating {
     pub interval: u64,
 }
 
+/// What a re-INVITE carries, kept for another try.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Again {
+    /// As it was, from its first header field of the application on.
+    Kept(BlockId),
+    /// An offer made anew, and these header fields.
+    Offer {
+        fields: Option<BlockId>,
+        /// Of the streams in use, not of the whole profile.
+        in_use: bool,
+    },
+}
+
+impl Again {
+    pub(super) fn release(self, cx: &mut Cx) {
+        let (Self::Kept(block) | Self::Offer { fields: Some(block), .. }) = self else { return };
+        cx.pool.release(block);
+    }
+}
+
 /// A call.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -73,7 +94,7 @@ pub(crate) struct Call {
     /// The INVITE of ours that is on its way in the dialog.
     pub(super) reinvite: Option<AttemptHandle>,
     /// What the re-INVITE carries, for another try after 491.
-    pub(super) again: Option<BlockId>,
+    pub(super) again: Option<Again>,
     /// The peer's INVITE that waits for our final response.
     pub(super) invite: Option<TxHandle>,
     /// The CSeq number of the peer's last INVITE: that of its ACK.
@@ -91,6 +112,11 @@ pub(crate) struct Call {
     pub(super) ack: Option<(BlockId, Path)>,
     pub(super) timers: [Option<TimerId>; 5],
     pub(super) extensions: Extensions,
+    pub(super) media: CallMedia,
+    /// The peer's last INVITE had no offer: our 2xx makes one (RFC 3261 13.3.1).
+    pub(super) no_offer: bool,
+    /// Why it ends, where our BYE alone does not say it.
+    pub(super) end: Option<EndReason>,
 }
 
 impl Call {
@@ -118,6 +144,9 @@ impl Call {
             ack: None,
             timers: [None; 5],
             extensions: Extensions::default(),
+            media: CallMedia::default(),
+            no_offer: false,
+            end: None,
         }
     }
 }
@@ -224,6 +253,7 @@ impl Ua {
     /// Sends a BYE. Without room for it the call tries again as soon as there is.
     pub(super) fn send_bye(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         self.refuse_pending(low, h);
+        self.ack_first(low, h)?;
         let Some(dialog) = self.calls.live(h)?.dialog else {
             return self.ended(low, h, EndReason::Hangup, 0, None);
         };
@@ -279,7 +309,11 @@ impl Ua {
         for attempt in [call.attempt, call.reinvite].into_iter().flatten() {
             low.attempts.end(&mut low.down, attempt);
         }
-        let blocks = [call.repeating.map(|r| r.block), call.ack.map(|a| a.0), call.again];
+        Self::forget_media(low, &call.media);
+        if let Some(again) = call.again {
+            again.release(low.cx());
+        }
+        let blocks = [call.repeating.map(|r| r.block), call.ack.map(|a| a.0)];
         for block in blocks.into_iter().flatten() {
             low.cx().pool.release(block);
         }
@@ -333,10 +367,7 @@ impl Ua {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
             part::UPDATE => self.on_update_response(low, h, m),
-            part::PRACK => {
-                self.on_prack_response(low, h, m, e);
-                Ok(())
-            }
+            part::PRACK => self.on_prack_response(low, h, m, e),
             part::BYE if m.status() >= 200 => self.bye_ended(low, h),
             _ => Ok(()),
         }
@@ -350,8 +381,7 @@ impl Ua {
         call.attempt = None;
         let why = if call.rang_out { EndReason::Timeout } else { EndReason::Hangup };
         let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
-        let expired = call.extensions.timer.expired;
-        let why = if expired { EndReason::SessionExpired } else { why };
+        let why = call.end.unwrap_or(why);
         self.ended(low, h, why, 0, None)
     }
 
@@ -532,9 +562,9 @@ impl Ua {
                 low.down.tx.reply(low.down.cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
             }
-            Method::Invite => self.on_reinvite(low, h, tx, number),
             Method::Prack => self.on_prack(low, (h, dialog, tx), m),
             Method::Update => self.on_update(low, (h, dialog, tx), m),
+            Method::Invite => self.on_reinvite(low, h, tx, number, m),
             Method::Message => {
                 let line = self.calls.live(h)?.line;
                 self.hand_over(low, line.map_or(0, LineHandle::raw), Some(h), tx)
@@ -565,6 +595,8 @@ impl Ua {
         let Some(call) = self.calls.get_mut(h) else { return };
         let tag = call.tag;
         let Some(tx) = call.invite.take() else { return };
+        self.media_unasked(low, h);
+        self.roll_back(low, h);
         let reply = Reply { to_tag: Some(tag.as_bytes()), ..Reply::default() };
         match low.down.tx.reply(low.down.cx, tx, 487, &reply) {
             Ok(()) | Err(Error::Late | Error::Gone) => {

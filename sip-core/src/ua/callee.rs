@@ -3,13 +3,17 @@
 
 use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
-use super::outside::{abilities, named};
+use super::outside::abilities;
+use super::session::{Given, Waits, description, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
 use super::update::{fill, refuse_later};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
+use crate::dialog::{DialogHandle, Exchange};
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
+use crate::sdp::Refusal;
+use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
@@ -60,6 +64,9 @@ impl Ua {
         call.line = line;
         call.source = *path;
         call.dialog = Some(dialog);
+        self.note_offer(low, h, dialog, m)?;
+        let cx = &mut *low.down.cx;
+        let call = self.calls.live_mut(h)?;
         let tx = low.down.tx.open_server(cx, owner(h, 0), m, e, path)?;
         call.invite = Some(tx);
         call.invite_seq = e.cseq.map_or(0, |c| c.number);
@@ -77,14 +84,31 @@ impl Ua {
         self.tell(low.cx(), h, record::INCOMING, 0, block)
     }
 
-    /// Sends a response to the call's open INVITE.
+    /// Keeps the offer of an INVITE, or that it has none.
+    fn note_offer(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let sdp = description(m);
+        self.calls.live_mut(h)?.no_offer = m.body().is_empty();
+        match sdp {
+            Some(sdp) => self.offer_came(low, d, sdp),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a response to the call's open INVITE; `end` is its rest, in place of the application's
+    /// fields and body.
     fn respond(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         tx: TxHandle,
         status: u16,
-        extras: &Extras<'_>,
+        (extras, end): (&Extras<'_>, Option<BlockId>),
         more: &[(Name, &[u8])],
     ) -> Result<(), Error> {
         let tag = self.calls.live(h)?.tag;
@@ -94,7 +118,8 @@ impl Ua {
         let timed = (200..300).contains(&status);
         let (timer, agreed) =
             if timed { self.timer_answer(low, h, tx) } else { Default::default() };
-        let body = !extras.body.is_empty();
+        let described = |block| !low.down.cx.pool.bytes_of(block).ends_with(b"\r\n\r\n");
+        let body = !extras.body.is_empty() || end.is_some_and(described);
         let reliable = self.reliable_fields(low, h, tx, status, body);
         let mut fields = [(Name::Other, &[][..]); 7];
         let of_it = timer.each().chain(reliable.iter().flat_map(|r| r.each()));
@@ -104,16 +129,48 @@ impl Ua {
             record_route: status < 300,
             contact: (!contact.is_empty()).then_some(contact),
             extra: fields.get(..n).unwrap_or(&[]),
-            named: named(extras),
+            named: extras.headers,
             body: (!extras.body.is_empty())
                 .then_some((extras.content_type.as_bytes(), extras.body)),
+            rest: end,
             ..Reply::default()
         };
         self.send_or_hold(low, h, (tx, status), &reply, (reliable, body))?;
+        if let Some(d) = self.calls.live(h)?.dialog.filter(|_| reliable.is_some() && body) {
+            // RFC 3261 13.2.1: a reliable answer is not said again.
+            self.answer_is_final(low, d);
+        }
         if timed { self.timer_agreed(low, h, agreed) } else { Ok(()) }
     }
 
-    /// Sends a provisional response. Queues output.
+    /// The same, with a description; its hold goes over.
+    fn respond_with(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        tx: TxHandle,
+        status: u16,
+        (extras, fields, sdp): (&Extras<'_>, Option<BlockId>, Option<BlockId>),
+        more: &[(Name, &[u8])],
+    ) -> Result<(), Error> {
+        let end = if fields.is_some() || sdp.is_some() {
+            rest(low.cx(), extras, fields, sdp).map(Some)
+        } else {
+            Ok(None)
+        };
+        if let Some(sdp) = sdp {
+            low.cx().pool.release(sdp);
+        }
+        let end = end?;
+        let sent = self.respond(low, h, tx, status, (extras, end), more);
+        if let Some(end) = end {
+            low.cx().pool.release(end);
+        }
+        sent
+    }
+
+    /// Sends a provisional response; with media or a description of the application's own it
+    /// carries the answer to the offer (early media, RFC 3261 13.3.1.1). Queues output.
     pub fn ring(
         &mut self,
         low: &mut Low<'_>,
@@ -127,10 +184,30 @@ impl Ua {
         if self.act(h, Happening::Ring)? != Act::SendProvisional {
             return Err(self.wrong_side(h));
         }
-        let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
+        let call = self.calls.live(h)?;
+        let (tx, dialog) = (call.invite.ok_or(Error::Late)?, call.dialog.ok_or(Error::Gone)?);
+        let sdp = self.early_description(low, h, (tx, dialog), extras)?;
         let fields = abilities(&low.cx().config);
-        self.respond(low, h, tx, status, extras, &fields)?;
+        self.respond_with(low, h, tx, status, (extras, None, sdp), &fields)?;
+        self.tell_media(low, h, dialog)?;
         self.step(h, Happening::Ring).map(|_| ())
+    }
+
+    /// Notes a description that the application made itself.
+    pub(super) fn own_answer(
+        &mut self,
+        low: &mut Low<'_>,
+        d: DialogHandle,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let Some(own) = own_description(&mut low.cx().pool, extras)? else { return Ok(()) };
+        let exchange = low.dialogs.get(d).map(|d| d.session.exchange);
+        let noted = match exchange {
+            Some(Exchange::Asked) => self.agree_on(low, d, Some(own), None),
+            _ => Ok(()),
+        };
+        low.cx().pool.release(own);
+        noted
     }
 
     /// Why a call takes no response: nobody asked us, or the moment has passed.
@@ -139,29 +216,145 @@ impl Ua {
         if ours { Error::Misuse(Misuse::State) } else { Error::Late }
     }
 
-    /// Answers: a call that came in, or a re-INVITE. Queues output.
+    /// The INVITE that an answer answers, and whether it opened the call.
+    fn answerable(&self, h: CallHandle) -> Result<(TxHandle, DialogHandle, bool), Error> {
+        let fresh = self.act(h, Happening::Answer)? == Act::SendSuccess;
+        let call = self.calls.live(h)?;
+        let tx = call.invite.ok_or_else(|| self.wrong_side(h))?;
+        if !fresh && call.state != State::Confirmed {
+            return Err(Error::Late);
+        }
+        Ok((tx, call.dialog.ok_or(Error::Gone)?, fresh))
+    }
+
+    /// Answers: a call that came in, or a re-INVITE. Without media that the call has already, and
+    /// without a body, the application is asked for its media first. Queues output.
     pub fn answer(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
-        let fresh = self.act(h, Happening::Answer)? == Act::SendSuccess;
-        let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
-        if !fresh && self.state(h)? != State::Confirmed {
-            return Err(Error::Late);
+        let (_, dialog, _) = self.answerable(h)?;
+        if self.calls.live(h)?.media.query.is_some() {
+            return Err(Error::Misuse(Misuse::State));
         }
+        match self.given(low, h, extras)? {
+            Given::Ask => {
+                let fields = park_fields(low.cx(), extras)?;
+                self.ask_media(low, h, Some(dialog), Waits::Answer, fields)
+            }
+            given => self.answer_now(low, h, (extras, None), given),
+        }
+    }
+
+    /// The application has said what media a call has that it answered.
+    pub(super) fn answer_with(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        fields: Option<BlockId>,
+        own: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let given = match self.calls.live(h)?.media.profile {
+            _ if !own.body.is_empty() => Given::Body,
+            Some(_) => Given::Profile,
+            None => {
+                let none = b"399 sansip \"No media\"";
+                return self.refuse_media(low, h, 488, none);
+            }
+        };
+        match self.answer_now(low, h, (own, fields), given) {
+            Err(Error::Late) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn answer_now(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        (extras, fields): (&Extras<'_>, Option<BlockId>),
+        given: Given,
+    ) -> Result<(), Error> {
+        let (tx, dialog, fresh) = self.answerable(h)?;
+        let mut sdp = None;
+        match given {
+            Given::Profile => match self.success_description(low, h, dialog)? {
+                Ok(description) => sdp = description,
+                Err(refusal) => return self.refuse_offer(low, h, &refusal),
+            },
+            _ if self.calls.live(h)?.no_offer => {
+                if let Some(own) = own_description(&mut low.cx().pool, extras)? {
+                    self.offer_sent(low, dialog, own);
+                    low.cx().pool.release(own);
+                }
+            }
+            _ => self.own_answer(low, dialog, extras)?,
+        }
+        self.accept(low, h, (tx, dialog, fresh), (extras, fields, sdp))?;
+        self.answer_is_final(low, dialog);
+        if let Some(call) = self.calls.get_mut(h) {
+            call.media.before = call.media.hold;
+        }
+        if let Some(d) = low.dialogs.get_mut(dialog)
+            && d.session.exchange == Exchange::Asked
+        {
+            d.session.roll_back(&mut low.down.cx.pool);
+        }
+        self.tell_media(low, h, dialog)
+    }
+
+    /// RFC 3261 13.3.1.3, 14.2: no session can be had from this offer.
+    fn refuse_offer(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        refusal: &Refusal,
+    ) -> Result<(), Error> {
+        let mut text = [0u8; 80];
+        let at = super::description::warning(refusal, &mut text);
+        self.refuse_media(low, h, refusal.status, text.get(..at).unwrap_or(&[]))
+    }
+
+    fn refuse_media(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        warning: &[u8],
+    ) -> Result<(), Error> {
+        let fields = [(Name::Warning, warning)];
+        if self.act(h, Happening::Reject)? == Act::SendRefusal {
+            self.calls.live_mut(h)?.end = Some(EndReason::BadMedia);
+            return self.refuse_with(low, h, status, &Extras::default(), &fields);
+        }
+        let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
+        self.respond(low, h, tx, status, (&Extras::default(), None), &fields)?;
+        self.let_go(low, h, tx);
+        self.disarm(low.cx(), h, TIMER_RING);
+        Ok(())
+    }
+
+    /// Sends the 2xx and repeats it until its ACK.
+    fn accept(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        (tx, dialog, fresh): (TxHandle, DialogHandle, bool),
+        carries: (&Extras<'_>, Option<BlockId>, Option<BlockId>),
+    ) -> Result<(), Error> {
+        let fields = abilities(&low.cx().config);
         let reinvite = if fresh { None } else { low.down.tx.request(low.down.cx, tx) };
         if let Some(request) = reinvite {
             low.cx().pool.hold(request);
         }
-        let fields = abilities(&low.cx().config);
-        let sent = self.respond(low, h, tx, 200, extras, &fields);
+        let sent = self.respond_with(low, h, tx, 200, carries, &fields);
         if let Some(request) = reinvite {
-            if let Some(d) = self.calls.live(h)?.dialog.filter(|_| sent.is_ok()) {
+            if sent.is_ok() {
                 // RFC 3261 12.2: only what is accepted changes the dialog. Without room the old
                 // target stays, which has been a way to the peer.
-                let _ = low.dialogs.accept_target(low.down.cx, d, request);
+                let _ = low.dialogs.accept_target(low.down.cx, dialog, request);
             }
             low.cx().pool.release(request);
         }
@@ -171,11 +364,8 @@ impl Ua {
         }
         self.disarm(low.cx(), h, TIMER_RING);
         let interval = low.cx().config.t1;
-        let call = self.calls.live_mut(h)?;
-        call.invite = None;
-        if let Some(d) = call.dialog {
-            low.dialogs.confirm_uas(d)?;
-        }
+        self.calls.live_mut(h)?.invite = None;
+        low.dialogs.confirm_uas(dialog)?;
         // RFC 3261 13.3.1.4: the 2xx is repeated by us, whatever the transport.
         let Some(block) = self.success_block(low, h, tx) else { return Ok(()) };
         low.cx().pool.hold(block);
@@ -202,7 +392,7 @@ impl Ua {
             return self.refuse(low, h, status, extras);
         }
         let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
-        self.respond(low, h, tx, status, extras, &[])?;
+        self.respond(low, h, tx, status, (extras, None), &[])?;
         self.let_go(low, h, tx);
         self.disarm(low.cx(), h, TIMER_RING);
         Ok(())
@@ -250,11 +440,12 @@ impl Ua {
         fields: &[(Name, &[u8])],
     ) -> Result<(), Error> {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        self.respond(low, h, tx, status, extras, fields)?;
+        self.respond(low, h, tx, status, (extras, None), fields)?;
         self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
-        let rang_out = self.calls.live(h)?.rang_out;
-        let why = if rang_out { EndReason::Timeout } else { EndReason::Rejected };
+        let call = self.calls.live(h)?;
+        let why = if call.rang_out { EndReason::Timeout } else { EndReason::Rejected };
+        let why = call.end.unwrap_or(why);
         self.ended(low, h, why, status, None)
     }
 
@@ -263,6 +454,8 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.invite = None;
         }
+        self.media_unasked(low, h);
+        self.roll_back(low, h);
         low.down.tx.set_owner(tx, Owner::default());
     }
 
@@ -301,15 +494,46 @@ impl Ua {
         call.repeat_by = None;
         low.cx().pool.release(repeating.block);
         self.disarm(low.cx(), h, TIMER_REPEAT);
+        let usable = self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
                 self.tell(low.cx(), h, record::CONFIRMED, 0, block)?;
             }
-            Act::SendBye => self.send_bye(low, h)?,
+            Act::SendBye => return self.send_bye(low, h).map(|()| Seen::Used),
             _ => {}
         }
+        if usable {
+            if let Some(d) = self.calls.live(h)?.dialog {
+                self.tell_media(low, h, d)?;
+            }
+        } else {
+            self.end_unusable(low, h)?;
+        }
         Ok(Seen::Used)
+    }
+
+    /// The answer to the offer of our 2xx (RFC 3261 13.2.1). False if it cannot be used, or lacks.
+    fn on_ack_answer(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<bool, Error> {
+        let call = self.calls.live(h)?;
+        let (Some(d), ours) = (call.dialog, call.media.profile.is_some()) else { return Ok(true) };
+        if low.dialogs.get(d).map(|d| d.session.exchange) != Some(Exchange::Offered) {
+            return Ok(true);
+        }
+        let good = match description(m) {
+            Some(sdp) => self.answer_agreed(low, h, d, sdp)?,
+            None => false,
+        };
+        self.answer_is_final(low, d);
+        if !good {
+            self.roll_back(low, h);
+        }
+        Ok(good || !ours)
     }
 
     // RFC 3261 13.3.1.4
@@ -355,13 +579,14 @@ impl Ua {
         h: CallHandle,
         tx: TxHandle,
         number: u32,
+        m: &MessageRef<'_>,
     ) -> Result<(), Error> {
         let asked = self.is_asked(low, h);
         let call = self.calls.live_mut(h)?;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
         // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
-        if ours || call.reinvite.is_some() || call.extensions.update.offers() {
+        if ours || call.reinvite.is_some() {
             return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
         if call.invite.is_some()
@@ -372,12 +597,31 @@ impl Ua {
             // A first one has no final response yet, or no ACK; or an UPDATE waits for its answer.
             return refuse_later(low, tx);
         }
+        let Some(dialog) = call.dialog else { return Err(Error::Gone) };
+        // RFC 3264 4, RFC 3311 5.2: an offer of ours is open.
+        if low.dialogs.get(dialog).is_some_and(|d| d.session.exchange != Exchange::Stable) {
+            return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
+        }
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
         call.invite_seq = number;
+        let ours = call.media.profile.is_some();
         let cx = &mut *low.down.cx;
         let at = cx.now.after(cx.config.ring);
         self.arm(cx, h, TIMER_RING, at)?;
+        self.note_offer(low, h, dialog, m)?;
+        if ours {
+            // The application has said what the call can do.
+            return match self.answer_now(low, h, (&Extras::default(), None), Given::Profile) {
+                Err(e) => {
+                    self.calls.live_mut(h)?.invite = None;
+                    self.disarm(low.cx(), h, TIMER_RING);
+                    self.roll_back(low, h);
+                    Err(e)
+                }
+                done => done,
+            };
+        }
         let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {
             low.cx().pool.hold(block);
@@ -400,6 +644,8 @@ impl Ua {
             // A re-INVITE whose connection is lost waits for nothing any more.
             let gone = |tx: &mut TxHandle| low.down.tx.state(*tx).is_none();
             if self.calls.live_mut(h)?.invite.take_if(gone).is_some() {
+                self.media_unasked(low, h);
+                self.roll_back(low, h);
                 self.disarm(low.cx(), h, TIMER_RING);
             }
             return Ok(());

@@ -1,26 +1,25 @@
 //! The caller's side: INVITE out, early dialogs, ACK, CANCEL, forked 2xx, and re-INVITE.
 
 use super::Extras;
-use super::call::{Call, TIMER_AGAIN, TIMER_RING, owner, part};
+use super::call::{Call, TIMER_RING, owner, part};
 use super::line::Line;
-use super::outside::{abilities, write_extras};
+use super::outside::abilities;
+use super::session::{Given, SDP, Waits, description, own_description, rest};
 use super::session_timer::{Fields, first_fields};
 use super::table::{Act, Happening, State};
-use super::update::fill;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
 use crate::config::{Config, Reliable};
 use crate::cx::{joined, write_error};
-use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
+use crate::dialog::{DialogHandle, InDialog, contact_value};
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
-use crate::path::Path;
-use crate::resolve::{Hop, first_hop, next_hop};
+use crate::path::{LocalId, Path};
+use crate::resolve::{Hop, NoWay, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::Owner;
-use crate::time::Instant;
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -73,20 +72,85 @@ impl Ua {
         target: &[u8],
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
-        let tag = self.calls.live(h)?.tag;
-        let call_id = low.cx().word();
-        let secure = is_sips(target);
-        let cx = &mut *low.down.cx;
+        let at = low.cx().now.after(low.down.cx.config.ring);
+        let given = self.given(low, h, extras)?;
+        if given == Given::Ask {
+            let request = self.build_invite(low, h, line, target, extras, None)?;
+            self.ask_media(low, h, None, Waits::Invite, Some(request))?;
+            return self.arm(low.cx(), h, TIMER_RING, at);
+        }
+        let offer = match given {
+            Given::Profile => Some(self.make_offer(low, h, None, false)?),
+            _ => own_description(&mut low.cx().pool, extras)?,
+        };
+        self.calls.live_mut(h)?.media.offer = offer;
+        let sdp = offer.filter(|_| given == Given::Profile);
+        let request = self.build_invite(low, h, line, target, extras, sdp)?;
+        self.start_invite(low, h, request)?;
+        self.arm(low.cx(), h, TIMER_RING, at)
+    }
+
+    /// The application has said what media a call has whose INVITE waits in `parked`.
+    pub(super) fn invite_with(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        parked: Option<BlockId>,
+        own: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let Some(parked) = parked else { return Ok(()) };
+        let offer = match self.calls.live(h)?.media.profile {
+            Some(_) => Some(self.make_offer(low, h, None, false)?),
+            None => own_description(&mut low.cx().pool, own)?,
+        };
+        self.calls.live_mut(h)?.media.offer = offer;
+        let request = match offer {
+            Some(offer) => with_body(low.down.cx, parked, offer)?,
+            None => {
+                low.cx().pool.hold(parked);
+                parked
+            }
+        };
+        self.start_invite(low, h, request)
+    }
+
+    /// The first hop of a line's request, and the identity that it goes out by.
+    fn way(
+        &self,
+        low: &mut Low<'_>,
+        line: LineHandle,
+        target: &[u8],
+    ) -> Result<(Result<Hop, NoWay>, Option<LocalId>), Error> {
+        let cx = low.cx();
         let config = self.lines.live(line)?;
         let proxy = config.proxy(&cx.pool);
         let hop = if proxy.is_empty() { first_hop(cx, target) } else { next_hop(cx, proxy) };
-        let local = config.identity(cx, hop.as_ref().ok());
-        let near = local.or(config.local);
+        let near = config.identity(cx, hop.as_ref().ok()).or(config.local);
+        Ok((hop, near))
+    }
+
+    /// The INVITE without Via in a block held once, with a description or the application's body.
+    fn build_invite(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        line: LineHandle,
+        target: &[u8],
+        extras: &Extras<'_>,
+        sdp: Option<BlockId>,
+    ) -> Result<BlockId, Error> {
+        let tag = self.calls.live(h)?.tag;
+        let call_id = low.cx().word();
+        let (_, near) = self.way(low, line, target)?;
+        let cx = &mut *low.down.cx;
+        let config = self.lines.live(line)?;
         let mut contact = [0u8; 256];
         let len = near.map_or(0, |id| {
-            contact_value(cx, id, config.user_part(&cx.pool), secure, &mut contact)
+            let user = config.user_part(&cx.pool);
+            contact_value(cx, id, user, is_sips(target), &mut contact)
         });
         let contact = contact.get(..len).unwrap_or(&[]);
+        let end = rest(cx, extras, None, sdp)?;
         let crate::cx::Cx { pool, scratch, config: settings, .. } = cx;
         let invite = Invite {
             line: config,
@@ -98,8 +162,26 @@ impl Ua {
             timer: first_fields(settings, 0),
             settings,
         };
-        let len = invite.write(Writer::new(scratch), pool, extras).map_err(write_error)?;
-        let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
+        let written = invite.write(Writer::new(scratch), pool, end).map_err(write_error);
+        let request = written.and_then(|len| pool.copy_in(scratch.get(..len).unwrap_or(&[])));
+        pool.release(end);
+        request
+    }
+
+    /// Sends the INVITE of a call; takes over the hold.
+    fn start_invite(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        request: BlockId,
+    ) -> Result<(), Error> {
+        let line = self.calls.live(h)?.line.ok_or(Error::Gone)?;
+        let mut target = [0u8; 512];
+        let uri = MessageRef::lazy(low.cx().pool.bytes_of(request));
+        let uri = uri.map_or(&[][..], |m| m.request_uri());
+        let len = uri.len();
+        target.get_mut(..len).ok_or(Error::Misuse(Misuse::BadUri))?.copy_from_slice(uri);
+        let (hop, near) = self.way(low, line, target.get(..len).unwrap_or(&[]))?;
         let start = Start {
             owner: owner(h, part::INVITE),
             request,
@@ -112,8 +194,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = Some(attempt);
         }
-        let at = low.cx().now.after(low.down.cx.config.ring);
-        self.arm(low.cx(), h, TIMER_RING, at)
+        Ok(())
     }
 
     /// Gives an INVITE up (RFC 3261 9.1). Queues output.
@@ -183,24 +264,29 @@ impl Ua {
         if act != Act::TellProgress || m.status() == 100 {
             return Ok(());
         }
-        let fresh = e.to.is_some_and(|t| !t.tag.is_empty())
-            && m.status() != 199
-            && low.dialogs.of_response(low.down.cx, m, e).is_none();
+        let mut dialog = low.dialogs.of_response(low.down.cx, m, e);
+        let fresh =
+            e.to.is_some_and(|t| !t.tag.is_empty()) && dialog.is_none() && m.status() != 199;
         if fresh && self.early_dialogs(low, h) < EARLY_MAX {
             // Without room for another early dialog its 2xx still makes one.
-            match self.add_dialog(low, h, m, e, path) {
-                Ok(_) | Err(Error::Full(_)) => {}
+            dialog = match self.add_dialog(low, h, m, e, path) {
+                Ok(dialog) => Some(dialog),
+                Err(Error::Full(_)) => None,
                 Err(e) => return Err(e),
-            }
+            };
         }
-        let dialog = low.dialogs.of_response(low.down.cx, m, e);
-        if !self.take_provisional(low, h, dialog, m, e)? {
-            return Ok(());
+        let Some(reliable) = self.take_provisional(low, h, dialog, m, e)? else { return Ok(()) };
+        if let (Some(dialog), Some(sdp)) = (dialog, description(m)) {
+            self.first_answer(low, h, dialog, sdp)?;
+            if reliable {
+                self.answer_is_final(low, dialog);
+            }
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
+        let told = dialog.map_or(Ok(()), |d| self.tell_media(low, h, d));
         self.end_early(low, h, m, e);
-        Ok(())
+        told
     }
 
     fn early_dialogs(&self, low: &Low<'_>, h: CallHandle) -> usize {
@@ -225,8 +311,12 @@ impl Ua {
         self.undecided -= usize::from(first).min(self.undecided);
         if let Some(call) = self.calls.get_mut(h) {
             let next = call.dialog.replace(dialog);
+            let offer = call.media.offer;
             if let Some(d) = low.dialogs.get_mut(dialog) {
                 d.next = next;
+            }
+            if let Some(offer) = offer {
+                self.offer_sent(low, dialog, offer);
             }
         }
         Ok(dialog)
@@ -261,14 +351,23 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
         }
+        let offered = self.calls.live(h)?.media.offer.is_some();
         let act = self.step(h, Happening::Success)?;
-        self.ack(low, h, dialog, e)?;
+        let number = e.cseq.map_or(0, |c| c.number);
+        let usable = self.acknowledge(low, h, dialog, m, number, offered)?;
+        if let Some(offer) = self.calls.live_mut(h)?.media.offer.take() {
+            low.cx().pool.release(offer);
+        }
         if act == Act::AckAndBye {
             return self.send_bye(low, h);
         }
+        if !usable {
+            return self.end_unusable(low, h);
+        }
         self.timer_answered(low, h, m)?;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, record::ANSWERED, m.status(), block)
+        self.tell(low.cx(), h, record::ANSWERED, m.status(), block)?;
+        self.tell_media(low, h, dialog)
     }
 
     /// Ends all early dialogs but one.
@@ -286,50 +385,6 @@ impl Ua {
                 low.dialogs.end(low.down.cx, d);
             }
             at = next;
-        }
-    }
-
-    fn ack(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-        dialog: DialogHandle,
-        e: &Essentials,
-    ) -> Result<(), Error> {
-        let number = e.cseq.map_or(0, |c| c.number);
-        let what = InDialog::plain(Method::Ack, Some(number));
-        let call = self.calls.live_mut(h)?;
-        call.ack_seq = number;
-        if let Some((old, _)) = call.ack.take() {
-            low.cx().pool.release(old);
-        }
-        let sent = match self.send_in_dialog(low, h, dialog, part::ACK, &what) {
-            Ok((attempt, _)) => Some(attempt),
-            // The 2xx comes again, and asks for it again.
-            Err(Error::Full(_)) => None,
-            Err(e) => return Err(e),
-        };
-        self.calls.live_mut(h)?.acking = sent;
-        Ok(())
-    }
-
-    /// A 2xx again: the same ACK again, if it is the one of this INVITE.
-    fn repeat_ack(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-        e: &Essentials,
-    ) -> Result<(), Error> {
-        let call = self.calls.live(h)?;
-        if Some(call.ack_seq) != e.cseq.map(|c| c.number) {
-            return Ok(());
-        }
-        match (call.ack, call.dialog) {
-            (Some((block, path)), _) => low.cx().transmit(block, path, 0, 1),
-            // The name of its next hop is being asked for.
-            (None, _) if call.acking.is_some_and(|a| low.attempts.lives(a)) => Ok(()),
-            (None, Some(dialog)) => self.ack(low, h, dialog, e),
-            (None, None) => Ok(()),
         }
     }
 
@@ -398,181 +453,6 @@ impl Ua {
         };
         self.ended(low, h, reason, status, None)
     }
-
-    /// Changes the session by a re-INVITE (RFC 3261 14.1). Queues output.
-    pub fn reinvite(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-        extras: &Extras<'_>,
-    ) -> Result<(), Error> {
-        let call = self.calls.live(h)?;
-        if call.state != State::Confirmed {
-            return Err(Error::Late);
-        }
-        // RFC 3261 14.1: none while another INVITE is open in either direction.
-        if call.reinvite.is_some()
-            || call.invite.is_some()
-            || call.again.is_some()
-            || call.repeating.is_some()
-            || call.extensions.update.offers()
-            || self.is_asked(low, h)
-        {
-            return Err(Error::Misuse(Misuse::State));
-        }
-        let dialog = call.dialog.ok_or(Error::Gone)?;
-        let kept = self.keep_in_dialog(low, h, dialog, extras)?;
-        self.send_reinvite(low, h, kept)
-    }
-
-    pub(super) fn send_reinvite(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-        kept: BlockId,
-    ) -> Result<(), Error> {
-        let call = self.calls.live_mut(h)?;
-        call.again = Some(kept);
-        let (Some(dialog), line) = (call.dialog, call.line) else { return Err(Error::Gone) };
-        let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), line, &mut user);
-        let timer = self.timer_fields(low.cx(), h);
-        let mut fields = [(Name::Other, &[][..]); 5];
-        let own = abilities(&low.cx().config);
-        let n = fill(&mut fields, own.into_iter().chain(timer.each()));
-        let what = InDialog {
-            contact: user.get(..len),
-            fields: fields.get(..n).unwrap_or(&[]),
-            kept: Some(Kept { block: kept }),
-            ..InDialog::plain(Method::Invite, None)
-        };
-        match self.send_in_dialog(low, h, dialog, part::REINVITE, &what) {
-            Ok((attempt, _)) => {
-                if let Some(call) = self.calls.get_mut(h) {
-                    call.reinvite = Some(attempt);
-                }
-                // RFC 3261 9.1: it is given up like the first INVITE.
-                let at = low.cx().now.after(low.down.cx.config.ring);
-                self.arm(low.cx(), h, TIMER_RING, at)
-            }
-            Err(e) => {
-                self.drop_again(low, h);
-                Err(e)
-            }
-        }
-    }
-
-    pub(super) fn drop_again(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        if let Some(block) = self.calls.get_mut(h).and_then(|c| c.again.take()) {
-            low.cx().pool.release(block);
-        }
-    }
-
-    pub(super) fn on_reinvite_response(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-        m: &MessageRef<'_>,
-        e: &Essentials,
-        _path: &Path,
-    ) -> Result<(), Error> {
-        let status = m.status();
-        if status < 200 {
-            let dialog = self.calls.live(h)?.dialog;
-            return self.take_provisional(low, h, dialog, m, e).map(drop);
-        }
-        let call = self.calls.live_mut(h)?;
-        let success = (200..300).contains(&status);
-        let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
-            return Ok(());
-        };
-        if success && call.reinvite.is_none() {
-            return self.repeat_ack(low, h, e);
-        }
-        if success {
-            low.dialogs.refresh_target(low.down.cx, dialog, m)?;
-            if let Some(d) = low.dialogs.get_mut(dialog) {
-                d.peer.learn(m);
-            }
-            self.ack(low, h, dialog, e)?;
-            self.timer_answered(low, h, m)?;
-        }
-        self.calls.live_mut(h)?.reinvite = None;
-        self.disarm(low.cx(), h, TIMER_RING);
-        if status == 491 && confirmed {
-            return self.wait_after_glare(low, h);
-        }
-        if status == 422 && confirmed && self.timer_raised(h, m) {
-            return self.reinvite_again(low, h);
-        }
-        self.drop_again(low, h);
-        if self.reinvite_refreshed(h) {
-            return self.refresh_ended(low, h, dialog, status);
-        }
-        let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, record::REINVITED, status, block)?;
-        // RFC 3261 12.2.1.2, 14.1: the dialog is gone.
-        if matches!(status, 408 | 481) && self.step(h, Happening::Hangup)? == Act::SendBye {
-            return self.send_bye(low, h);
-        }
-        Ok(())
-    }
-
-    // RFC 3261 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in 10 ms.
-    pub(super) fn glare_over(&self, low: &mut Low<'_>, h: CallHandle) -> Instant {
-        let owns = self.calls.get(h).is_some_and(|c| c.caller);
-        let random = low.cx().random();
-        let wait = if owns { 2_100 + (random % 191) * 10 } else { (random % 201) * 10 };
-        low.cx().now.after(wait)
-    }
-
-    pub(super) fn wait_after_glare(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-    ) -> Result<(), Error> {
-        let at = self.glare_over(low, h);
-        self.arm(low.cx(), h, TIMER_AGAIN, at)
-    }
-
-    pub(super) fn reinvite_again(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let call = self.calls.live_mut(h)?;
-        let Some(kept) = call.again.take() else { return Ok(()) };
-        let busy = call.invite.is_some() || call.repeating.is_some();
-        if call.state != State::Confirmed {
-            low.cx().pool.release(kept);
-            return Ok(());
-        }
-        if busy {
-            call.again = Some(kept);
-            return self.wait_after_glare(low, h);
-        }
-        self.send_reinvite(low, h, kept)
-    }
-
-    pub(super) fn on_reinvite_failure(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-        why: Failure,
-    ) -> Result<(), Error> {
-        if let Some(call) = self.calls.get_mut(h) {
-            call.reinvite = None;
-        }
-        self.disarm(low.cx(), h, TIMER_RING);
-        self.drop_again(low, h);
-        if let Some(dialog) = self.calls.live(h)?.dialog.filter(|_| self.reinvite_refreshed(h)) {
-            return self.refresh_ended(low, h, dialog, 408);
-        }
-        let status = if why == Failure::Timeout { 408 } else { 503 };
-        self.tell(low.cx(), h, record::REINVITED, status, None)?;
-        // RFC 3261 14.1 with 12.2.1.2: no answer ends the dialog.
-        if self.act(h, Happening::Hangup)? == Act::SendBye {
-            self.step(h, Happening::Hangup)?;
-            return self.send_bye(low, h);
-        }
-        Ok(())
-    }
 }
 
 /// Sends a request of a dialog that no call has.
@@ -612,12 +492,7 @@ struct Invite<'a> {
 }
 
 impl Invite<'_> {
-    fn write(
-        &self,
-        mut w: Writer<'_>,
-        pool: &Pool,
-        extras: &Extras<'_>,
-    ) -> Result<usize, WriteError> {
+    fn write(&self, mut w: Writer<'_>, pool: &Pool, end: BlockId) -> Result<usize, WriteError> {
         w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
         w.header(Name::MaxForwards, b"70")?;
         self.line.write_route(&mut w, pool)?;
@@ -637,8 +512,19 @@ impl Invite<'_> {
         if !self.product.is_empty() {
             w.header(Name::UserAgent, self.product)?;
         }
-        write_extras(w, extras)
+        w.rest(pool.bytes_of(end))
     }
+}
+
+/// A request that was written without a body, with this description; a block held once.
+fn with_body(cx: &mut crate::cx::Cx, request: BlockId, sdp: BlockId) -> Result<BlockId, Error> {
+    let crate::cx::Cx { pool, scratch, .. } = cx;
+    let bytes = pool.bytes_of(request);
+    let head = bytes.strip_suffix(b"Content-Length: 0\r\n\r\n").unwrap_or(bytes);
+    let mut w = Writer::new(scratch);
+    w.written_fields(head).map_err(write_error)?;
+    let len = w.body(SDP, pool.bytes_of(sdp)).map_err(write_error)?;
+    pool.copy_in(scratch.get(..len).unwrap_or(&[]))
 }
 
 /// The transport that a hop means.

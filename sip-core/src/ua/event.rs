@@ -2,6 +2,7 @@
 //! not.
 
 use crate::path::LocalId;
+use crate::sdp::Media;
 use crate::store::slab::handle;
 
 handle!(
@@ -22,6 +23,8 @@ pub struct Extras<'a> {
     pub content_type: &'a str,
     /// The body.
     pub body: &'a [u8],
+    /// The call's media, in place of a body: kept for all its offers and answers.
+    pub media: Option<&'a Media<'a>>,
 }
 
 /// A line: an address of record that the user agent serves.
@@ -67,7 +70,10 @@ pub enum EndReason {
     /// The ACK of our answer never came.
     NoAck = 9,
     /// The session was not refreshed in time (RFC 4028 10).
-    SessionExpired = 10,
+    SessionExpired = 11,
+    /// The peer accepted, but with an answer that cannot be used, or without one (RFC 3261
+    /// 13.2.2.4); or its offer could not be answered.
+    BadMedia = 10,
 }
 
 /// What changed in a call.
@@ -139,12 +145,16 @@ pub(crate) mod record {
     pub const REINVITED: u16 = 0x106;
     pub const UPDATED: u16 = 0x130;
     pub const IDENTITY: u16 = 0x131;
+    /// The block has both descriptions.
+    pub const MEDIA: u16 = 0x107;
     /// Plus the reason.
     pub const ENDED: u16 = 0x110;
     pub const REGISTERED: u16 = 0x201;
     pub const UNREGISTERED: u16 = 0x202;
     pub const REGISTER_FAILED: u16 = 0x203;
 }
+
+pub(crate) use record::MEDIA;
 
 /// Turns a record back into what changed.
 pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
@@ -160,6 +170,7 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
             EndReason::Unreachable,
             EndReason::NoAck,
             EndReason::SessionExpired,
+            EndReason::BadMedia,
         ]
         .into_iter()
         .find(|r| *r as u16 == n)

@@ -1,17 +1,16 @@
 //! Connected identity (RFC 4916): either side's identity may change within a dialog.
 
-use super::outside::write_named;
 use super::{CallHandle, Extras, Low, Ua, record};
 use crate::dialog::{DialogHandle, Peer};
 use crate::error::{Error, Misuse};
 use crate::header::name_addr::NameAddr;
 use crate::header::uri_equal::equal;
-use crate::store::pool::BlockId;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
 
-fn is_from(name: &str) -> bool {
+/// Whether it is the field of our identity, which is no field of the application's.
+pub(super) fn is_from(name: &str) -> bool {
     name.eq_ignore_ascii_case("From") || name.eq_ignore_ascii_case("f")
 }
 
@@ -21,28 +20,22 @@ fn uri_of(value: &[u8]) -> Option<&[u8]> {
 }
 
 impl Ua {
-    /// Keeps what the application adds to a re-INVITE or UPDATE. A From among its fields becomes our
-    /// identity in the dialog (RFC 4916 4.4.1); its tag is ours to add.
-    pub(super) fn keep_in_dialog(
+    /// A From among the fields of a re-INVITE or UPDATE becomes our identity in the dialog
+    /// (RFC 4916 4.4.1); its tag is ours to add.
+    pub(super) fn change_identity(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
-        dialog: DialogHandle,
         extras: &Extras<'_>,
-    ) -> Result<BlockId, Error> {
-        self.calls.live(h)?;
-        let others = extras.headers.iter().filter(|(name, _)| !is_from(name));
-        let kept = low.cx().build(|w| write_named(w, others, extras))?;
+    ) -> Result<(), Error> {
         let Some((_, from)) = extras.headers.iter().find(|(name, _)| is_from(name)) else {
-            return Ok(kept);
+            return Ok(());
         };
-        let renamed = match low.dialogs.get(dialog) {
-            Some(d) if d.peer.has(Peer::FROM_CHANGE) => {
-                low.dialogs.rename_local(low.down.cx, dialog, from.as_bytes())
-            }
-            _ => Err(Error::Misuse(Misuse::State)),
-        };
-        renamed.map(|()| kept).inspect_err(|_| low.cx().pool.release(kept))
+        let dialog = self.calls.live(h)?.dialog.ok_or(Error::Misuse(Misuse::State))?;
+        if !low.dialogs.get(dialog).is_some_and(|d| d.peer.has(Peer::FROM_CHANGE)) {
+            return Err(Error::Misuse(Misuse::State));
+        }
+        low.dialogs.rename_local(low.down.cx, dialog, from.as_bytes())
     }
 
     /// Whether the peer has another identity than before: the dialog takes it, and the application

@@ -1,5 +1,6 @@
 //! The user agent: lines and calls.
 
+mod acknowledge;
 mod call;
 mod callee;
 mod caller;
@@ -11,6 +12,8 @@ mod identity;
 mod line;
 mod outside;
 pub mod prack;
+mod reinvite;
+mod session;
 pub mod session_timer;
 pub mod table;
 mod update;
@@ -31,6 +34,7 @@ pub(crate) use line::Line;
 pub(crate) use line::TIMER_SHUTDOWN;
 pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS, SUPPORTED};
+pub(crate) use session::media_error;
 
 /// The layers below the user agent.
 pub struct Low<'a> {

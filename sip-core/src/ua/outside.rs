@@ -14,7 +14,6 @@ use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
-use crate::wire::write::{WriteError, Writer};
 
 /// The methods that the user agent takes, as Allow carries them.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, UPDATE, PRACK";
@@ -54,32 +53,6 @@ pub(crate) const TIMER_REQUEST: u8 = kind::LINE + 1;
 
 /// The record number of a request for the application.
 pub(crate) const EVENT_REQUEST: u16 = 0x301;
-
-/// The application's header fields, as the writers take them.
-pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
-    extras.headers
-}
-
-/// Writes the application's header fields and body, and so the end of a message.
-pub(super) fn write_extras(w: Writer<'_>, extras: &Extras<'_>) -> Result<usize, WriteError> {
-    write_named(w, extras.headers.iter(), extras)
-}
-
-/// The same with these of its header fields alone.
-pub(super) fn write_named<'a>(
-    mut w: Writer<'_>,
-    headers: impl Iterator<Item = &'a (&'a str, &'a str)>,
-    extras: &Extras<'_>,
-) -> Result<usize, WriteError> {
-    for (name, value) in headers {
-        w.named(name.as_bytes(), value.as_bytes())?;
-    }
-    if extras.body.is_empty() {
-        w.end()
-    } else {
-        w.body(extras.content_type.as_bytes(), extras.body)
-    }
-}
 
 /// `<uri>`
 pub(super) fn bracketed(uri: &[u8], out: &mut [u8]) -> Result<usize, Error> {
@@ -331,8 +304,8 @@ impl Ua {
         if owner.kind != OwnerKind::Request {
             return Err(Error::Late);
         }
-        match self.call_of_update(low, tx) {
-            Some(of) => self.answer_update(low, of, tx, status, extras)?,
+        match self.call_of_offer(low, tx) {
+            Some(of) => self.respond_offer(low, of, tx, status, extras)?,
             None => respond_plain(low, tx, status, extras)?,
         }
         if status >= 200 {
@@ -360,6 +333,7 @@ impl Ua {
             return Ok(());
         }
         low.down.tx.set_owner(tx, Owner::default());
+        self.offer_unanswered(low, tx);
         // RFC 3311 5.2: an UPDATE that would have to wait for the user.
         let update = low.down.tx.method(tx) == Some(Method::Update);
         let status = if update { 504 } else { 480 };
@@ -397,7 +371,7 @@ fn respond_plain(
     let tag = low.cx().tag();
     let reply = Reply {
         to_tag: Some(tag.as_bytes()),
-        named: named(extras),
+        named: extras.headers,
         body: (!extras.body.is_empty()).then_some((extras.content_type.as_bytes(), extras.body)),
         ..Reply::default()
     };

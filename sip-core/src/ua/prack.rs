@@ -1,13 +1,13 @@
 //! Reliable provisional responses (RFC 3262): sent until their PRACK, and acknowledged in order.
 
 use super::call::{TIMER_RELIABLE, TIMER_REPEAT, part};
-use super::description::{Taken, describes};
 use super::extensions::number_text;
-use super::table::{Act as CallAct, Happening as CallHappening};
+use super::session::{Given, Waits, description, own_description, rest};
+use super::table::{Act as CallAct, Happening as CallHappening, State};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
 use crate::config::{Config, Reliable};
-use crate::dialog::{DialogHandle, InDialog};
-use crate::error::Error;
+use crate::dialog::{DialogHandle, Exchange, InDialog, Kept};
+use crate::error::{Error, Misuse};
 use crate::header::Value;
 use crate::header::essentials::Essentials;
 use crate::header::number::{RAck, RSeq};
@@ -212,6 +212,8 @@ pub(super) struct Provisionals {
     held: Option<BlockId>,
     since: Instant,
     interval: u64,
+    /// The dialog, RSeq and CSeq number of the PRACK of ours that waits for the application's media.
+    due: Option<(DialogHandle, (u32, u32))>,
 }
 
 impl Provisionals {
@@ -495,16 +497,9 @@ impl Ua {
         if !matches {
             return low.down.tx.reply(low.down.cx, tx, 481, &Reply::default());
         }
-        let described = p.open.is_some_and(|o| o.described);
         let (next, act) = sender(p.state, SenderHappening::Prack);
-        if described && let Some(d) = low.dialogs.get_mut(dialog) {
-            d.described = true;
-        }
-        let taken = self.take_description(low, h, dialog, m);
-        match taken {
-            Taken::Ask => self.ask(low, h, tx)?,
-            Taken::Done => low.down.tx.reply(low.down.cx, tx, 200, &Reply::default())?,
-        }
+        let taken = self.take_description(low, h, dialog, m)?;
+        self.answer_taken(low, (h, dialog, tx), taken)?;
         self.disarm(low.cx(), h, TIMER_RELIABLE);
         let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
         p.state = next;
@@ -556,7 +551,7 @@ impl Ua {
     }
 
     /// A provisional response to our INVITE has come in this dialog: whether it is for the
-    /// application. A reliable one is acknowledged (RFC 3262 4).
+    /// application, and whether it was reliable. A reliable one is acknowledged (RFC 3262 4).
     pub(super) fn take_provisional(
         &mut self,
         low: &mut Low<'_>,
@@ -564,36 +559,152 @@ impl Ua {
         dialog: Option<DialogHandle>,
         m: &MessageRef<'_>,
         e: &Essentials,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<bool>, Error> {
         let number = e.cseq.map_or(0, |c| c.number);
         if m.status() == 100 || !lists(m, Name::Require) {
-            return Ok(true);
+            return Ok(Some(false));
         }
         let rseq = m.header_span(Name::RSeq).and_then(|s| RSeq::parse(m.bytes(), s).ok());
         let tagged = e.to.is_some_and(|t| !t.tag.is_empty());
         let Some(rseq) = rseq.map(|r| r.value).filter(|_| tagged) else {
-            return Ok(receiver(Receiver::Fresh, Coming::Broken).1 == ReceiverAct::Take);
+            let taken = receiver(Receiver::Fresh, Coming::Broken).1 == ReceiverAct::Take;
+            return Ok(taken.then_some(false));
         };
         // There was no room for its dialog: it comes again.
         let known = dialog.and_then(|d| Some((d, low.dialogs.get(d)?)));
-        let Some((d, of)) = known else { return Ok(false) };
+        let Some((d, of)) = known else { return Ok(None) };
         let last = of.reliable.filter(|(cseq, _)| *cseq == number).map(|(_, rseq)| rseq);
         let state = if last.is_some() { Receiver::Following } else { Receiver::Fresh };
         if receiver(state, coming(last, rseq)).1 != ReceiverAct::Acknowledge {
-            return Ok(false);
+            return Ok(None);
         }
-        match self.send_prack(low, h, d, (rseq, number)) {
+        match self.acknowledge_provisional(low, h, d, (rseq, number), m) {
             Ok(()) => {}
             // It comes again, and finds room.
-            Err(Error::Full(_)) => return Ok(false),
+            Err(Error::Full(_)) => return Ok(None),
             Err(e) => return Err(e),
         }
         if let Some(d) = low.dialogs.get_mut(d) {
             d.reliable = Some((number, rseq));
-            d.described |= describes(m);
             d.peer.learn(m);
         }
-        Ok(true)
+        Ok(Some(true))
+    }
+
+    /// The same for a re-INVITE of ours, whose answer it may carry.
+    pub(super) fn on_reinvite_provisional(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        let dialog = self.calls.live(h)?.dialog;
+        let reliable = self.take_provisional(low, h, dialog, m, e)?;
+        match dialog.filter(|_| reliable == Some(true)) {
+            Some(d) => self.take_description(low, h, d, m).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends the PRACK, with our answer if the response makes the offer (RFC 3262 5).
+    fn acknowledge_provisional(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let first = call.media.offer.is_none() && call.state != State::Confirmed;
+        let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
+        let open = session.exchange == Exchange::Stable && session.agreed().is_none();
+        let Some(sdp) = description(m).filter(|_| first && open) else {
+            return self.send_prack(low, h, d, rack, None);
+        };
+        self.offer_came(low, d, sdp)?;
+        let sent = self.prack_offer(low, h, d, rack);
+        if sent.is_err() {
+            Self::roll_back_offer(low, d);
+        }
+        sent
+    }
+
+    fn prack_offer(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+    ) -> Result<(), Error> {
+        let given = self.given(low, h, &Extras::default())?;
+        let call = self.calls.live_mut(h)?;
+        match given {
+            Given::Ask if call.media.query.is_none() => {
+                call.extensions.provisionals.due = Some((d, rack));
+                self.ask_media(low, h, Some(d), Waits::Prack, None)
+            }
+            Given::Profile => match self.local_description(low, h, d)? {
+                Ok(Some(answer)) => {
+                    let end = rest(low.cx(), &Extras::default(), None, Some(answer));
+                    low.cx().pool.release(answer);
+                    self.prack_answer(low, h, d, rack, end?)
+                }
+                Ok(None) | Err(_) => self.prack_without(low, h, d, rack),
+            },
+            _ => self.prack_without(low, h, d, rack),
+        }
+    }
+
+    fn prack_answer(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+        end: BlockId,
+    ) -> Result<(), Error> {
+        let sent = self.send_prack(low, h, d, rack, Some(end));
+        low.cx().pool.release(end);
+        sent?;
+        self.answer_is_final(low, d);
+        self.tell_media(low, h, d)
+    }
+
+    /// There is no answer to the offer.
+    fn prack_without(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+    ) -> Result<(), Error> {
+        self.send_prack(low, h, d, rack, None)?;
+        Self::roll_back_offer(low, d);
+        Ok(())
+    }
+
+    /// The application has said what media a call has whose PRACK waits for it.
+    pub(super) fn prack_with(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        own: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let due = self.calls.live_mut(h)?.extensions.provisionals.due.take();
+        let Some((d, rack)) = due.filter(|(d, _)| low.dialogs.get(*d).is_some()) else {
+            return Ok(());
+        };
+        if own.body.is_empty() {
+            return match self.calls.live(h)?.media.profile {
+                Some(_) => self.prack_offer(low, h, d, rack),
+                None => self.prack_without(low, h, d, rack),
+            };
+        }
+        self.own_answer(low, d, own)?;
+        let end = rest(low.cx(), own, None, None)?;
+        self.prack_answer(low, h, d, rack, end)
     }
 
     fn send_prack(
@@ -602,6 +713,7 @@ impl Ua {
         h: CallHandle,
         dialog: DialogHandle,
         (rseq, cseq): (u32, u32),
+        end: Option<BlockId>,
     ) -> Result<(), Error> {
         let mut text = [0u8; 32];
         let mut len = number_text(rseq, &mut text);
@@ -613,8 +725,63 @@ impl Ua {
             }
         }
         let fields = [(Name::RAck, text.get(..len).unwrap_or(&[]))];
-        let what = InDialog { fields: &fields, ..InDialog::plain(Method::Prack, None) };
+        let what = InDialog {
+            fields: &fields,
+            kept: end.map(|block| Kept { block }),
+            ..InDialog::plain(Method::Prack, None)
+        };
         self.send_in_dialog(low, h, dialog, part::PRACK, &what).map(|_| ())
+    }
+
+    /// Whether a session description of ours waits for its PRACK.
+    pub(super) fn awaits_prack(&self, h: CallHandle) -> bool {
+        let p = self.calls.get(h).map(|c| &c.extensions.provisionals);
+        p.is_some_and(|p| [p.open, p.queued].into_iter().flatten().any(|p| p.described))
+    }
+
+    /// The description of a provisional response: the answer to the INVITE's offer (early media), or
+    /// in a reliable one our offer where the INVITE had none (RFC 3262 5).
+    pub(super) fn early_description(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        (tx, d): (TxHandle, DialogHandle),
+        extras: &Extras<'_>,
+    ) -> Result<Option<BlockId>, Error> {
+        let cx = &*low.down.cx;
+        let request = low.down.tx.request(cx, tx).map_or(&[][..], |b| cx.pool.bytes_of(b));
+        let body = extras.media.is_some() || !extras.body.is_empty();
+        let reliable = MessageRef::lazy(request).is_some_and(|m| is_reliable(&cx.config, &m, body));
+        let p = &self.calls.live(h)?.extensions.provisionals;
+        if reliable && (p.queued.is_some() || matches!(p.state, Sender::Holding | Sender::Silent)) {
+            return Err(Error::Late);
+        }
+        let exchange = low.dialogs.get(d).map(|d| d.session.exchange);
+        let offers = self.calls.live(h)?.no_offer && reliable && body;
+        if extras.media.is_some() {
+            self.given(low, h, extras)?;
+        }
+        if exchange == Some(Exchange::Offered) {
+            return Ok(None);
+        }
+        if offers {
+            let offer = match extras.media {
+                Some(_) => Some(self.make_offer(low, h, Some(d), false)?),
+                None => own_description(&mut low.cx().pool, extras)?,
+            };
+            if let Some(offer) = offer {
+                self.offer_sent(low, d, offer);
+                self.calls.live_mut(h)?.no_offer = false;
+            }
+            if extras.media.is_none() {
+                offer.into_iter().for_each(|offer| low.cx().pool.release(offer));
+            }
+            return Ok(offer.filter(|_| extras.media.is_some()));
+        }
+        if extras.media.is_none() {
+            return self.own_answer(low, d, extras).map(|()| None);
+        }
+        self.local_description(low, h, d)?.map_err(|_| Error::Misuse(Misuse::Media))
     }
 
     /// A call ends whose 2xx waits: its INVITE still needs a final response.
@@ -644,11 +811,12 @@ impl Ua {
         h: CallHandle,
         m: &MessageRef<'_>,
         e: &Essentials,
-    ) {
+    ) -> Result<(), Error> {
         let dialog = low.dialogs.of_response(low.down.cx, m, e);
         if let Some(d) = dialog.filter(|_| (200..300).contains(&m.status())) {
-            let _ = self.take_description(low, h, d, m);
+            self.take_description(low, h, d, m)?;
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::call::TIMER_SESSION;
 use super::extensions::number_text;
 use super::table::{Act as CallAct, Happening as CallHappening};
-use super::{CallHandle, Low, Ua};
+use super::{CallHandle, EndReason, Low, Ua};
 use crate::config::Config;
 use crate::cx::Cx;
 use crate::dialog::Peer;
@@ -119,8 +119,6 @@ pub const fn step(state: State, happening: Happening) -> (State, Act) {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SessionTimer {
     pub(super) state: State,
-    /// It has ended the call.
-    pub(super) expired: bool,
     /// The re-INVITE on its way is the refresh.
     pub(super) reinviting: bool,
     /// Seconds, as agreed.
@@ -347,8 +345,8 @@ impl Ua {
         if low.dialogs.get(dialog).is_some_and(|d| d.peer.has(Peer::UPDATE)) {
             return self.send_update(low, h, dialog, true);
         }
-        let kept = self.same_description(low, dialog)?;
-        self.send_reinvite(low, h, kept)?;
+        let again = self.same_description(low, h, dialog)?;
+        self.send_reinvite(low, h, again)?;
         self.calls.live_mut(h)?.extensions.timer.reinviting = true;
         Ok(())
     }
@@ -424,7 +422,7 @@ impl Ua {
     fn timer_ends(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         self.disarm(low.cx(), h, TIMER_SESSION);
         let Some(call) = self.calls.get_mut(h) else { return Ok(()) };
-        call.extensions.timer.expired = true;
+        call.end = Some(EndReason::SessionExpired);
         if self.act(h, CallHappening::Hangup)? != CallAct::SendBye {
             return self.hangup(low, h);
         }

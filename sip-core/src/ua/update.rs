@@ -2,15 +2,17 @@
 //! too, and meets INVITE, re-INVITE, PRACK and another UPDATE on its way.
 
 use super::Extras;
-use super::call::{TIMER_SESSION, part};
-use super::description::{Exchange, Taken, describes};
-use super::outside::{abilities, named};
+use super::call::{Again, TIMER_SESSION, part};
+use super::description::{Taken, warning};
+use super::outside::abilities;
+use super::session::{description, own_description, park_fields, rest};
 use super::session_timer::Happening as TimerHappening;
 use super::table::{Act, Happening, State};
 use super::{CallHandle, LineHandle, Low, Ua, record};
 use crate::attempt::AttemptHandle;
-use crate::dialog::{DialogHandle, InDialog, Kept, Peer};
+use crate::dialog::{DialogHandle, Exchange, InDialog, Kept, Peer};
 use crate::error::{Error, Misuse};
+use crate::header::essentials::Essentials;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::tx::{Failure, Reply, TxHandle};
@@ -25,23 +27,23 @@ pub(super) struct Update {
     ours: Option<(AttemptHandle, DialogHandle)>,
     /// It refreshes the session timer and nothing else.
     refresh: bool,
-    /// The one that waits has an offer.
-    offer: bool,
     /// What the application's UPDATE carries, until it has its final response.
-    again: Option<BlockId>,
+    again: Option<Again>,
+    /// The application's own description in that.
+    own: Option<BlockId>,
     /// The peer's request with an offer that the application has to answer.
-    pub asked: Option<TxHandle>,
+    asked: Option<TxHandle>,
 }
 
 impl Update {
-    /// Whether an offer of ours is open in one.
-    pub(super) const fn offers(&self) -> bool {
-        self.ours.is_some() && !self.refresh && self.offer
-    }
-
     /// Whether one of ours is on its way, or waits to be.
     pub(super) const fn is_open(&self) -> bool {
         self.ours.is_some() || self.again.is_some()
+    }
+
+    /// Whether what the application sends has an offer.
+    const fn offers(&self) -> bool {
+        self.own.is_some() || matches!(self.again, Some(Again::Offer { .. }))
     }
 }
 
@@ -66,13 +68,21 @@ impl Ua {
         if !allowed || call.extensions.update.again.is_some() {
             return Err(misuse);
         }
-        let offer = !extras.body.is_empty();
+        let offer = !extras.body.is_empty() || extras.media.is_some();
         if offer && self.exchange(low, h, dialog) != Exchange::Stable {
             return Err(misuse);
         }
-        let kept = self.keep_in_dialog(low, h, dialog, extras)?;
+        self.change_identity(low, h, extras)?;
+        let again = if extras.media.is_some() {
+            self.given(low, h, extras)?;
+            Again::Offer { fields: park_fields(low.cx(), extras)?, in_use: false }
+        } else {
+            Again::Kept(rest(low.cx(), extras, None, None)?)
+        };
+        let own = own_description(&mut low.cx().pool, extras);
         let update = &mut self.calls.live_mut(h)?.extensions.update;
-        (update.again, update.offer) = (Some(kept), offer);
+        update.again = Some(again);
+        update.own = own.unwrap_or(None);
         if update.ours.is_some() {
             // A refresh of ours is on its way: this one goes when that has ended.
             return Ok(());
@@ -88,9 +98,40 @@ impl Ua {
         dialog: DialogHandle,
         refresh: bool,
     ) -> Result<(), Error> {
+        let update = &self.calls.live(h)?.extensions.update;
+        let (again, own) = (update.again.filter(|_| !refresh), update.own.filter(|_| !refresh));
+        let (end, offer) = match again {
+            Some(again) => {
+                let (end, made) = self.reinvite_rest(low, h, again)?;
+                own.into_iter().for_each(|own| low.cx().pool.hold(own));
+                (Some(end), made.or(own))
+            }
+            None => (None, None),
+        };
+        let sent = self.send_update_with(low, h, dialog, end);
+        if let Some(offer) = offer {
+            if sent.is_ok() {
+                self.offer_sent(low, dialog, offer);
+            }
+            low.cx().pool.release(offer);
+        }
+        end.into_iter().for_each(|end| low.cx().pool.release(end));
+        let attempt = sent?;
+        let update = &mut self.calls.live_mut(h)?.extensions.update;
+        update.ours = Some((attempt, dialog));
+        update.refresh = refresh;
+        Ok(())
+    }
+
+    fn send_update_with(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        dialog: DialogHandle,
+        end: Option<BlockId>,
+    ) -> Result<AttemptHandle, Error> {
         let call = self.calls.live(h)?;
         let (line, confirmed) = (call.line, call.state == State::Confirmed);
-        let kept = call.extensions.update.again.filter(|_| !refresh).map(|block| Kept { block });
         let mut user = [0u8; 128];
         let len = self.contact_user(low.cx(), line, &mut user);
         // RFC 4028 7.2: there is no session before the 2xx.
@@ -101,21 +142,18 @@ impl Ua {
         let what = InDialog {
             contact: user.get(..len),
             fields: fields.get(..n).unwrap_or(&[]),
-            kept,
+            kept: end.map(|block| Kept { block }),
             ..InDialog::plain(Method::Update, None)
         };
-        let (attempt, _) = self.send_in_dialog(low, h, dialog, part::UPDATE, &what)?;
-        let update = &mut self.calls.live_mut(h)?.extensions.update;
-        update.ours = Some((attempt, dialog));
-        update.refresh = refresh;
-        Ok(())
+        self.send_in_dialog(low, h, dialog, part::UPDATE, &what).map(|(attempt, _)| attempt)
     }
 
     fn drop_update(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        let again = self.calls.get_mut(h).and_then(|c| c.extensions.update.again.take());
-        if let Some(block) = again {
-            low.cx().pool.release(block);
-        }
+        let Some(call) = self.calls.get_mut(h) else { return };
+        let update = &mut call.extensions.update;
+        let (again, own) = (update.again.take(), update.own.take());
+        again.into_iter().for_each(|again| again.release(low.cx()));
+        own.into_iter().for_each(|own| low.cx().pool.release(own));
     }
 
     /// A response to an UPDATE of ours (RFC 3311 5.3).
@@ -134,10 +172,16 @@ impl Ua {
         let Some((_, dialog)) = update.ours.take() else { return Ok(()) };
         if (200..300).contains(&status) {
             self.update_done(low, h, dialog, m)?;
-        } else if status == 422 && self.timer_raised(h, m) {
-            return self.send_update(low, h, dialog, refresh);
-        } else if status == 491 && !refresh {
-            return self.wait_after_glare(low, h);
+        } else {
+            // RFC 3311 5.3: as if no UPDATE had been sent.
+            self.unoffer(low, h, dialog, refresh);
+            let raised = status == 422 && self.timer_raised(h, m);
+            if raised && self.send_update(low, h, dialog, refresh).is_ok() {
+                return Ok(());
+            }
+            if status == 491 && !refresh {
+                return self.wait_again(low, h);
+            }
         }
         if refresh {
             return self.refresh_ended(low, h, dialog, status);
@@ -163,8 +207,18 @@ impl Ua {
             Ok(()) | Err(Error::Full(_) | Error::Gone) => {}
             Err(e) => return Err(e),
         }
-        let _ = self.take_description(low, h, dialog, m);
+        self.take_description(low, h, dialog, m)?;
+        // An answer that lacks is none.
+        self.unoffer(low, h, dialog, self.calls.live(h)?.extensions.update.refresh);
         if self.state(h)? == State::Confirmed { self.timer_answered(low, h, m) } else { Ok(()) }
+    }
+
+    /// The offer of our UPDATE, if it is still open, has failed.
+    fn unoffer(&mut self, low: &mut Low<'_>, h: CallHandle, dialog: DialogHandle, refresh: bool) {
+        let offers = self.calls.get(h).is_some_and(|c| c.extensions.update.offers());
+        if offers && !refresh {
+            Self::roll_back_offer(low, dialog);
+        }
     }
 
     /// An UPDATE of ours has had no response.
@@ -178,6 +232,7 @@ impl Ua {
         let update = &mut self.calls.live_mut(h)?.extensions.update;
         let refresh = update.refresh;
         let Some((_, dialog)) = update.ours.take() else { return Ok(()) };
+        self.unoffer(low, h, dialog, refresh);
         if refresh {
             return self.refresh_ended(low, h, dialog, 408);
         }
@@ -248,11 +303,11 @@ impl Ua {
             self.drop_update(low, h);
             return Ok(());
         }
-        if update.offer && self.exchange(low, h, dialog) != Exchange::Stable {
-            return self.wait_after_glare(low, h);
+        if update.offers() && self.exchange(low, h, dialog) != Exchange::Stable {
+            return self.wait_again(low, h);
         }
         match self.send_update(low, h, dialog, false) {
-            Err(Error::Full(_)) => self.wait_after_glare(low, h),
+            Err(Error::Full(_)) => self.wait_again(low, h),
             other => other,
         }
     }
@@ -267,7 +322,7 @@ impl Ua {
         if self.is_asked(low, h) {
             return refuse_later(low, tx);
         }
-        if describes(m) {
+        if description(m).is_some() {
             match self.exchange(low, h, dialog) {
                 Exchange::Offered => {
                     return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
@@ -279,9 +334,36 @@ impl Ua {
         if let Some(d) = low.dialogs.get_mut(dialog) {
             d.peer.learn(m);
         }
-        match self.take_description(low, h, dialog, m) {
-            Taken::Done => self.answer_update(low, (h, dialog), tx, 200, &Extras::default()),
-            Taken::Ask => self.ask(low, h, tx),
+        let taken = self.take_description(low, h, dialog, m)?;
+        self.answer_taken(low, (h, dialog, tx), taken)
+    }
+
+    /// Answers an UPDATE or a PRACK by what its description was.
+    pub(super) fn answer_taken(
+        &mut self,
+        low: &mut Low<'_>,
+        (h, dialog, tx): (CallHandle, DialogHandle, TxHandle),
+        taken: Taken,
+    ) -> Result<(), Error> {
+        let none = Extras::default();
+        match taken {
+            Taken::Done => self.answer_update(low, (h, dialog), tx, 200, (&none, None)),
+            Taken::Answer(answer) => {
+                let end = rest(low.cx(), &none, None, Some(answer));
+                low.cx().pool.release(answer);
+                let end = end?;
+                let sent = self.answer_update(low, (h, dialog), tx, 200, (&none, Some(end)));
+                low.cx().pool.release(end);
+                sent
+            }
+            Taken::Refuse(refusal) => {
+                let mut text = [0u8; 80];
+                let len = warning(&refusal, &mut text);
+                let extra = [(Name::Warning, text.get(..len).unwrap_or(&[]))];
+                let reply = Reply { extra: &extra, ..Reply::default() };
+                low.down.tx.reply(low.down.cx, tx, refusal.status, &reply)
+            }
+            Taken::Ask => self.ask(low, h, tx).inspect_err(|_| Self::roll_back_offer(low, dialog)),
         }
     }
 
@@ -304,25 +386,25 @@ impl Ua {
         asked.is_some_and(|tx| low.down.tx.status(tx).is_some_and(|s| s < 200))
     }
 
-    /// The call and the dialog of an UPDATE that the application answers.
-    pub(super) fn call_of_update(
+    /// The call and the dialog of an UPDATE or PRACK that the application answers.
+    pub(super) fn call_of_offer(
         &self,
         low: &Low<'_>,
         tx: TxHandle,
     ) -> Option<(CallHandle, DialogHandle)> {
-        if low.down.tx.method(tx) != Some(Method::Update) {
+        if !matches!(low.down.tx.method(tx)?, Method::Update | Method::Prack) {
             return None;
         }
         let block = low.down.tx.request(low.down.cx, tx)?;
         let m = MessageRef::lazy(low.down.cx.pool.bytes_of(block))?;
-        let e = crate::header::essentials::Essentials::of(&m);
+        let e = Essentials::of(&m);
         let d = low.dialogs.of_request(low.down.cx, &m, &e)?;
         let h = CallHandle::from_raw(low.dialogs.get(d)?.owner.object);
         self.calls.get(h).map(|_| (h, d))
     }
 
-    /// Answers an UPDATE: a 2xx refreshes the remote target and the session timer.
-    pub(super) fn answer_update(
+    /// The application answers an UPDATE or PRACK with an offer.
+    pub(super) fn respond_offer(
         &mut self,
         low: &mut Low<'_>,
         (h, dialog): (CallHandle, DialogHandle),
@@ -330,25 +412,77 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
+        if status < 200 {
+            return self.answer_update(low, (h, dialog), tx, status, (extras, None));
+        }
+        let mut answer = None;
+        if (200..300).contains(&status) {
+            if extras.media.is_some() {
+                self.given(low, h, extras)?;
+                answer = match self.local_description(low, h, dialog)? {
+                    Ok(answer) => answer,
+                    Err(_) => return Err(Error::Misuse(Misuse::Media)),
+                };
+            } else {
+                self.own_answer(low, dialog, extras)?;
+            }
+        }
+        let end = answer.map(|answer| rest(low.cx(), extras, None, Some(answer)));
+        answer.into_iter().for_each(|answer| low.cx().pool.release(answer));
+        let end = end.transpose()?;
+        let sent = self.answer_update(low, (h, dialog), tx, status, (extras, end));
+        end.into_iter().for_each(|end| low.cx().pool.release(end));
+        sent?;
+        Self::roll_back_asked(low, dialog);
+        Ok(())
+    }
+
+    /// An offer of the peer's that has no answer has none for ever.
+    fn roll_back_asked(low: &mut Low<'_>, dialog: DialogHandle) {
+        if low.dialogs.get(dialog).is_some_and(|d| d.session.exchange == Exchange::Asked) {
+            Self::roll_back_offer(low, dialog);
+        }
+    }
+
+    /// The application has not answered in time.
+    pub(super) fn offer_unanswered(&mut self, low: &mut Low<'_>, tx: TxHandle) {
+        if let Some((_, dialog)) = self.call_of_offer(low, tx) {
+            Self::roll_back_asked(low, dialog);
+        }
+    }
+
+    /// Answers an UPDATE or PRACK: the 2xx to an UPDATE refreshes the remote target and the session
+    /// timer.
+    fn answer_update(
+        &mut self,
+        low: &mut Low<'_>,
+        (h, dialog): (CallHandle, DialogHandle),
+        tx: TxHandle,
+        status: u16,
+        (extras, end): (&Extras<'_>, Option<BlockId>),
+    ) -> Result<(), Error> {
+        let update = low.down.tx.method(tx) == Some(Method::Update);
         let success = (200..300).contains(&status);
+        let refresh = success && update;
         let mut contact = [0u8; 256];
-        let len = if success { self.contact(low, h, &mut contact) } else { 0 };
+        let len = if refresh { self.contact(low, h, &mut contact) } else { 0 };
         let contact = contact.get(..len).filter(|c| !c.is_empty());
-        let timed = success && self.state(h)? == State::Confirmed;
+        let timed = refresh && self.state(h)? == State::Confirmed;
         let (timer, agreed) =
             if timed { self.timer_answer(low, h, tx) } else { Default::default() };
         let mut fields = [(Name::Other, &[][..]); 5];
-        let own = abilities(&low.cx().config).into_iter().filter(|_| success);
+        let own = abilities(&low.cx().config).into_iter().filter(|_| refresh);
         let n = fill(&mut fields, own.chain(timer.each()));
         let reply = Reply {
             contact,
             extra: fields.get(..n).unwrap_or(&[]),
-            named: named(extras),
+            named: extras.headers,
             body: (!extras.body.is_empty())
                 .then_some((extras.content_type.as_bytes(), extras.body)),
+            rest: end,
             ..Reply::default()
         };
-        let request = low.down.tx.request(low.down.cx, tx).filter(|_| success);
+        let request = low.down.tx.request(low.down.cx, tx).filter(|_| refresh);
         if let Some(request) = request {
             low.cx().pool.hold(request);
         }
@@ -361,6 +495,10 @@ impl Ua {
             low.cx().pool.release(request);
         }
         sent?;
+        if success {
+            self.answer_is_final(low, dialog);
+            self.tell_media(low, h, dialog)?;
+        }
         if timed { self.timer_agreed(low, h, agreed) } else { Ok(()) }
     }
 
@@ -369,9 +507,8 @@ impl Ua {
         if let Some((attempt, _)) = update.ours {
             low.attempts.end(&mut low.down, attempt);
         }
-        if let Some(block) = update.again {
-            low.cx().pool.release(block);
-        }
+        update.again.into_iter().for_each(|again| again.release(low.cx()));
+        update.own.into_iter().for_each(|own| low.cx().pool.release(own));
         let owner = update.asked.and_then(|tx| Some((tx, low.down.tx.owner(tx)?)));
         let Some((tx, owner)) = owner.filter(|(_, o)| o.kind == OwnerKind::Request) else { return };
         // RFC 3261 15.1.2: pending requests get 487. Without room their own timer answers.

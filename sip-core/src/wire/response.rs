@@ -35,6 +35,9 @@ pub struct ResponseParts<'a> {
     pub named: &'a [(&'a str, &'a str)],
     /// Content-Type and body.
     pub body: Option<(&'a [u8], &'a [u8])>,
+    /// What another writer wrote, in place of `named` and `body`: fields, Content-Type,
+    /// Content-Length, the empty line and the body.
+    pub rest: Option<&'a [u8]>,
 }
 
 /// What every response has from its request.
@@ -80,6 +83,9 @@ pub fn response(
     }
     for (name, value) in parts.extra {
         w.header(*name, value)?;
+    }
+    if let Some(rest) = parts.rest {
+        return w.rest(rest);
     }
     for (name, value) in parts.named {
         w.named(name.as_bytes(), value.as_bytes())?;

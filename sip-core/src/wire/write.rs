@@ -377,6 +377,11 @@ impl<'a> Writer<'a> {
         Ok(self.len)
     }
 
+    /// Header fields as another writer wrote them, with their line ends.
+    pub(crate) fn written_fields(&mut self, written: &[u8]) -> Result<(), WriteError> {
+        self.push(written)
+    }
+
     /// The rest of a message as another writer wrote it: fields, the empty line and the body.
     pub(crate) fn rest(mut self, written: &[u8]) -> Result<usize, WriteError> {
         self.push(written)?;

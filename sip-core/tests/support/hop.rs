@@ -114,6 +114,7 @@ pub const ME: u8 = 100;
 
 pub fn config() -> Config {
     let mut config = Config::new([7; 32]);
+    config.ask_media = false;
     config.roles.ua = false;
     config.retransmit = Retransmit::Rfc;
     config.domains = vec!["example.com".into(), "example.net".into()];

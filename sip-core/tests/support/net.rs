@@ -40,6 +40,19 @@ pub struct Node {
     pub addr: Addr,
     pub engine: Engine,
     pub said: Vec<Said>,
+    /// What calls were to send and hear.
+    pub media: Vec<Heard>,
+    /// Open questions for media, with the offer.
+    pub asked: Vec<(QueryId, String)>,
+}
+
+/// A change of a call's session.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub at: u64,
+    pub call: CallHandle,
+    pub local: String,
+    pub remote: String,
 }
 
 /// A datagram that was sent.
@@ -92,6 +105,7 @@ pub const LOCAL: LocalId = LocalId(1);
 
 pub fn config(seed: u8) -> Config {
     let mut config = Config::new([seed; 32]);
+    config.ask_media = false;
     config.retransmit = Retransmit::Rfc;
     config
 }
@@ -117,7 +131,8 @@ impl Net {
         let local =
             Local { transport: Transport::Udp, bound: addr, host: &host, port: 5060, network: 0 };
         engine.set_local(Instant(self.now), LOCAL, local).unwrap();
-        self.nodes.push(Node { name, addr, engine, said: Vec::new() });
+        let (said, media, asked) = (Vec::new(), Vec::new(), Vec::new());
+        self.nodes.push(Node { name, addr, engine, said, media, asked });
         n
     }
 
@@ -165,6 +180,15 @@ impl Net {
                             at: self.now,
                             event,
                             message: message.map_or(Vec::new(), |m| m.bytes().to_vec()),
+                        }),
+                        Output::Query(id, Query::Media { offer, .. }) => {
+                            node.asked.push((id, offer.to_string()));
+                        }
+                        Output::Media { call, media, .. } => node.media.push(Heard {
+                            at: self.now,
+                            call,
+                            local: String::from_utf8_lossy(media.local).into_owned(),
+                            remote: String::from_utf8_lossy(media.remote).into_owned(),
                         }),
                         Output::Query(id, query) => {
                             self.asked.push((n, id, matches!(query, Query::Locate { .. })));

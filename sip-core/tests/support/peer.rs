@@ -112,6 +112,7 @@ impl Bench {
                     text: String::from_utf8_lossy(t.bytes).into_owned(),
                 }),
                 Output::Event(event, _) => self.events.push(event),
+                Output::Media { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

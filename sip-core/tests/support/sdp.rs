@@ -1,4 +1,5 @@
 //! Descriptions in scenario tests: media made from a description, and what of a description counts.
+#![allow(dead_code)]
 
 use sansip::sdp::{
     Agreed, Codec, Description, Direction, Hold, Kind, Media, MediaSlot, Origin, Refusal,
@@ -48,6 +49,38 @@ pub fn profile_of(description: &str) -> Vec<u8> {
     }
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     written(&Media { address, streams: &streams, bandwidth: 0 })
+}
+
+/// What an answerer has: `kind port transport direction codec,codec & ...`, a codec being
+/// `number/name/clock` and what follows `?` its parameters, what follows `|` a key.
+pub fn made_of(streams: &str) -> Vec<u8> {
+    let mut text = String::from("v=0\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n");
+    for stream in streams.split(" & ").filter(|s| !s.is_empty()) {
+        let (stream, key) = stream.split_once('|').unwrap_or((stream, ""));
+        let mut words = stream.split_whitespace();
+        let mut word = || words.next().unwrap();
+        let (kind, port, transport, direction) = (word(), word(), word(), word());
+        let codecs: Vec<_> = word().split(',').map(|c| c.split_once('/').unwrap()).collect();
+        let numbers: Vec<_> = codecs.iter().map(|c| c.0).collect();
+        text += &format!("m={kind} {port} {transport} {}\r\n", numbers.join(" "));
+        for (number, codec) in &codecs {
+            let (codec, fmtp) = codec.split_once('?').unwrap_or((codec, ""));
+            text += &format!("a=rtpmap:{number} {codec}\r\n");
+            if !fmtp.is_empty() {
+                text += &format!("a=fmtp:{number} {fmtp}\r\n");
+            }
+        }
+        if !key.is_empty() {
+            text += &format!("a=crypto:{key}\r\n");
+        }
+        text += &format!("a={direction}\r\n");
+    }
+    text.into_bytes()
+}
+
+/// The profile of what [`made_of`] describes.
+pub fn profile_with(streams: &str) -> Vec<u8> {
+    profile_of(std::str::from_utf8(&made_of(streams)).unwrap())
 }
 
 /// The profile of media.

@@ -157,6 +157,7 @@ pub struct Subject {
 
 pub fn config(ua: bool, domains: &[&str]) -> Config {
     let mut config = Config::new([9; 32]);
+    config.ask_media = false;
     config.roles = Roles { ua, proxy: !ua, registrar: !ua && !domains.is_empty() };
     config.domains = domains.iter().map(ToString::to_string).collect();
     config.retransmit = Retransmit::Rfc;

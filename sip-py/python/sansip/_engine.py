@@ -289,6 +289,14 @@ class Engine:
         identity in the call, if the peer supports that."""
         self._core.update(now_ms, call, _extras(headers, content_type, body))
 
+    def hold(self, now_ms: int, call: CallHandle) -> None:
+        """Puts the peer of an answered call on hold (RFC 3264 8.4)."""
+        self._core.hold(now_ms, call)
+
+    def resume(self, now_ms: int, call: CallHandle) -> None:
+        """Ends the hold of a call (RFC 3264 8.4)."""
+        self._core.resume(now_ms, call)
+
     def respond(
         self,
         now_ms: int,
