@@ -330,6 +330,51 @@
 #define SANSIP_RELIABLE_REQUIRE 4
 
 /**
+ * The transferor hangs up when a NOTIFY says that the new call stands.
+ */
+#define SANSIP_LEAVES_ON_FINAL_NOTIFY 1
+
+/**
+ * The transferor hangs up when its REFER is accepted.
+ */
+#define SANSIP_LEAVES_ON_ACCEPTED 2
+
+/**
+ * The transferor never hangs up by itself.
+ */
+#define SANSIP_LEAVES_NEVER 3
+
+/**
+ * A transfer to a call that still rings waits for its answer.
+ */
+#define SANSIP_RINGING_WAIT 1
+
+/**
+ * The REFER goes at once, with Replaces.
+ */
+#define SANSIP_RINGING_REPLACES 2
+
+/**
+ * The ringing call is given up, and the REFER goes without Replaces.
+ */
+#define SANSIP_RINGING_BLIND 3
+
+/**
+ * About a peer's REFER you are asked.
+ */
+#define SANSIP_TRANSFERS_ASK 1
+
+/**
+ * The REFERs of a call's peer are done; about others you are asked.
+ */
+#define SANSIP_TRANSFERS_ACCEPT 2
+
+/**
+ * All REFERs are refused with 603.
+ */
+#define SANSIP_TRANSFERS_REFUSE 3
+
+/**
  * Send the bytes of u.transmit.
  */
 #define SANSIP_TRANSMIT 1
@@ -383,6 +428,28 @@
 #define SANSIP_Q_STORE 5
 
 /**
+ * For sansip_answer_password, sansip_answer_ha1 or sansip_answer_not_found: the secret of the user
+ * `text` in `realm`, by `algorithm`. With `line` to answer a challenge to a request of that line,
+ * without to check somebody else's credentials.
+ */
+#define SANSIP_Q_CREDENTIALS 6
+
+/**
+ * MD5.
+ */
+#define SANSIP_MD5 1
+
+/**
+ * SHA-256.
+ */
+#define SANSIP_SHA_256 2
+
+/**
+ * SHA-512-256.
+ */
+#define SANSIP_SHA_512_256 3
+
+/**
  * A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
  */
 #define SANSIP_EV_CALL_INCOMING 257
@@ -415,12 +482,41 @@
 /**
  * Our UPDATE was answered with `status`; the message is the response, if one came.
  */
-#define SANSIP_EV_CALL_UPDATED 304
+#define SANSIP_EV_CALL_UPDATED 306
 
 /**
  * The peer is somebody else now; the message is the request whose From says so (RFC 4916).
  */
-#define SANSIP_EV_CALL_IDENTITY 305
+#define SANSIP_EV_CALL_IDENTITY 307
+
+/**
+ * The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
+ * late now.
+ */
+#define SANSIP_EV_CALL_POLICY 264
+
+/**
+ * Our INVITE was redirected with `status`, and the call goes on: by itself, or when sansip_follow
+ * says so, as the line's policy has it. The message is the response.
+ */
+#define SANSIP_EV_CALL_REDIRECTED 265
+
+/**
+ * The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
+ * new call goes, by `status`. The message is that response or NOTIFY.
+ */
+#define SANSIP_EV_CALL_TRANSFER 268
+
+/**
+ * The transfer that we asked for is over: it worked with `status` 200 to 299, else the call is
+ * the person's again; 408 where nothing came, 503 where there was no way.
+ */
+#define SANSIP_EV_CALL_TRANSFERRED 269
+
+/**
+ * The engine has placed this call because a peer asked for it; the message is its REFER.
+ */
+#define SANSIP_EV_CALL_REFERRED 270
 
 /**
  * The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
@@ -448,6 +544,12 @@
  * A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
  */
 #define SANSIP_EV_REQUEST 769
+
+/**
+ * A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
+ * else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
+ */
+#define SANSIP_EV_TRANSFER 770
 
 /**
  * The limit whose error is `code` was reached, and something was refused because of it.
@@ -502,12 +604,52 @@
 /**
  * The session was not refreshed in time.
  */
-#define SANSIP_END_SESSION_EXPIRED 11
+#define SANSIP_END_SESSION_EXPIRED 13
+
+/**
+ * Another call took its place (RFC 3891).
+ */
+#define SANSIP_END_REPLACED 11
+
+/**
+ * It was transferred, and we left it.
+ */
+#define SANSIP_END_TRANSFERRED 12
 
 /**
  * The peer's answer, or its offer, could not be used.
  */
 #define SANSIP_END_BAD_MEDIA 10
+
+/**
+ * It was forwarded, as every call is.
+ */
+#define SANSIP_POLICY_FORWARD_ALWAYS 1
+
+/**
+ * It was forwarded because the line is busy.
+ */
+#define SANSIP_POLICY_FORWARD_BUSY 2
+
+/**
+ * It was forwarded because nobody answered.
+ */
+#define SANSIP_POLICY_FORWARD_NO_ANSWER 3
+
+/**
+ * It was forwarded because nobody is to be disturbed.
+ */
+#define SANSIP_POLICY_FORWARD_DND 4
+
+/**
+ * It was refused because nobody is to be disturbed.
+ */
+#define SANSIP_POLICY_DND 5
+
+/**
+ * It was refused because the line is busy.
+ */
+#define SANSIP_POLICY_BUSY 6
 
 /**
  * The peer closed it.
@@ -543,6 +685,21 @@
  * No timer is pending.
  */
 #define SANSIP_NEVER 18446744073709551615ull
+
+/**
+ * A redirected call of the line ends, refused with the 3xx.
+ */
+#define SANSIP_FOLLOW_NEVER 0
+
+/**
+ * A person decides: sansip_follow or hang up.
+ */
+#define SANSIP_FOLLOW_ASK 1
+
+/**
+ * It goes on by itself (RFC 3261 8.1.3.4).
+ */
+#define SANSIP_FOLLOW_ALWAYS 2
 
 /**
  * The bytes are one datagram: the body ends where the datagram does.
@@ -629,6 +786,15 @@ typedef struct {
    * Sources that are remembered as proven.
    */
   uint32_t sources;
+  /**
+   * Challenges that lines have answered and remember: one for each line, realm and peer. Without
+   * any no challenge is answered.
+   */
+  uint32_t credentials;
+  /**
+   * Nonces of ours whose use is remembered; needed where others are challenged.
+   */
+  uint32_t nonces;
   /**
    * Bytes of a message, 500 to 65535.
    */
@@ -845,6 +1011,30 @@ typedef struct {
    * SANSIP_RELIABLE_...; 0: those with a body.
    */
   uint32_t reliable;
+  /**
+   * When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
+   */
+  uint32_t transferor_leaves;
+  /**
+   * What a transfer to a call does that still rings: SANSIP_RINGING_...; 0: it waits.
+   */
+  uint32_t transfer_ringing;
+  /**
+   * Not 0: an attended transfer names the target by its address of record.
+   */
+  uint32_t transfer_to_aor;
+  /**
+   * Not 0: our REFERs ask for no NOTIFYs (RFC 4488).
+   */
+  uint32_t no_refer_sub;
+  /**
+   * What becomes of the peers' REFERs: SANSIP_TRANSFERS_...; 0: you are asked.
+   */
+  uint32_t transfers;
+  /**
+   * 0.
+   */
+  uint32_t reserved_transfer;
 } sansip_config;
 
 /**
@@ -1044,6 +1234,16 @@ typedef struct {
 } sansip_binding;
 
 /**
+ * A line. 0 is none.
+ */
+typedef struct {
+  /**
+   * The handle's number.
+   */
+  uint64_t v;
+} sansip_line;
+
+/**
  * A question. One whose kind you do not know: sansip_answer_failed.
  */
 typedef struct {
@@ -1087,17 +1287,23 @@ typedef struct {
    * How many.
    */
   size_t n_bindings;
-} sansip_question;
-
-/**
- * A line. 0 is none.
- */
-typedef struct {
   /**
-   * The handle's number.
+   * Where the kind says so.
    */
-  uint64_t v;
-} sansip_line;
+  sansip_str realm;
+  /**
+   * Where the kind says so; 0 for none.
+   */
+  sansip_line line;
+  /**
+   * SANSIP_MD5 and so on, where the kind says so.
+   */
+  uint32_t algorithm;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} sansip_question;
 
 /**
  * A call. 0 is none.
@@ -1136,7 +1342,7 @@ typedef struct {
    */
   uint32_t status;
   /**
-   * SANSIP_END_..., where the kind says so.
+   * SANSIP_END_... or SANSIP_POLICY_..., where the kind says so.
    */
   uint32_t why;
   /**
@@ -1319,6 +1525,24 @@ typedef struct {
    * Your own number, given back in its events.
    */
   uint64_t user;
+  /**
+   * The user name that challenges are answered with; empty: the user part of the address of
+   * record.
+   */
+  sansip_str auth_user;
+  /**
+   * The only realm whose challenges are answered; empty: any, which SANSIP_Q_CREDENTIALS decides.
+   */
+  sansip_str auth_realm;
+  /**
+   * Not 0: a challenge in a dialog is answered whoever sends it. Else only peers are that have
+   * challenged the line outside a dialog, for the same realm.
+   */
+  uint32_t auth_peers;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } sansip_line_config;
 
 /**
@@ -1365,6 +1589,108 @@ typedef struct {
    */
   sansip_bytes body;
 } sansip_extras;
+
+/**
+ * What a call has to do with others.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_call_info).
+   */
+  uint32_t size;
+  /**
+   * Not 0: the peer is the focus of a conference (RFC 4579).
+   */
+  uint32_t focus;
+  /**
+   * Its line, 0 if there is none.
+   */
+  sansip_line line;
+  /**
+   * Your own number of the call.
+   */
+  uint64_t user;
+  /**
+   * The call whose place it takes once it is answered (RFC 3891), 0 if there is none.
+   */
+  sansip_call replaces;
+  /**
+   * The call that it wants to be mixed with (RFC 3911), 0 if there is none.
+   */
+  sansip_call joins;
+} SansipCallInfo;
+
+/**
+ * What a line does with calls before a person does, and how its own go on when they are
+ * redirected. All 0: everything is left to the person. Of several that apply to a call the first
+ * of this order acts: `always`, do-not-disturb, being busy, `no_answer`.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_policy).
+   */
+  uint32_t size;
+  /**
+   * After how many seconds nobody has answered; 0: 20.
+   */
+  uint32_t no_answer_after_s;
+  /**
+   * Where every call is forwarded to by a 302: a URI; empty for nowhere.
+   */
+  sansip_str always;
+  /**
+   * Where calls are forwarded to while the line is busy; empty for nowhere (486).
+   */
+  sansip_str busy;
+  /**
+   * Where calls are forwarded to that nobody answers; empty for nowhere.
+   */
+  sansip_str no_answer;
+  /**
+   * Where calls are forwarded to while `dnd` is set; empty refuses them.
+   */
+  sansip_str dnd_to;
+  /**
+   * Not 0: do not disturb.
+   */
+  uint32_t dnd;
+  /**
+   * The status of that refusal, 400 to 699; 0: 480.
+   */
+  uint32_t dnd_status;
+  /**
+   * The status of a person's sansip_reject that names none, 400 to 699; 0: 486.
+   */
+  uint32_t refuse_status;
+  /**
+   * Not 0: the line is busy while it has a call.
+   */
+  uint32_t no_waiting;
+  /**
+   * The line is busy while it has so many calls; 0: no bound.
+   */
+  uint32_t calls;
+  /**
+   * Not 0: the engine itself answers 180.
+   */
+  uint32_t ring;
+  /**
+   * SANSIP_FOLLOW_...
+   */
+  uint32_t follow;
+  /**
+   * To how many targets a redirected call goes on at most; 0: 5, and 16 is the most.
+   */
+  uint32_t targets;
+  /**
+   * How many redirections may follow one another; 0: 5.
+   */
+  uint32_t depth;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} SansipPolicy;
 
 /**
  * A target of a request that the proxy forwards.
@@ -1717,7 +2043,7 @@ int32_t sansip_answer_call(sansip_engine *engine,
                            const sansip_extras *extras);
 
 /**
- * Refuses a call or a re-INVITE, 300 to 699. May queue output.
+ * Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486. May queue output.
  * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
  * SANSIP_E_FULL_...
  */
@@ -1765,6 +2091,59 @@ int32_t sansip_update(sansip_engine *engine,
                       const sansip_extras *extras);
 
 /**
+ * Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call
+ * ends as the config's transferor_leaves says; with `keep` not 0 it stays: so the focus of a
+ * conference is asked to invite somebody. Its progress: SANSIP_EV_CALL_TRANSFER and
+ * SANSIP_EV_CALL_TRANSFERRED. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER,
+ * SANSIP_E_FULL_...
+ */
+int32_t sansip_transfer(sansip_engine *engine,
+                        uint64_t now_ms,
+                        sansip_call call,
+                        sansip_str target,
+                        uint32_t keep,
+                        const sansip_extras *extras);
+
+/**
+ * Asks the peer of `call` to take our place in `other`: an attended transfer (RFC 3891, RFC
+ * 5589). While `other` rings, the config's transfer_ringing says what happens. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_transfer_to(sansip_engine *engine,
+                           uint64_t now_ms,
+                           sansip_call call,
+                           sansip_call other,
+                           const sansip_extras *extras);
+
+/**
+ * Places the call that SANSIP_EV_TRANSFER asks for, and tells the peer how it goes. May queue
+ * output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_accept_transfer(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_request request,
+                               uint64_t user,
+                               const sansip_extras *extras,
+                               sansip_call *out);
+
+/**
+ * Refuses what SANSIP_EV_TRANSFER asks for, 300 to 699. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_STATUS, SANSIP_E_FULL_...
+ */
+int32_t sansip_reject_transfer(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_request request,
+                               uint32_t status);
+
+/**
+ * What a call has to do with others. Set out->size first. Returns SANSIP_NOT_FOUND once the call
+ * has ended.
+ */
+int32_t sansip_call_info(const sansip_engine *engine, sansip_call call, SansipCallInfo *out);
+
+/**
  * Puts the peer of an answered call on hold (RFC 3264 8.4). May queue output.
  * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
  */
@@ -1803,6 +2182,24 @@ int32_t sansip_send(sansip_engine *engine,
 int32_t sansip_shutdown(sansip_engine *engine, uint64_t now_ms);
 
 /**
+ * Sets what a line does with calls that begin from now on, in place of what was set before. Queues
+ * nothing.
+ * Errors: SANSIP_E_GONE, SANSIP_E_BAD_URI, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_LIMIT,
+ * SANSIP_E_FULL_BLOCKS.
+ */
+int32_t sansip_set_policy(sansip_engine *engine,
+                          uint64_t now_ms,
+                          sansip_line line,
+                          const SansipPolicy *policy);
+
+/**
+ * Lets a call go on that SANSIP_EV_CALL_REDIRECTED tells of and whose line's policy asks: to this
+ * Contact of the response, or to the best if `target` is empty. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_FULL_...
+ */
+int32_t sansip_follow(sansip_engine *engine, uint64_t now_ms, sansip_call call, sansip_str target);
+
+/**
  * To SANSIP_Q_DNS: the addresses, best first (at most 16; ports do not matter), and for how many
  * seconds they hold. May queue output.
  */
@@ -1815,7 +2212,7 @@ int32_t sansip_answer_addresses(sansip_engine *engine,
 
 /**
  * To SANSIP_Q_DNS: the name has no addresses. To SANSIP_Q_LOCATE: there is no such address of
- * record. May queue output.
+ * record. To SANSIP_Q_CREDENTIALS: no such user, or none by this algorithm. May queue output.
  */
 int32_t sansip_answer_not_found(sansip_engine *engine, uint64_t now_ms, sansip_query query);
 
@@ -1871,6 +2268,23 @@ int32_t sansip_answer_stored(sansip_engine *engine, uint64_t now_ms, sansip_quer
  * To SANSIP_Q_STORE: the version is not the one named; the engine asks again. May queue output.
  */
 int32_t sansip_answer_conflict(sansip_engine *engine, uint64_t now_ms, sansip_query query);
+
+/**
+ * To SANSIP_Q_CREDENTIALS: the password. May queue output.
+ */
+int32_t sansip_answer_password(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_query query,
+                               sansip_str password);
+
+/**
+ * To SANSIP_Q_CREDENTIALS: HA1 in hexadecimal, the hash of user:realm:password by the algorithm
+ * that was asked for. May queue output.
+ */
+int32_t sansip_answer_ha1(sansip_engine *engine,
+                          uint64_t now_ms,
+                          sansip_query query,
+                          sansip_str ha1);
 
 /**
  * Reads a message that was checked before, such as one of an event, or one of which defects do not

@@ -134,6 +134,7 @@ impl Calls {
                 expires: 0,
                 any: false,
                 user: 0,
+                ..LineConfig::default()
             };
             Some(engines[who].add_line(Instant(1_000), line).expect("a line"))
         });

@@ -6,7 +6,8 @@
 
 use core::net::IpAddr;
 
-use crate::cx::Cx;
+use crate::auth::Between;
+use crate::cx::{Cx, write_error};
 use crate::error::{Error, Limit};
 use crate::flow::Flows;
 use crate::limits::Limits;
@@ -17,7 +18,10 @@ use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
 use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::tx::{Branch, Failure, Transactions, TxHandle};
+use crate::wire::message::MessageRef;
+use crate::wire::name::Name;
 use crate::wire::start_line::Method;
+use crate::wire::write::{WriteError, Writer};
 
 handle!(
     /// A request on its way to a target set.
@@ -28,6 +32,9 @@ handle!(
 const TIMER_FAILED: u8 = kind::ATTEMPT;
 
 const CANDIDATES: usize = 4;
+
+/// What a Via of ours adds to a request, more or less.
+const VIA: usize = 90;
 
 /// The layers below, and what all layers share.
 pub struct Down<'a> {
@@ -72,6 +79,8 @@ pub struct Start {
     pub near: Option<LocalId>,
     /// A connection to use as long as it is open, whatever the next hop says.
     pub flow: Option<FlowId>,
+    /// The line whose credentials go along and which answers challenges; 0 for none.
+    pub line: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,7 +88,34 @@ enum Phase {
     Asking(QueryId),
     Connecting(QueryId),
     Running(TxHandle),
+    /// Challenged: a secret is being asked for.
+    Proving(Option<QueryId>),
     Ended,
+}
+
+/// Whether a request that is too long for a datagram has been tried on a connection (RFC 3261
+/// 18.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum OnStream {
+    Untried,
+    Trying,
+    Failed,
+}
+
+/// What an attempt that may be challenged remembers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Proving {
+    /// The response that challenges, while it is being answered.
+    pub response: Option<BlockId>,
+    /// The peer that sent it.
+    pub peer: Option<IpAddr>,
+    /// Its challenges that are done with, a bit each, and the one that a question is about.
+    pub done: u16,
+    pub at: u8,
+    /// Whether one of them has been answered.
+    pub answered: bool,
+    /// The realms that have been answered; see `ua::credentials`.
+    pub tried: [u32; 4],
 }
 
 #[derive(Debug)]
@@ -97,8 +133,28 @@ struct Attempt {
     phase: Phase,
     answered: bool,
     cancelled: bool,
+    on_stream: OnStream,
     timer: Option<TimerId>,
     why: Failure,
+    line: u64,
+    /// The CSeq number in place of the request's own; 0 for none.
+    cseq: u32,
+    /// The connection that the last try went by.
+    flow: Option<FlowId>,
+    proving: Proving,
+}
+
+impl Attempt {
+    /// The identity of ours that a request too long for a datagram is sent from (RFC 3261 18.1.1).
+    fn wants_stream(&self, cx: &Cx, to: Addr) -> Option<LocalId> {
+        let most = cx.config.datagram_max;
+        let len = self.request.map_or(0, |b| cx.pool.bytes_of(b).len()) + VIA;
+        let long = self.transport == Transport::Udp && most > 0 && len > most;
+        if !long || self.on_stream != OnStream::Untried {
+            return None;
+        }
+        resolve::identity(cx, Transport::Tcp, to.ip, self.near)
+    }
 }
 
 /// What an attempt passes up.
@@ -186,8 +242,13 @@ impl Attempts {
             phase: Phase::Ended,
             answered: false,
             cancelled: false,
+            on_stream: OnStream::Untried,
             timer: None,
             why: Failure::Transport,
+            line: start.line,
+            cseq: 0,
+            flow: None,
+            proving: Proving::default(),
         };
         let h = match self.slab.insert(attempt) {
             Ok(h) => h,
@@ -288,6 +349,9 @@ impl Attempts {
     fn try_next(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<FromAttempt, Error> {
         loop {
             let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+            if a.on_stream == OnStream::Trying {
+                (a.on_stream, a.transport) = (OnStream::Failed, Transport::Udp);
+            }
             let why = a.why;
             if a.left == 0 || a.cancelled {
                 return self.fail_soon(down, h, why);
@@ -295,14 +359,23 @@ impl Attempts {
             let Some(to) = a.candidates.get(usize::from(a.next)).copied() else {
                 return self.fail_soon(down, h, Failure::Transport);
             };
+            if let Some(local) = a.wants_stream(down.cx, to) {
+                (a.on_stream, a.transport) = (OnStream::Trying, Transport::Tcp);
+                return match down.flows.find(down.cx, Transport::Tcp, to, &[]) {
+                    Some(flow) => self.send(down, h, Path { local, remote: to, flow: Some(flow) }),
+                    None => match self.connect(down, h, to) {
+                        Err(_) => continue,
+                        done => done,
+                    },
+                };
+            }
             a.left -= 1;
             a.next += 1;
-            let (transport, near) = (a.transport, a.near);
+            let (transport, near, name) = (a.transport, a.near, a.name);
             let Some(local) = resolve::identity(down.cx, transport, to.ip, near) else { continue };
             if !transport.is_reliable() {
                 return self.send(down, h, Path { local, remote: to, flow: None });
             }
-            let name = a.name;
             let text = name.map_or(&[][..], |b| down.cx.pool.bytes_of(b));
             if let Some(flow) = down.flows.find(down.cx, transport, to, text) {
                 return self.send(down, h, Path { local, remote: to, flow: Some(flow) });
@@ -339,9 +412,18 @@ impl Attempts {
     ) -> Result<FromAttempt, Error> {
         let a = self.slab.live_mut(h)?;
         let Some(request) = a.request else { return Ok(FromAttempt::Nothing) };
+        if a.on_stream == OnStream::Trying {
+            a.transport = Transport::Udp;
+            a.left = a.left.saturating_sub(1);
+            a.next = a.next.saturating_add(1);
+        }
+        a.on_stream = OnStream::Untried;
         let branch = Transactions::new_branch(down.cx);
-        let stamped = stamp(down.cx, request, &path, &branch)?;
-        if a.left == 0 {
+        let line = if a.method == Method::Ack { 0 } else { a.line };
+        a.flow = path.flow;
+        let stamped = stamp(down.cx, request, &path, &branch, (line, a.cseq))?;
+        // One that may be challenged is sent again.
+        if a.left == 0 && line == 0 {
             down.cx.pool.release(request);
             a.request = None;
         }
@@ -403,6 +485,12 @@ impl Attempts {
         let owner = a.owner;
         if status < 200 {
             a.answered = true;
+            // Nobody challenges a request that has got through.
+            if status > 100
+                && let Some(request) = a.request.take()
+            {
+                down.cx.pool.release(request);
+            }
             return Ok(FromAttempt::Response { owner, tx });
         }
         // RFC 3263 4.3: 503 tries the next address; RFC 3261 16.7 step 6 does not relay it.
@@ -466,6 +554,13 @@ impl Attempts {
                 down.cx.forget_query(query);
                 self.fail_soon(down, h, Failure::Cancelled)?;
             }
+            Phase::Proving(query) => {
+                a.cancelled = true;
+                if let Some(query) = query {
+                    down.cx.forget_query(query);
+                }
+                self.fail_soon(down, h, Failure::Cancelled)?;
+            }
             Phase::Running(_) | Phase::Ended => a.cancelled = true,
         }
         Ok(())
@@ -475,14 +570,16 @@ impl Attempts {
     /// answered provisionally and never finally, it would run for ever. May queue output.
     pub fn end(&mut self, down: &mut Down<'_>, h: AttemptHandle) {
         let Some(a) = self.slab.remove(h) else { return };
-        for block in [a.request, a.name].into_iter().flatten() {
+        for block in [a.request, a.name, a.proving.response].into_iter().flatten() {
             down.cx.pool.release(block);
         }
         if let Some(timer) = a.timer {
             down.cx.timers.cancel(timer);
         }
         match a.phase {
-            Phase::Asking(query) | Phase::Connecting(query) => down.cx.forget_query(query),
+            Phase::Asking(query) | Phase::Connecting(query) | Phase::Proving(Some(query)) => {
+                down.cx.forget_query(query);
+            }
             Phase::Running(tx) => {
                 if down.tx.owner(tx).is_some_and(|o| o == Owner::new(OwnerKind::Attempt, h.raw())) {
                     down.tx.set_owner(tx, Owner::default());
@@ -492,15 +589,102 @@ impl Attempts {
                     }
                 }
             }
-            Phase::Ended => {}
+            Phase::Ended | Phase::Proving(None) => {}
         }
     }
 
     /// The bytes of the request that another try would send.
     #[must_use]
     pub(crate) fn request_len(&self, cx: &Cx, h: AttemptHandle) -> usize {
-        let request = self.slab.get(h).and_then(|a| a.request);
-        request.map_or(0, |b| cx.pool.bytes_of(b).len())
+        let Some(a) = self.slab.get(h) else { return 0 };
+        let credentials = if a.line == 0 { 0 } else { CREDENTIALS };
+        a.request.map_or(0, |b| cx.pool.bytes_of(b).len() + credentials)
+    }
+
+    /// Line, owner, request and CSeq number (0: the request's own) of an attempt whose challenge
+    /// may be answered.
+    pub(crate) fn provable(&self, h: AttemptHandle) -> Option<(u64, Owner, BlockId, u32)> {
+        let a = self.slab.get(h).filter(|a| a.line != 0 && !a.cancelled)?;
+        Some((a.line, a.owner, a.request?, a.cseq))
+    }
+
+    /// What it remembers of challenges.
+    pub(crate) fn proving(&self, h: AttemptHandle) -> Option<&Proving> {
+        self.slab.get(h).map(|a| &a.proving)
+    }
+
+    /// What it remembers of challenges.
+    pub(crate) fn proving_mut(&mut self, h: AttemptHandle) -> Option<&mut Proving> {
+        self.slab.get_mut(h).map(|a| &mut a.proving)
+    }
+
+    /// The challenge in `response`, whose hold is taken over, came from `peer` to its transaction,
+    /// which has ended with that. The attempt waits for [`resend`](Self::resend).
+    pub(crate) fn challenged(&mut self, h: AttemptHandle, response: BlockId, peer: IpAddr) {
+        if let Some(a) = self.slab.get_mut(h) {
+            let tried = a.proving.tried;
+            let (response, peer) = (Some(response), Some(peer));
+            a.proving = Proving { response, peer, tried, ..Proving::default() };
+            a.phase = Phase::Proving(None);
+            a.answered = false;
+        }
+    }
+
+    /// A question for a secret is open.
+    pub(crate) fn asking(&mut self, h: AttemptHandle, query: QueryId) {
+        self.set(h, |a| a.phase = Phase::Proving(Some(query)));
+    }
+
+    /// That question has been answered. False where the attempt waits for nothing any more.
+    pub(crate) fn asked(&mut self, h: AttemptHandle) -> bool {
+        let waits = |a: &mut Attempt| {
+            let waits = matches!(a.phase, Phase::Proving(_)) && !a.cancelled;
+            if waits {
+                a.phase = Phase::Proving(None);
+            }
+            waits
+        };
+        self.slab.get_mut(h).is_some_and(waits)
+    }
+
+    /// Takes the response that challenges back.
+    pub(crate) fn take_challenge(&mut self, h: AttemptHandle) -> Option<BlockId> {
+        self.slab.get_mut(h)?.proving.response.take()
+    }
+
+    /// Sends the request again with this CSeq number and what credentials there are now, to where it
+    /// was challenged. May queue output.
+    pub(crate) fn resend(
+        &mut self,
+        down: &mut Down<'_>,
+        h: AttemptHandle,
+        cseq: u32,
+    ) -> Result<FromAttempt, Error> {
+        if let Some(response) = self.take_challenge(h) {
+            down.cx.pool.release(response);
+        }
+        let a = self.slab.live_mut(h)?;
+        a.cseq = cseq;
+        a.phase = Phase::Ended;
+        a.why = Failure::Transport;
+        let open = a.flow.and_then(|id| down.flows.get(down.cx, id)).filter(|f| !f.closing);
+        let path = open.map(|f| f.path());
+        if let Some(path) = path {
+            return match self.send(down, h, path) {
+                Err(_) => self.fail_soon(down, h, Failure::Transport),
+                done => done,
+            };
+        }
+        if let Some(last) = a.next.checked_sub(1) {
+            a.next = last;
+            a.left = a.left.saturating_add(1);
+        }
+        self.go_on(down, h)
+    }
+
+    /// Whose request it is.
+    pub(crate) fn owner(&self, h: AttemptHandle) -> Option<Owner> {
+        self.slab.get(h).map(|a| a.owner)
     }
 
     /// Whether it is still on its way.
@@ -519,14 +703,19 @@ impl Attempts {
     }
 }
 
-/// The request with a Via of ours on top (RFC 3261 8.1.1.7, 16.6 step 8, 18.1.1; RFC 3581 3).
-pub(crate) fn stamp(
+/// Bytes by which credentials make a request longer.
+const CREDENTIALS: usize = 500;
+
+/// The request with a Via of ours on top (RFC 3261 8.1.1.7, 16.6 step 8, 18.1.1; RFC 3581 3), the
+/// credentials of a line for the peer of `path` (22.3), and another CSeq number unless that is 0.
+fn stamp(
     cx: &mut Cx,
     request: BlockId,
     path: &Path,
     branch: &Branch,
+    (line, cseq): (u64, u32),
 ) -> Result<BlockId, Error> {
-    let Cx { pool, scratch, locals, .. } = cx;
+    let Cx { pool, scratch, locals, keyring, .. } = cx;
     let entry = locals.get(path.local).ok_or(Error::Misuse(crate::error::Misuse::Local))?;
     let source = pool.bytes_of(request);
     let line_end = memchr::memchr(b'\n', source).map_or(source.len(), |i| i + 1);
@@ -543,10 +732,22 @@ pub(crate) fn stamp(
         b";branch=",
         branch.as_bytes(),
         b";rport\r\n",
-        rest,
     ];
+    let between = Between { line, peer: path.remote.ip };
+    if cseq != 0 || (line != 0 && keyring.has(between)) {
+        let m = MessageRef::lazy(source).ok_or(Error::Gone)?;
+        let mut w = Writer::new(scratch);
+        let written = parts
+            .iter()
+            .try_for_each(|p| w.push(p))
+            .and_then(|()| keyring.write(pool, between, &m, &mut w))
+            .and_then(|()| with_cseq(&mut w, &m, rest, cseq));
+        written.map_err(write_error)?;
+        let len = w.len();
+        return pool.copy_in(scratch.get(..len).unwrap_or(&[]));
+    }
     let mut at = 0;
-    for part in parts {
+    for part in parts.into_iter().chain([rest]) {
         let end = at + part.len();
         let place = scratch.get_mut(at..end).ok_or(Error::Full(Limit::MessageBytes))?;
         place.copy_from_slice(part);
@@ -554,4 +755,21 @@ pub(crate) fn stamp(
     }
     let bytes = scratch.get(..at).unwrap_or(&[]);
     pool.copy_in(bytes)
+}
+
+/// The end `rest` of `m` with the CSeq number `cseq`, or its own for 0.
+fn with_cseq(
+    w: &mut Writer<'_>,
+    m: &MessageRef<'_>,
+    rest: &[u8],
+    cseq: u32,
+) -> Result<(), WriteError> {
+    let value = m.header_span(Name::CSeq).filter(|_| cseq != 0);
+    let Some(start) = value.map(|v| v.start()) else { return w.push(rest) };
+    let bytes = m.bytes();
+    let digits = bytes.get(start..).unwrap_or(&[]);
+    let end = start + digits.iter().position(|c| !c.is_ascii_digit()).unwrap_or(0);
+    w.push(bytes.get(bytes.len() - rest.len()..start).unwrap_or(&[]))?;
+    w.value(Name::CSeq).number(cseq)?;
+    w.push(bytes.get(end..).unwrap_or(&[]))
 }

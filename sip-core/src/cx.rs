@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
+use crate::auth::{Keyring, Nonces};
 use crate::config::{Config, Retransmit};
 use crate::error::{Error, Limit, Misuse};
 use crate::limits::Limits;
@@ -31,6 +32,20 @@ impl<const N: usize> Token<N> {
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// The key of nonces: the service's where it has one, so that what one engine has sent holds at
+/// another; else this engine's own.
+fn seal(config: &Config, secret: &[u8; 16]) -> [u8; 16] {
+    use sha2::Digest as _;
+    let shared = config.cluster_key != [0; 32];
+    let key = if shared { &config.cluster_key[..] } else { &secret[..] };
+    let hash = sha2::Sha256::new().chain_update(b"sansip nonce").chain_update(key).finalize();
+    let mut seal = [0; 16];
+    for (to, from) in seal.iter_mut().zip(hash.iter()) {
+        *to = *from;
+    }
+    seal
 }
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -75,6 +90,10 @@ pub struct Cx {
     pub keyer: Keyer,
     /// Where messages are put together, before a block of the right size takes them.
     pub scratch: Vec<u8>,
+    /// Challenges that lines have answered.
+    pub keyring: Keyring,
+    /// The nonces of our own challenges.
+    pub nonces: Nonces,
     /// How many calls may still need room for a last message of theirs.
     pub promised: u32,
     proven: Vec<u64>,
@@ -104,6 +123,7 @@ impl Cx {
         let mut secret = [0; 16];
         rng.fill_bytes(&mut secret);
         let tag = config.tag;
+        let seal = seal(&config, &secret);
         Ok(Self {
             now: Instant(0),
             config,
@@ -114,6 +134,8 @@ impl Cx {
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
             scratch: filled(usize::from(limits.wire.message), 0)?,
+            keyring: Keyring::new(limits.credentials)?,
+            nonces: Nonces::new(limits.nonces, seal)?,
             promised: 0,
             proven: filled(limits.sources, 0)?,
             rng,
@@ -130,6 +152,14 @@ impl Cx {
             + Slab::<QueryId, Query>::bytes(limits.queries)
             + limits.wire.message as usize
             + limits.sources * size_of::<u64>()
+            + Keyring::bytes(limits.credentials)
+            + Nonces::bytes(limits.nonces)
+    }
+
+    /// The time by which nonces are made: Unix milliseconds where that is known.
+    #[must_use]
+    pub const fn unix(&self) -> u64 {
+        self.config.unix_at_zero.saturating_add(self.now.0)
     }
 
     /// Mixes `more` into the generator.

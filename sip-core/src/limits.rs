@@ -37,6 +37,11 @@ pub struct Limits {
     pub pool: usize,
     /// Sources that are remembered as proven.
     pub sources: usize,
+    /// Challenges that lines have answered and remember: one for each line, realm and peer. Without
+    /// any no challenge is answered.
+    pub credentials: usize,
+    /// Nonces of ours whose use is remembered; needed where others are challenged.
+    pub nonces: usize,
     /// What one message may hold.
     pub wire: WireLimits,
 }
@@ -58,6 +63,8 @@ impl Limits {
         outputs: 8,
         pool: 12_000,
         sources: 4,
+        credentials: 2,
+        nonces: 0,
         wire: WireLimits {
             message: 1_500,
             header_section: 1_400,
@@ -82,6 +89,8 @@ impl Limits {
         outputs: 24,
         pool: 28_000,
         sources: 16,
+        credentials: 4,
+        nonces: 0,
         wire: WireLimits {
             message: 4_000,
             header_section: 3_800,
@@ -106,6 +115,8 @@ impl Limits {
         outputs: 4_096,
         pool: 256 << 20,
         sources: 16_384,
+        credentials: 1_000,
+        nonces: 16_384,
         wire: WireLimits::DEFAULT,
     };
 
@@ -125,6 +136,8 @@ impl Limits {
         outputs: 512,
         pool: 4 << 20,
         sources: 256,
+        credentials: 200,
+        nonces: 256,
         wire: WireLimits::DEFAULT,
     };
 
@@ -132,8 +145,8 @@ impl Limits {
     #[must_use]
     pub const fn timers(&self) -> usize {
         // A transaction has two (retransmit, end), a request that waits for the application one, a
-        // call five, a response context one a branch and one of its own, a flow two, a query, an
-        // attempt and a line one each, and the shutdown one.
+        // call five, one of its policy and one of a REFER, a response context one a branch and
+        // one of its own, a flow two, a query, an attempt and a line one each, and the shutdown one.
         self.transactions * 2
             + self.requests()
             + self.calls * 5

@@ -44,6 +44,7 @@ fn bench() -> Bench {
         expires: 0,
         any: false,
         user: 0,
+        ..LineConfig::default()
     };
     let line = engine.add_line(Instant(0), line).unwrap();
     Bench {

@@ -50,6 +50,7 @@ impl World {
                 expires: 0,
                 any: false,
                 user: 0,
+                ..LineConfig::default()
             };
             let now = net.at();
             lines.push(net.engine(n).add_line(now, line).unwrap());

@@ -34,6 +34,7 @@ fn phone(config: Config, limits: &Limits) -> (Engine, LineHandle) {
         expires: 0,
         any: true,
         user: 0,
+        ..LineConfig::default()
     };
     let line = engine.add_line(Instant(0), line).unwrap();
     (engine, line)

@@ -68,6 +68,7 @@ fn phone(n: u8, seed: u8, limits: &Limits) -> Phone {
         expires: 60,
         any: true,
         user: 0,
+        ..LineConfig::default()
     };
     let line = engine.add_line(Instant(0), line).unwrap();
     Phone { addr, engine, line, wishes: Vec::new() }

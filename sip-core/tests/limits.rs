@@ -25,6 +25,7 @@ fn phone(config: Config, limits: &Limits, transport: Transport) -> (Engine, Line
         expires: 0,
         any: true,
         user: 0,
+        ..LineConfig::default()
     };
     let line = engine.add_line(Instant(0), line).unwrap();
     (engine, line)

@@ -34,6 +34,7 @@ fn with_proxy(b: &mut Bench, aor: &str, display: &str) -> sansip::LineHandle {
         expires: 120,
         any: false,
         user: 1,
+        ..LineConfig::default()
     };
     b.engine.add_line(b.at(), line).unwrap()
 }
@@ -121,6 +122,7 @@ fn what_a_line_may_not_be_is_misuse() {
         expires: 0,
         any: false,
         user: 0,
+        ..LineConfig::default()
     };
     let now = b.at();
     assert_eq!(b.engine.add_line(now, line), Err(Error::Misuse(Misuse::BadUri)));

@@ -90,6 +90,7 @@ fn phones(limits: &Limits) -> (Net, [sansip::LineHandle; 2]) {
             expires: 0,
             any: false,
             user: 0,
+            ..LineConfig::default()
         };
         net.engine(i).add_line(Instant(0), line).unwrap()
     });
@@ -157,6 +158,7 @@ fn proxied() -> Proxied {
             expires: 0,
             any: false,
             user: 0,
+            ..LineConfig::default()
         };
         let now = net.at();
         lines.push(net.engine(n).add_line(now, line).unwrap());

@@ -42,6 +42,7 @@ fn called(reliable: [Reliable; 2]) -> (Net, CallHandle) {
                 expires: 0,
                 any: false,
                 user: 0,
+                ..LineConfig::default()
             };
             net.engine(n).add_line(Instant(1_000), line).unwrap()
         })

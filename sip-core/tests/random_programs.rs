@@ -510,6 +510,7 @@ impl World {
             expires: 60,
             any: self.random.one_in(4),
             user: 5,
+            ..LineConfig::default()
         };
         self.apply(&Input::AddLine { line });
     }

@@ -35,6 +35,7 @@ fn call(expires: [u32; 2]) -> Net {
                 expires: 0,
                 any: false,
                 user: 0,
+                ..LineConfig::default()
             };
             net.engine(n).add_line(Instant(1_000), line).unwrap()
         })

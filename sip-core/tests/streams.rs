@@ -28,6 +28,7 @@ fn phone() -> Engine {
         expires: 0,
         any: true,
         user: 0,
+        ..LineConfig::default()
     };
     engine.add_line(Instant(0), line).unwrap();
     open(&mut engine, FLOW).unwrap();

@@ -69,7 +69,7 @@ pub unsafe extern "C" fn sansip_answer_addresses(
 }
 
 /// To SANSIP_Q_DNS: the name has no addresses. To SANSIP_Q_LOCATE: there is no such address of
-/// record. May queue output.
+/// record. To SANSIP_Q_CREDENTIALS: no such user, or none by this algorithm. May queue output.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sansip_answer_not_found(
     engine: *mut SansipEngine,
@@ -193,6 +193,37 @@ pub unsafe extern "C" fn sansip_answer_conflict(
 ) -> i32 {
     // SAFETY: by the header's rules.
     unsafe { answer(engine, now_ms, query, Answer::Conflict) }
+}
+
+/// To SANSIP_Q_CREDENTIALS: the password. May queue output.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_answer_password(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    query: SansipQuery,
+    password: SansipStr,
+) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe {
+        let password = given!(password.text());
+        answer(engine, now_ms, query, Answer::Password(password))
+    }
+}
+
+/// To SANSIP_Q_CREDENTIALS: HA1 in hexadecimal, the hash of user:realm:password by the algorithm
+/// that was asked for. May queue output.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_answer_ha1(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    query: SansipQuery,
+    ha1: SansipStr,
+) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe {
+        let ha1 = given!(ha1.text());
+        answer(engine, now_ms, query, Answer::Ha1(ha1))
+    }
 }
 
 fn quality(q: u32) -> Result<u16, crate::code::Code> {

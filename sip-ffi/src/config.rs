@@ -1,6 +1,8 @@
 //! How much room an engine has and how it behaves.
 
-use sansip_core::{Config, Limits, Network, Reliable, Retransmit, Roles};
+use sansip_core::{
+    Config, Leaves, Limits, Network, Reliable, Retransmit, Ringing, Roles, Transfers,
+};
 use sansip_core::{Error, Limit};
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
@@ -42,6 +44,11 @@ pub struct SansipLimits {
     pub pool: u32,
     /// Sources that are remembered as proven.
     pub sources: u32,
+    /// Challenges that lines have answered and remember: one for each line, realm and peer. Without
+    /// any no challenge is answered.
+    pub credentials: u32,
+    /// Nonces of ours whose use is remembered; needed where others are challenged.
+    pub nonces: u32,
     /// Bytes of a message, 500 to 65535.
     pub message: u32,
     /// Bytes of its start line and header section.
@@ -82,6 +89,8 @@ impl From<&Limits> for SansipLimits {
             outputs: n(l.outputs),
             pool: n(l.pool),
             sources: n(l.sources),
+            credentials: n(l.credentials),
+            nonces: n(l.nonces),
             message: l.wire.message.into(),
             header_section: l.wire.header_section.into(),
             fields: l.wire.fields.into(),
@@ -117,6 +126,8 @@ impl SansipLimits {
         l.outputs = n(self.outputs);
         l.pool = n(self.pool);
         l.sources = n(self.sources);
+        l.credentials = n(self.credentials);
+        l.nonces = n(self.nonces);
         let w = &mut l.wire;
         w.message = or(self.message, w.message)?;
         w.header_section = or(self.header_section, w.header_section)?;
@@ -201,6 +212,27 @@ pub const SANSIP_RELIABLE_ALWAYS: u32 = 3;
 /// All but 100 are; a caller that does not support it gets 421.
 pub const SANSIP_RELIABLE_REQUIRE: u32 = 4;
 
+/// The transferor hangs up when a NOTIFY says that the new call stands.
+pub const SANSIP_LEAVES_ON_FINAL_NOTIFY: u32 = 1;
+/// The transferor hangs up when its REFER is accepted.
+pub const SANSIP_LEAVES_ON_ACCEPTED: u32 = 2;
+/// The transferor never hangs up by itself.
+pub const SANSIP_LEAVES_NEVER: u32 = 3;
+
+/// A transfer to a call that still rings waits for its answer.
+pub const SANSIP_RINGING_WAIT: u32 = 1;
+/// The REFER goes at once, with Replaces.
+pub const SANSIP_RINGING_REPLACES: u32 = 2;
+/// The ringing call is given up, and the REFER goes without Replaces.
+pub const SANSIP_RINGING_BLIND: u32 = 3;
+
+/// About a peer's REFER you are asked.
+pub const SANSIP_TRANSFERS_ASK: u32 = 1;
+/// The REFERs of a call's peer are done; about others you are asked.
+pub const SANSIP_TRANSFERS_ACCEPT: u32 = 2;
+/// All REFERs are refused with 603.
+pub const SANSIP_TRANSFERS_REFUSE: u32 = 3;
+
 /// A range of addresses.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -277,6 +309,18 @@ pub struct SansipConfig {
     pub min_se_s: u32,
     /// SANSIP_RELIABLE_...; 0: those with a body.
     pub reliable: u32,
+    /// When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
+    pub transferor_leaves: u32,
+    /// What a transfer to a call does that still rings: SANSIP_RINGING_...; 0: it waits.
+    pub transfer_ringing: u32,
+    /// Not 0: an attended transfer names the target by its address of record.
+    pub transfer_to_aor: u32,
+    /// Not 0: our REFERs ask for no NOTIFYs (RFC 4488).
+    pub no_refer_sub: u32,
+    /// What becomes of the peers' REFERs: SANSIP_TRANSFERS_...; 0: you are asked.
+    pub transfers: u32,
+    /// 0.
+    pub reserved_transfer: u32,
 }
 
 // SAFETY: integers, pointers and structs of them, the size first.
@@ -349,9 +393,34 @@ impl SansipConfig {
         if self.outbound.family != 0 {
             c.outbound = Some(self.outbound.get()?);
         }
+        self.transfer(&mut c)?;
         // SAFETY: passed on.
         unsafe { self.lists(&mut c) }?;
         Ok(c)
+    }
+
+    fn transfer(&self, c: &mut Config) -> Result<(), Code> {
+        c.transferor_leaves = match self.transferor_leaves {
+            0 | SANSIP_LEAVES_ON_FINAL_NOTIFY => Leaves::OnFinalNotify,
+            SANSIP_LEAVES_ON_ACCEPTED => Leaves::OnAccepted,
+            SANSIP_LEAVES_NEVER => Leaves::Never,
+            _ => return Err(ARGUMENT),
+        };
+        c.transfer_ringing = match self.transfer_ringing {
+            0 | SANSIP_RINGING_WAIT => Ringing::Wait,
+            SANSIP_RINGING_REPLACES => Ringing::Replaces,
+            SANSIP_RINGING_BLIND => Ringing::Blind,
+            _ => return Err(ARGUMENT),
+        };
+        c.transfers = match self.transfers {
+            0 | SANSIP_TRANSFERS_ASK => Transfers::Ask,
+            SANSIP_TRANSFERS_ACCEPT => Transfers::Accept,
+            SANSIP_TRANSFERS_REFUSE => Transfers::Refuse,
+            _ => return Err(ARGUMENT),
+        };
+        c.transfer_to_aor = self.transfer_to_aor != 0;
+        c.refer_sub = self.no_refer_sub == 0;
+        Ok(())
     }
 
     /// # Safety
@@ -429,6 +498,12 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             no_session_timer: 0,
             min_se_s: c.min_se,
             reliable: SANSIP_RELIABLE_WITH_BODY,
+            transferor_leaves: SANSIP_LEAVES_ON_FINAL_NOTIFY,
+            transfer_ringing: SANSIP_RINGING_WAIT,
+            transfer_to_aor: 0,
+            no_refer_sub: 0,
+            transfers: SANSIP_TRANSFERS_ASK,
+            reserved_transfer: 0,
         };
         // SAFETY: by the header's rules.
         unsafe { fill(out, config) }.map(|()| 0)

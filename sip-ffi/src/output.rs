@@ -3,10 +3,11 @@
 use std::ptr::null;
 
 use sansip_core::wire::MessageRef;
-use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 use sansip_core::{
-    CallChange, EndReason, Event, Limits, LineChange, Output, Query, SendId, Transmit,
+    Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, PolicyAct, Query, SendId,
+    Transmit,
 };
+use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 
 use crate::abi::{
     SansipAddr, SansipBytes, SansipCall, SansipFlow, SansipLine, SansipPath, SansipQuery,
@@ -38,6 +39,17 @@ pub const SANSIP_Q_LOCATE: u32 = 4;
 /// For sansip_answer_stored or sansip_answer_conflict: store `bindings` in place of all that the
 /// address of record `text` has, if its version is still `version` (0: it has none).
 pub const SANSIP_Q_STORE: u32 = 5;
+/// For sansip_answer_password, sansip_answer_ha1 or sansip_answer_not_found: the secret of the user
+/// `text` in `realm`, by `algorithm`. With `line` to answer a challenge to a request of that line,
+/// without to check somebody else's credentials.
+pub const SANSIP_Q_CREDENTIALS: u32 = 6;
+
+/// MD5.
+pub const SANSIP_MD5: u32 = 1;
+/// SHA-256.
+pub const SANSIP_SHA_256: u32 = 2;
+/// SHA-512-256.
+pub const SANSIP_SHA_512_256: u32 = 3;
 
 /// A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
 pub const SANSIP_EV_CALL_INCOMING: u32 = 0x101;
@@ -52,9 +64,23 @@ pub const SANSIP_EV_CALL_REINVITE: u32 = 0x105;
 /// Our re-INVITE was answered with `status`; the message is the response, if one came.
 pub const SANSIP_EV_CALL_REINVITED: u32 = 0x106;
 /// Our UPDATE was answered with `status`; the message is the response, if one came.
-pub const SANSIP_EV_CALL_UPDATED: u32 = 0x130;
+pub const SANSIP_EV_CALL_UPDATED: u32 = 0x132;
 /// The peer is somebody else now; the message is the request whose From says so (RFC 4916).
-pub const SANSIP_EV_CALL_IDENTITY: u32 = 0x131;
+pub const SANSIP_EV_CALL_IDENTITY: u32 = 0x133;
+/// The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
+/// late now.
+pub const SANSIP_EV_CALL_POLICY: u32 = 0x108;
+/// Our INVITE was redirected with `status`, and the call goes on: by itself, or when sansip_follow
+/// says so, as the line's policy has it. The message is the response.
+pub const SANSIP_EV_CALL_REDIRECTED: u32 = 0x109;
+/// The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
+/// new call goes, by `status`. The message is that response or NOTIFY.
+pub const SANSIP_EV_CALL_TRANSFER: u32 = 0x10C;
+/// The transfer that we asked for is over: it worked with `status` 200 to 299, else the call is
+/// the person's again; 408 where nothing came, 503 where there was no way.
+pub const SANSIP_EV_CALL_TRANSFERRED: u32 = 0x10D;
+/// The engine has placed this call because a peer asked for it; the message is its REFER.
+pub const SANSIP_EV_CALL_REFERRED: u32 = 0x10E;
 /// The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
 /// stale from now on.
 pub const SANSIP_EV_CALL_ENDED: u32 = 0x107;
@@ -67,6 +93,9 @@ pub const SANSIP_EV_LINE_UNREGISTERED: u32 = 0x202;
 pub const SANSIP_EV_LINE_FAILED: u32 = 0x203;
 /// A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
 pub const SANSIP_EV_REQUEST: u32 = 0x301;
+/// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
+/// else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
+pub const SANSIP_EV_TRANSFER: u32 = 0x302;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -89,9 +118,26 @@ pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
 /// The session was not refreshed in time.
-pub const SANSIP_END_SESSION_EXPIRED: u32 = 11;
+pub const SANSIP_END_SESSION_EXPIRED: u32 = 13;
+/// Another call took its place (RFC 3891).
+pub const SANSIP_END_REPLACED: u32 = 11;
+/// It was transferred, and we left it.
+pub const SANSIP_END_TRANSFERRED: u32 = 12;
 /// The peer's answer, or its offer, could not be used.
 pub const SANSIP_END_BAD_MEDIA: u32 = 10;
+
+/// It was forwarded, as every call is.
+pub const SANSIP_POLICY_FORWARD_ALWAYS: u32 = 1;
+/// It was forwarded because the line is busy.
+pub const SANSIP_POLICY_FORWARD_BUSY: u32 = 2;
+/// It was forwarded because nobody answered.
+pub const SANSIP_POLICY_FORWARD_NO_ANSWER: u32 = 3;
+/// It was forwarded because nobody is to be disturbed.
+pub const SANSIP_POLICY_FORWARD_DND: u32 = 4;
+/// It was refused because nobody is to be disturbed.
+pub const SANSIP_POLICY_DND: u32 = 5;
+/// It was refused because the line is busy.
+pub const SANSIP_POLICY_BUSY: u32 = 6;
 
 /// Bytes to send. With path.flow set, write them to that connection, whole and in order; else send
 /// one datagram from the socket of path.local to path.remote.
@@ -156,6 +202,14 @@ pub struct SansipQuestion {
     pub bindings: *const SansipBinding,
     /// How many.
     pub n_bindings: usize,
+    /// Where the kind says so.
+    pub realm: SansipStr,
+    /// Where the kind says so; 0 for none.
+    pub line: SansipLine,
+    /// SANSIP_MD5 and so on, where the kind says so.
+    pub algorithm: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Something that happened. Skip one whose kind you do not know.
@@ -166,7 +220,7 @@ pub struct SansipEvent {
     pub kind: u32,
     /// A SIP status, where the kind says so.
     pub status: u32,
-    /// SANSIP_END_..., where the kind says so.
+    /// SANSIP_END_... or SANSIP_POLICY_..., where the kind says so.
     pub why: u32,
     /// Where the kind says so.
     pub expires_s: u32,
@@ -218,6 +272,15 @@ pub(crate) struct Lent {
     pub(crate) output: SansipOutput,
     bytes: Vec<u8>,
     bindings: Vec<SansipBinding>,
+}
+
+const fn algorithm_code(algorithm: Algorithm) -> u32 {
+    match algorithm {
+        Algorithm::Md5 | Algorithm::Md5Sess => SANSIP_MD5,
+        Algorithm::Sha256 | Algorithm::Sha256Sess => SANSIP_SHA_256,
+        Algorithm::Sha512_256 | Algorithm::Sha512_256Sess => SANSIP_SHA_512_256,
+        Algorithm::Other => 0,
+    }
 }
 
 /// The largest block of the engine's pool: a message, rounded up.
@@ -310,6 +373,10 @@ impl Lent {
             version: 0,
             bindings: null(),
             n_bindings: 0,
+            realm: SansipStr::NONE,
+            line: SansipLine { v: 0 },
+            algorithm: 0,
+            reserved: 0,
         };
         match *query {
             Query::Dns { name, transport } => {
@@ -328,6 +395,13 @@ impl Lent {
                 q.request = SansipRequest { v: request.raw() };
                 q.text = self.keep_text(uri);
                 q.ours = ours.into();
+            }
+            Query::Credentials { line, realm, algorithm, user } => {
+                q.kind = SANSIP_Q_CREDENTIALS;
+                q.line = SansipLine { v: line.map_or(0, LineHandle::raw) };
+                q.realm = self.keep_text(realm);
+                q.text = self.keep_text(user);
+                q.algorithm = algorithm_code(algorithm);
             }
             Query::Locate { aor } => {
                 q.kind = SANSIP_Q_LOCATE;
@@ -393,6 +467,12 @@ impl Lent {
                 e.line = line(of);
                 e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
             }
+            Event::Transfer { request, call, line: of } => {
+                e.kind = SANSIP_EV_TRANSFER;
+                e.request = SansipRequest { v: RequestHandle::raw(request) };
+                e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
+                e.line = line(of);
+            }
             Event::Limited(limit) => {
                 e.kind = SANSIP_EV_LIMITED;
                 e.code = sansip_core::Error::Full(limit).code();
@@ -413,6 +493,14 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
         CallChange::Reinvited { status } => (SANSIP_EV_CALL_REINVITED, status),
         CallChange::Updated { status } => (SANSIP_EV_CALL_UPDATED, status),
         CallChange::Identity => (SANSIP_EV_CALL_IDENTITY, 0),
+        CallChange::Policy { what } => {
+            e.why = policy(what);
+            (SANSIP_EV_CALL_POLICY, 0)
+        }
+        CallChange::Redirected { status } => (SANSIP_EV_CALL_REDIRECTED, status),
+        CallChange::Transfer { status, done: false } => (SANSIP_EV_CALL_TRANSFER, status),
+        CallChange::Transfer { status, done: true } => (SANSIP_EV_CALL_TRANSFERRED, status),
+        CallChange::Referred => (SANSIP_EV_CALL_REFERRED, 0),
         CallChange::Ended { why, status } => {
             e.why = match why {
                 EndReason::Hangup => SANSIP_END_HANGUP,
@@ -425,6 +513,8 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::Unreachable => SANSIP_END_UNREACHABLE,
                 EndReason::NoAck => SANSIP_END_NO_ACK,
                 EndReason::SessionExpired => SANSIP_END_SESSION_EXPIRED,
+                EndReason::Replaced => SANSIP_END_REPLACED,
+                EndReason::Transferred => SANSIP_END_TRANSFERRED,
                 EndReason::BadMedia => SANSIP_END_BAD_MEDIA,
             };
             (SANSIP_EV_CALL_ENDED, status)
@@ -433,6 +523,17 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
     };
     e.kind = kind;
     e.status = status.into();
+}
+
+const fn policy(what: PolicyAct) -> u32 {
+    match what {
+        PolicyAct::ForwardAlways => SANSIP_POLICY_FORWARD_ALWAYS,
+        PolicyAct::ForwardBusy => SANSIP_POLICY_FORWARD_BUSY,
+        PolicyAct::ForwardNoAnswer => SANSIP_POLICY_FORWARD_NO_ANSWER,
+        PolicyAct::ForwardDnd => SANSIP_POLICY_FORWARD_DND,
+        PolicyAct::Dnd => SANSIP_POLICY_DND,
+        PolicyAct::Busy => SANSIP_POLICY_BUSY,
+    }
 }
 
 fn line_change(e: &mut SansipEvent, change: LineChange) {

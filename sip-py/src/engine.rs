@@ -14,6 +14,7 @@ use sansip::{
 use crate::config::{Address, Config, Limits};
 use crate::error::refused;
 use crate::output::of_output;
+use crate::policy::PolicyIn;
 
 /// The attributes of `sansip.Path`.
 #[derive(FromPyObject)]
@@ -52,6 +53,9 @@ struct LineIn {
     expires: u32,
     any: bool,
     user: u64,
+    auth_user: String,
+    auth_realm: String,
+    auth_peers: bool,
 }
 
 /// The attributes of `sansip.Binding`.
@@ -70,6 +74,9 @@ fn transport(name: &str) -> PyResult<Transport> {
 }
 
 /// An engine.
+/// Line, the caller's number, the call that it replaces, the one that it joins, focus.
+type CallInfoOut = (Option<u64>, u64, Option<u64>, Option<u64>, bool);
+
 #[pyclass]
 pub(crate) struct Engine {
     core: sansip::Engine,
@@ -90,7 +97,7 @@ impl Engine {
 impl Engine {
     #[new]
     fn new(py: Python<'_>, config: Config, limits: Limits) -> PyResult<Self> {
-        let core = sansip::Engine::new(config.into(), &limits.into());
+        let core = sansip::Engine::new(config.try_into()?, &limits.into());
         Ok(Self { core: core.map_err(|e| refused(py, e))? })
     }
 
@@ -256,6 +263,22 @@ impl Engine {
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
 
+    fn answer_password(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        query: u64,
+        password: &str,
+    ) -> PyResult<()> {
+        let answer = Answer::Password(password);
+        self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+    }
+
+    fn answer_ha1(&mut self, py: Python<'_>, now: u64, query: u64, ha1: &str) -> PyResult<()> {
+        let answer = Answer::Ha1(ha1);
+        self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+    }
+
     fn add_line(&mut self, py: Python<'_>, now: u64, line: LineIn) -> PyResult<u64> {
         let line = LineConfig {
             aor: &line.aor,
@@ -265,6 +288,9 @@ impl Engine {
             expires: line.expires,
             any: line.any,
             user: line.user,
+            auth_user: &line.auth_user,
+            auth_realm: &line.auth_realm,
+            auth_peers: line.auth_peers,
         };
         let line = self.core.add_line(Instant(now), line);
         line.map(LineHandle::raw).map_err(|e| refused(py, e))
@@ -272,6 +298,21 @@ impl Engine {
 
     fn remove_line(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {
         self.done(py, now, &Input::RemoveLine { line: LineHandle::from_raw(line) })
+    }
+
+    fn set_policy(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: u64,
+        policy: PolicyIn,
+    ) -> PyResult<()> {
+        let (line, policy) = (LineHandle::from_raw(line), policy.get()?);
+        self.done(py, now, &Input::SetPolicy { line, policy })
+    }
+
+    fn follow(&mut self, py: Python<'_>, now: u64, call: u64, target: &str) -> PyResult<()> {
+        self.done(py, now, &Input::Follow { call: CallHandle::from_raw(call), target })
     }
 
     fn register(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {
@@ -356,6 +397,62 @@ impl Engine {
     fn update(&mut self, py: Python<'_>, now: u64, call: u64, extras: ExtrasIn) -> PyResult<()> {
         let call = CallHandle::from_raw(call);
         extras.with(|extras| self.done(py, now, &Input::Update { call, extras }))
+    }
+
+    fn transfer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        call: u64,
+        to: (String, bool),
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let call = CallHandle::from_raw(call);
+        let (target, keep) = (to.0.as_str(), to.1);
+        extras.with(|extras| self.done(py, now, &Input::Transfer { call, target, keep, extras }))
+    }
+
+    fn transfer_to(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        call: u64,
+        other: u64,
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let (call, other) = (CallHandle::from_raw(call), CallHandle::from_raw(other));
+        extras.with(|extras| self.done(py, now, &Input::TransferTo { call, other, extras }))
+    }
+
+    fn accept_transfer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        request: u64,
+        user: u64,
+        extras: ExtrasIn,
+    ) -> PyResult<u64> {
+        let request = RequestHandle::from_raw(request);
+        let call = extras.with(|x| self.core.accept_transfer(Instant(now), request, user, x));
+        call.map(CallHandle::raw).map_err(|e| refused(py, e))
+    }
+
+    fn reject_transfer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        request: u64,
+        status: u16,
+    ) -> PyResult<()> {
+        let request = RequestHandle::from_raw(request);
+        self.done(py, now, &Input::RejectTransfer { request, status })
+    }
+
+    fn call_info(&self, call: u64) -> Option<CallInfoOut> {
+        let info = self.core.call_info(CallHandle::from_raw(call))?;
+        let raw = |h: Option<CallHandle>| h.map(CallHandle::raw);
+        let line = info.line.map(LineHandle::raw);
+        Some((line, info.user, raw(info.replaces), raw(info.joins), info.focus))
     }
 
     fn hold(&mut self, py: Python<'_>, now: u64, call: u64) -> PyResult<()> {

@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sansip::wire::MessageRef;
 use sansip::{
-    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path, Query,
+    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path,
+    PolicyAct, Query,
 };
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
@@ -51,6 +52,10 @@ fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
                 bindings.map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)).collect();
             ("StoreQuery", id, aor, version, bindings).into_bound_py_any(py)
         }
+        Query::Credentials { line, realm, algorithm, user } => {
+            let line = line.map(LineHandle::raw);
+            ("CredentialsQuery", id, line, realm, algorithm.name(), user).into_bound_py_any(py)
+        }
         _ => ("UnknownQuery", id).into_bound_py_any(py),
     }
 }
@@ -69,6 +74,16 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
                 CallChange::Updated { status } => ("Updated", of, status).into_bound_py_any(py),
                 CallChange::Identity => ("IdentityChanged", of).into_bound_py_any(py),
+                CallChange::Policy { what } => {
+                    ("PolicyActed", of, policy(what)).into_bound_py_any(py)
+                }
+                CallChange::Redirected { status } => {
+                    ("Redirected", of, status).into_bound_py_any(py)
+                }
+                CallChange::Transfer { status, done } => {
+                    ("Transfer", of, status, done).into_bound_py_any(py)
+                }
+                CallChange::Referred => ("Referred", of).into_bound_py_any(py),
                 CallChange::Ended { why, status } => {
                     ("Ended", of, end(why), status).into_bound_py_any(py)
                 }
@@ -92,8 +107,23 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
             let (line, call) = (line.map(LineHandle::raw), call.map(CallHandle::raw));
             ("Request", request.raw(), line, call, message).into_bound_py_any(py)
         }
+        Event::Transfer { request, call, line } => {
+            let (call, line) = (call.map(CallHandle::raw), line.map(LineHandle::raw));
+            ("TransferRequest", request.raw(), call, line, message).into_bound_py_any(py)
+        }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),
+    }
+}
+
+const fn policy(what: PolicyAct) -> &'static str {
+    match what {
+        PolicyAct::ForwardAlways => "forward always",
+        PolicyAct::ForwardBusy => "forward busy",
+        PolicyAct::ForwardNoAnswer => "forward no answer",
+        PolicyAct::ForwardDnd => "forward dnd",
+        PolicyAct::Dnd => "dnd",
+        PolicyAct::Busy => "busy",
     }
 }
 
@@ -109,6 +139,8 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
         EndReason::SessionExpired => "session expired",
+        EndReason::Replaced => "replaced",
+        EndReason::Transferred => "transferred",
         EndReason::BadMedia => "bad media",
     }
 }

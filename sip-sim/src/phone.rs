@@ -319,6 +319,7 @@ impl App for Phone {
             expires: 0,
             any: true,
             user: 0,
+            ..LineConfig::default()
         };
         let line = io.engine.add_line(io.now, line).expect("a phone's line");
         self.line = Some(line);

@@ -18,8 +18,13 @@ fn play(flow: &'static Flow, ours: Role) -> Vec<String> {
     let cast = cast::add_all(&mut w, flow, |role| role == ours);
     let node = cast.iter().find(|c| c.0 == ours).unwrap().1;
     let stage = cast::play(&mut w, flow, &cast, 64_000);
-    let beside =
-        stage.undrawn().iter().filter(|u| u.from == ours).map(|u| u.label.clone()).collect();
+    let beside = stage
+        .director()
+        .undrawn()
+        .iter()
+        .filter(|u| u.from == ours)
+        .map(|u| u.label.clone())
+        .collect();
     if ours != Role::P {
         for call in 1..=3 {
             let _ = w.act(node, |app, io| app.on_verb(io, &["hangup", &call.to_string()]));

@@ -5,9 +5,14 @@
 //! |---|---|
 //! | `digest` | a response from a secret, credentials written and checked |
 //! | `nonce` | a server's nonces: no state until one has verified |
+//! | `keyring` | what a client remembers of challenges that it has answered |
+//! | `question` | the text of a question for a user's secret |
 
 pub mod digest;
+pub mod keyring;
 pub mod nonce;
+pub mod question;
 
 pub use digest::{Hex, Proof, Protection, Qop, Secret, check, ha1, response};
+pub use keyring::{Asked, Between, Keyring, Known};
 pub use nonce::{Bound, Nonce, Nonces, Standing};

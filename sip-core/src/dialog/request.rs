@@ -31,13 +31,24 @@ pub struct InDialog<'a> {
     pub body: (&'a [u8], &'a [u8]),
     /// The rest of the message, written before, in place of `extra` and `body`.
     pub kept: Option<Kept>,
+    /// The credentials of an ACK, those of its INVITE (RFC 3261 22.1), as written fields.
+    pub credentials: Option<Kept>,
 }
 
 impl<'a> InDialog<'a> {
     /// A request with nothing added.
     #[must_use]
     pub const fn plain(method: Method, cseq: Option<u32>) -> Self {
-        Self { method, cseq, contact: None, fields: &[], extra: &[], body: (&[], &[]), kept: None }
+        Self {
+            method,
+            cseq,
+            contact: None,
+            fields: &[],
+            extra: &[],
+            body: (&[], &[]),
+            kept: None,
+            credentials: None,
+        }
     }
 }
 
@@ -111,7 +122,8 @@ impl Dialogs {
         let bytes = pool.bytes_of(d.block);
         let at = address(d.text.target.of(bytes), d.text.routes.of(bytes));
         let own = Own { cseq, contact, product: config.product.as_bytes() };
-        let kept = what.kept.map(|k| pool.bytes_of(k.block));
+        let stored = |kept: Option<Kept>| kept.map(|k| pool.bytes_of(k.block));
+        let kept = (stored(what.credentials), stored(what.kept));
         let w = Writer::new(scratch);
         let len = write_request(w, (d, bytes), &at, what, &own, kept).map_err(write_error)?;
         let hop = next_hop(cx, {
@@ -139,7 +151,7 @@ fn write_request(
     at: &Addressing<'_>,
     what: &InDialog<'_>,
     own: &Own<'_>,
-    kept: Option<&[u8]>,
+    (credentials, kept): (Option<&[u8]>, Option<&[u8]>),
 ) -> Result<usize, WriteError> {
     w.request_line(what.method.as_str().as_bytes(), at.uri)?;
     w.header(Name::MaxForwards, b"70")?;
@@ -161,6 +173,9 @@ fn write_request(
     }
     if !own.product.is_empty() && what.method != Method::Ack {
         w.header(Name::UserAgent, own.product)?;
+    }
+    if let Some(credentials) = credentials {
+        w.written_fields(credentials)?;
     }
     if let Some(rest) = kept {
         return w.rest(rest);

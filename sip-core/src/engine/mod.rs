@@ -30,7 +30,7 @@ use crate::wire::limits::WireLimits;
 use crate::wire::{Framing, Index, MessageRef, parse};
 
 use input::{Done, FlowEnd, FlowInfo, Input, SendEnd};
-use output::{Answer, Output};
+use output::{Answer, CallHandle, CallInfo, Output};
 pub use stats::Stats;
 
 /// A SIP engine that does no I/O: bytes and the time go in; bytes to send, questions and events
@@ -286,6 +286,13 @@ impl Engine {
     pub fn message(&self, request: TxHandle) -> Option<MessageRef<'_>> {
         let block = self.core.tx.request(&self.core.cx, request)?;
         MessageRef::lazy(self.core.cx.pool.bytes_of(block))
+    }
+
+    /// What a call has to do with others: whose place it takes, whom it joins, whether its peer is
+    /// a conference's focus. `None` once the call has ended.
+    #[must_use]
+    pub fn call_info(&self, call: CallHandle) -> Option<CallInfo> {
+        self.core.ua.call_info(call)
     }
 
     /// Live counts and totals.

@@ -11,9 +11,12 @@ use crate::tx::TxHandle;
 use crate::ua;
 use crate::wire::message::MessageRef;
 
+pub use crate::header::auth::Algorithm;
 pub use crate::store::queries::{Answer, Binding, QueryId, Target};
 
-pub use crate::ua::{CallChange, CallHandle, EndReason, LineChange, LineHandle};
+pub use crate::ua::{
+    CallChange, CallHandle, CallInfo, EndReason, LineChange, LineHandle, PolicyAct,
+};
 
 /// A request that waits for its answer; the same number as its server transaction.
 pub type RequestHandle = TxHandle;
@@ -119,6 +122,19 @@ pub enum Query<'e> {
         /// The bindings.
         bindings: Bindings<'e>,
     },
+    /// The secret of a user (RFC 3261 22, RFC 8760): [`Answer::Password`], or [`Answer::Ha1`] by
+    /// this algorithm, or [`Answer::NotFound`].
+    Credentials {
+        /// The line whose request is challenged, to answer for it; `None` to check somebody else's
+        /// credentials.
+        line: Option<LineHandle>,
+        /// The realm.
+        realm: &'e str,
+        /// [`Algorithm::Md5`], [`Algorithm::Sha256`] or [`Algorithm::Sha512_256`].
+        algorithm: Algorithm,
+        /// The user.
+        user: &'e str,
+    },
 }
 
 pub use crate::registrar::Bindings;
@@ -156,6 +172,18 @@ pub enum Event {
         line: Option<LineHandle>,
         /// The call that it belongs to, if it came in one.
         call: Option<CallHandle>,
+    },
+    /// A peer asks by REFER for a call; the message is the REFER. Accept it with
+    /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
+    /// [`Engine::reject_transfer`](super::Engine::reject_transfer). Unanswered, the engine answers
+    /// 480.
+    Transfer {
+        /// The request.
+        request: RequestHandle,
+        /// The call that it came in, or that it names and knows (RFC 4538).
+        call: Option<CallHandle>,
+        /// The line that it is for.
+        line: Option<LineHandle>,
     },
     /// A limit was reached and something was refused because of it.
     Limited(Limit),
@@ -206,6 +234,11 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
             let (aor, bindings) = Bindings::open(bytes);
             Query::Store { aor, version: query.number, bindings }
         }
+        Ask::Credentials => {
+            let (algorithm, realm, user) = crate::auth::question::decode(text, query.addr.port);
+            let line = (query.number != 0).then(|| LineHandle::from_raw(query.number));
+            Query::Credentials { line, realm, algorithm, user }
+        }
     }
 }
 
@@ -226,6 +259,11 @@ fn event_of(record: &EventRecord) -> Option<Event> {
             line: LineHandle::from_raw(record.object),
             user: record.user,
             change: ua::line_change(record.kind, record.code, record.other)?,
+        }),
+        3 if record.kind == ua::EVENT_TRANSFER => Some(Event::Transfer {
+            request: TxHandle::from_raw(record.object),
+            call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
+            line,
         }),
         3 => Some(Event::Request {
             request: TxHandle::from_raw(record.object),

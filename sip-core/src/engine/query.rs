@@ -43,6 +43,10 @@ impl Core {
 
     fn pass_answer(&mut self, query: &Query, answer: &Answer<'_>) -> Result<(), Error> {
         match query.asker.kind {
+            OwnerKind::Attempt if query.ask == Ask::Credentials => {
+                let (ua, mut low) = self.low();
+                ua.on_secret(&mut low, query, answer)
+            }
             OwnerKind::Attempt => {
                 let (addresses, flow): (&[core::net::IpAddr], Option<FlowId>) = match answer {
                     Answer::Addresses(list, _) => (list, None),
@@ -80,6 +84,7 @@ const fn fits(ask: Ask, answer: &Answer<'_>) -> bool {
             | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
             | (Ask::Locate, Answer::Located { .. } | Answer::NotFound)
             | (Ask::Store, Answer::Stored | Answer::Conflict)
+            | (Ask::Credentials, Answer::Password(_) | Answer::Ha1(_) | Answer::NotFound)
             | (Ask::Media, Answer::Media(_) | Answer::Description(_) | Answer::NotFound)
     )
 }

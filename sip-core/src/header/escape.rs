@@ -82,6 +82,15 @@ pub fn unquote(text: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
     })
 }
 
+/// What the inside of a quoted string stands for: its backslashes are undone.
+pub fn unescape_quoted(text: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
+    let mut escaped = false;
+    text.iter().copied().filter(move |&c| {
+        escaped = c == b'\\' && !escaped;
+        !escaped
+    })
+}
+
 /// Whether two texts are the same once those escapes are undone that do not matter: all but those
 /// of reserved characters (RFC 3261 19.1.4, RFC 2396 2.2).
 #[must_use]

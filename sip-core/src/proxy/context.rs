@@ -213,7 +213,8 @@ impl Forks {
             Some(_) => Owner::part(OwnerKind::Fork, h.raw(), part),
             None => Owner::default(),
         };
-        let start = Start { owner, request, method, hop, near: Some(incoming), flow: None };
+        let start =
+            Start { owner, request, method, hop, near: Some(incoming), flow: None, line: 0 };
         let started = low.attempts.start(&mut low.down, &start);
         let (attempt, from) = started.inspect_err(|_| {
             if let Some(b) = b {

@@ -32,6 +32,8 @@ pub enum OwnerKind {
     Line,
     /// A request of the user agent outside calls.
     Request,
+    /// A REFER and its subscription.
+    Refer,
 }
 
 /// An owner: which layer, which object, and a number of the layer's own (a branch).
@@ -75,6 +77,8 @@ pub enum Ask {
     Store = 5,
     /// The media of a call.
     Media = 6,
+    /// The secret of a user.
+    Credentials = 7,
 }
 
 /// An open question.
@@ -96,13 +100,13 @@ pub struct Query {
 }
 
 /// The answer to a question.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Answer<'a> {
     /// To `Dns`: the addresses, best first, and for how many seconds they hold.
     Addresses(&'a [core::net::IpAddr], u32),
     /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404). To
-    /// `Media`: none.
+    /// `Media`: none. To `Credentials`: no such user, or none in this realm or by this algorithm.
     NotFound,
     /// To any: it could not be done.
     Failed,
@@ -127,6 +131,39 @@ pub enum Answer<'a> {
     Stored,
     /// To `Store`: the version is not the one named; the rule is applied again.
     Conflict,
+    /// To `Credentials`: the password.
+    Password(&'a str),
+    /// To `Credentials`: HA1 in hexadecimal, the hash of `user:realm:password` by the algorithm that
+    /// was asked for (RFC 7616 3.4.2).
+    Ha1(&'a str),
+}
+
+/// Secrets are not shown.
+impl core::fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Addresses(list, ttl) => {
+                f.debug_tuple("Addresses").field(list).field(ttl).finish()
+            }
+            Self::NotFound => f.write_str("NotFound"),
+            // Both may hold keys (RFC 4568).
+            Self::Media(_) => f.write_str("Media(..)"),
+            Self::Description(_) => f.write_str("Description(..)"),
+            Self::Failed => f.write_str("Failed"),
+            Self::Connected(flow) => f.debug_tuple("Connected").field(flow).finish(),
+            Self::Route(targets) => f.debug_tuple("Route").field(targets).finish(),
+            Self::Reject(status) => f.debug_tuple("Reject").field(status).finish(),
+            Self::Located { version, bindings } => f
+                .debug_struct("Located")
+                .field("version", version)
+                .field("bindings", bindings)
+                .finish(),
+            Self::Stored => f.write_str("Stored"),
+            Self::Conflict => f.write_str("Conflict"),
+            Self::Password(_) => f.write_str("Password(secret)"),
+            Self::Ha1(_) => f.write_str("Ha1(secret)"),
+        }
+    }
 }
 
 /// A target of a request that the proxy forwards.

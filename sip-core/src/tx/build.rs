@@ -51,7 +51,13 @@ fn excerpt(w: &mut RawWriter<'_>, m: &MessageRef<'_>, what: Excerpt<'_>) -> Writ
                 put(w, &[name, b": ", to, b"\r\n"])?;
             }
             Name::CSeq => put(w, &[name, b": ", digits(value), b" ", method, b"\r\n"])?,
-            Name::MaxForwards | Name::Route | Name::From | Name::CallId => {
+            Name::MaxForwards
+            | Name::Route
+            | Name::From
+            | Name::CallId
+            // RFC 3261 22.1
+            | Name::Authorization
+            | Name::ProxyAuthorization => {
                 put(w, &[name, b": ", value, b"\r\n"])?;
             }
             _ => {}
@@ -84,6 +90,23 @@ pub(super) fn excerpt_block(
         w.len()
     };
     pool.copy_in(scratch.get(..len).unwrap_or(&[]))
+}
+
+/// The credentials of the INVITE in `request`, as fields in a block of their own, held once.
+pub(super) fn credentials_block(cx: &mut Cx, request: BlockId) -> Result<Option<BlockId>, Error> {
+    let Cx { pool, scratch, .. } = cx;
+    let Some(m) = MessageRef::lazy(pool.bytes_of(request)) else { return Ok(None) };
+    let mut w = RawWriter::new(scratch);
+    let of = |name| matches!(name, Name::Authorization | Name::ProxyAuthorization);
+    for field in m.fields().filter(|f| of(f.name)) {
+        let parts = [field.name.as_str().as_bytes(), b": ", m.text(field.value), b"\r\n"];
+        put(&mut w, &parts).map_err(write_error)?;
+    }
+    let len = w.len();
+    if len == 0 {
+        return Ok(None);
+    }
+    pool.copy_in(scratch.get(..len).unwrap_or(&[])).map(Some)
 }
 
 /// A received request as it is stored: its top Via marked with where it came from (RFC 3261

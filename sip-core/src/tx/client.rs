@@ -106,6 +106,9 @@ impl Transactions {
         if told && let Some(t) = self.table.get_mut(h) {
             t.status = m.status();
         }
+        if cell.next == State::Accepted && before != State::Accepted {
+            self.keep_credentials(cx, h);
+        }
         self.turn(cx, h, cell);
         if before == State::Calling && cell.next == State::Proceeding {
             self.shorten(cx, h);
@@ -115,6 +118,14 @@ impl Transactions {
             self.send_cancel(cx, h);
         }
         if told { FromResponse::Response { tx: h, owner } } else { FromResponse::Absorbed }
+    }
+
+    /// Who gets a response, if it matches a transaction.
+    #[must_use]
+    pub fn owner_of_response(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<Owner> {
+        let (via, cseq) = (e.via?, e.cseq?);
+        let key = key::client(&cx.keyer, m.text(via.branch), m.text(cseq.method_text));
+        self.owner(TxHandle::from_raw(self.keys.get(key)?))
     }
 
     /// RFC 3261 17.1.1.3. The ACK goes where the INVITE went.
@@ -133,6 +144,22 @@ impl Transactions {
         t.second = Some(ack);
         t.copies = 0;
         Ok(())
+    }
+
+    /// RFC 3261 22.1: the ACK of a 2xx, which is no business of this layer, carries the credentials
+    /// of its INVITE. Without room for them it goes without: nobody may challenge it.
+    fn keep_credentials(&mut self, cx: &mut Cx, h: TxHandle) {
+        let Some(t) = self.table.get_mut(h) else { return };
+        if let (Some(request), None) = (t.request, t.second) {
+            t.second = build::credentials_block(cx, request).ok().flatten();
+        }
+    }
+
+    /// The credentials of an INVITE that was accepted, as header fields in a block.
+    #[must_use]
+    pub fn credentials(&self, tx: TxHandle) -> Option<BlockId> {
+        let t = self.table.get(tx)?;
+        t.second.filter(|_| t.machine == Machine::InviteClient && t.state == State::Accepted)
     }
 
     /// What is left of an INVITE once it need not be repeated: what ACK and CANCEL copy.

@@ -2,6 +2,7 @@
 //! 13.2.2.4, RFC 6337 3.1).
 
 use super::call::part;
+use super::caller::invite_credentials;
 use super::session::{Given, Waits, description, own_description, rest};
 use super::table::{Act, Happening};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
@@ -57,7 +58,10 @@ impl Ua {
         offered: bool,
     ) -> Result<bool, Error> {
         let sdp = description(m);
-        let ours = self.calls.live(h)?.media.profile.is_some();
+        let now = low.cx().now;
+        let call = self.calls.live_mut(h)?;
+        call.acked = now;
+        let ours = call.has_profile();
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
         let good = match (offered, sdp) {
             (true, Some(sdp)) => self.first_answer(low, h, d, sdp)?,
@@ -174,8 +178,10 @@ impl Ua {
         number: u32,
         end: Option<BlockId>,
     ) -> Result<(), Error> {
+        let accepted = self.calls.live(h)?.accepted;
         let what = InDialog {
             kept: end.map(|block| Kept { block }),
+            credentials: invite_credentials(low, accepted),
             ..InDialog::plain(Method::Ack, Some(number))
         };
         let call = self.calls.live_mut(h)?;

@@ -11,7 +11,7 @@ use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
 use crate::config::{Config, Reliable};
 use crate::cx::{joined, write_error};
-use crate::dialog::{DialogHandle, InDialog, contact_value};
+use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
 use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
@@ -19,8 +19,8 @@ use crate::header::uri::is_sips;
 use crate::path::{LocalId, Path};
 use crate::resolve::{Hop, NoWay, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
-use crate::store::queries::Owner;
-use crate::tx::Failure;
+use crate::store::queries::{Owner, OwnerKind};
+use crate::tx::{Failure, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
@@ -39,6 +39,19 @@ impl Ua {
         user: u64,
         extras: &Extras<'_>,
     ) -> Result<CallHandle, Error> {
+        self.place(low, line, target, user, extras, &[])
+    }
+
+    /// The same with header fields of our own.
+    pub(super) fn place(
+        &mut self,
+        low: &mut Low<'_>,
+        line: LineHandle,
+        target: &str,
+        user: u64,
+        extras: &Extras<'_>,
+        fields: &[(Name, &[u8])],
+    ) -> Result<CallHandle, Error> {
         let uri = Uri::parse(target.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
         // RFC 3261 19.1.1: what a Request-URI may not have.
         if !uri.is_sip() || !uri.headers.is_empty() || !uri.method.is_empty() {
@@ -53,9 +66,10 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             (call.line, call.user) = (Some(line), user);
         }
+        self.count_call(h);
         low.cx().promised += 1;
         self.undecided += 1;
-        match self.send_invite(low, h, line, target.as_bytes(), extras) {
+        match self.send_invite(low, h, line, target.as_bytes(), (extras, fields)) {
             Ok(()) => Ok(h),
             Err(e) => {
                 self.forget(low, h);
@@ -70,12 +84,12 @@ impl Ua {
         h: CallHandle,
         line: LineHandle,
         target: &[u8],
-        extras: &Extras<'_>,
+        (extras, fields): (&Extras<'_>, &[(Name, &[u8])]),
     ) -> Result<(), Error> {
         let at = low.cx().now.after(low.down.cx.config.ring);
         let given = self.given(low, h, extras)?;
         if given == Given::Ask {
-            let request = self.build_invite(low, h, line, target, extras, None)?;
+            let request = self.build_invite(low, h, line, target, (extras, fields), None)?;
             self.ask_media(low, h, None, Waits::Invite, Some(request))?;
             return self.arm(low.cx(), h, TIMER_RING, at);
         }
@@ -85,7 +99,7 @@ impl Ua {
         };
         self.calls.live_mut(h)?.media.offer = offer;
         let sdp = offer.filter(|_| given == Given::Profile);
-        let request = self.build_invite(low, h, line, target, extras, sdp)?;
+        let request = self.build_invite(low, h, line, target, (extras, fields), sdp)?;
         self.start_invite(low, h, request)?;
         self.arm(low.cx(), h, TIMER_RING, at)
     }
@@ -136,7 +150,7 @@ impl Ua {
         h: CallHandle,
         line: LineHandle,
         target: &[u8],
-        extras: &Extras<'_>,
+        (extras, fields): (&Extras<'_>, &[(Name, &[u8])]),
         sdp: Option<BlockId>,
     ) -> Result<BlockId, Error> {
         let tag = self.calls.live(h)?.tag;
@@ -158,6 +172,7 @@ impl Ua {
             tag: tag.as_bytes(),
             call_id: call_id.as_bytes(),
             contact,
+            fields,
             product: settings.product.as_bytes(),
             timer: first_fields(settings, 0),
             settings,
@@ -182,6 +197,7 @@ impl Ua {
         let len = uri.len();
         target.get_mut(..len).ok_or(Error::Misuse(Misuse::BadUri))?.copy_from_slice(uri);
         let (hop, near) = self.way(low, line, target.get(..len).unwrap_or(&[]))?;
+        self.keep_invite(low, h, request);
         let start = Start {
             owner: owner(h, part::INVITE),
             request,
@@ -189,6 +205,7 @@ impl Ua {
             hop,
             near,
             flow: None,
+            line: line.raw(),
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
@@ -232,23 +249,39 @@ impl Ua {
             100..=199 => self.on_provisional(low, h, m, e, path),
             200..=299 => self.on_success(low, h, m, e, path),
             status => {
-                let cancelled = self.state(h)? == State::Cancelling;
-                if let Some(call) = self.calls.get_mut(h) {
-                    call.attempt = None;
-                }
-                if self.step(h, Happening::Refusal)? != Act::TellEnded {
-                    return Ok(());
-                }
-                let rang_out = self.calls.live(h)?.rang_out;
-                let why = match (cancelled, rang_out) {
-                    (true, true) => EndReason::Timeout,
-                    (true, false) => EndReason::Abandoned,
-                    _ => EndReason::Refused,
-                };
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
-                self.ended(low, h, why, status, block)
+                self.on_invite_refused(low, h, status, block)
             }
         }
+    }
+
+    /// The end of an INVITE that is refused; `block` holds the response.
+    pub(super) fn on_invite_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let cancelled = self.state(h)? == State::Cancelling;
+        if let Some(call) = self.calls.get_mut(h) {
+            call.attempt = None;
+        }
+        if !cancelled && self.refused(low, h, status, block)? {
+            return Ok(());
+        }
+        if self.step(h, Happening::Refusal)? != Act::TellEnded {
+            block.into_iter().for_each(|b| low.cx().pool.release(b));
+            return Ok(());
+        }
+        let rang_out = self.calls.live(h)?.rang_out;
+        let why = match (cancelled, rang_out) {
+            (true, true) => EndReason::Timeout,
+            (true, false) => EndReason::Abandoned,
+            _ => EndReason::Refused,
+        };
+        let (status, block) = self.best_refusal(low, h, status, block);
+        self.ended(low, h, why, status, block)
     }
 
     // RFC 3261 13.2.2.1
@@ -282,6 +315,7 @@ impl Ua {
                 self.answer_is_final(low, dialog);
             }
         }
+        self.progress_of_followed(low, h, m.status());
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
         let told = dialog.map_or(Ok(()), |d| self.tell_media(low, h, d));
@@ -350,6 +384,7 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+            Self::end_redirect(low.down.cx, &mut call.redirect);
         }
         let offered = self.calls.live(h)?.media.offer.is_some();
         let act = self.step(h, Happening::Success)?;
@@ -367,11 +402,17 @@ impl Ua {
         self.timer_answered(low, h, m)?;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::ANSWERED, m.status(), block)?;
+        self.answer_of_followed(low, h, m);
         self.tell_media(low, h, dialog)
     }
 
     /// Ends all early dialogs but one.
-    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: Option<DialogHandle>) {
+    pub(super) fn keep_only(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        keep: Option<DialogHandle>,
+    ) {
         let Some(call) = self.calls.get_mut(h) else { return };
         let mut at = core::mem::replace(&mut call.dialog, keep);
         self.undecided += usize::from(at.is_some() && keep.is_none());
@@ -404,8 +445,11 @@ impl Ua {
         let secure = e.to.is_some_and(|t| is_sips(m.text(t.uri_text)));
         let dialog = low.dialogs.create_uac(low.down.cx, m, e, owner(h, 0), path, secure)?;
         let number = e.cseq.map(|c| c.number);
-        let sent = send_unowned(low, dialog, Method::Ack, number, path)
-            .and_then(|()| send_unowned(low, dialog, Method::Bye, None, path));
+        let invite = low.down.tx.of_response(low.down.cx, m, e);
+        let credentials = invite_credentials(low, invite);
+        let ack = InDialog { credentials, ..InDialog::plain(Method::Ack, number) };
+        let sent = send_unowned(low, dialog, &ack, path)
+            .and_then(|()| send_unowned(low, dialog, &InDialog::plain(Method::Bye, None), path));
         low.dialogs.end(low.down.cx, dialog);
         match sent {
             Err(Error::Full(_)) => Ok(()),
@@ -413,7 +457,8 @@ impl Ua {
         }
     }
 
-    /// A 2xx whose transaction is gone: its ACK may have been lost.
+    /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
+    /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
         &mut self,
         low: &mut Low<'_>,
@@ -421,10 +466,14 @@ impl Ua {
         e: &Essentials,
     ) -> Result<bool, Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(false) };
-        let Some(h) = low.dialogs.get(d).map(|d| CallHandle::from_raw(d.owner.object)) else {
+        let owner = low.dialogs.get(d).map(|d| d.owner).filter(|o| o.kind == OwnerKind::Call);
+        let Some(h) = owner.map(|o| CallHandle::from_raw(o.object)) else {
             return Ok(false);
         };
-        let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
+        let (now, lasts) = (low.cx().now, low.cx().config.t1.saturating_mul(64));
+        let same = self.calls.get(h).is_some_and(|c| {
+            Some(c.ack_seq) == e.cseq.map(|c| c.number) && now < c.acked.after(lasts)
+        });
         if same {
             self.repeat_ack(low, h, e)?;
         }
@@ -441,6 +490,10 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
         }
+        let as_status = if why == Failure::Timeout { 408 } else { 503 };
+        if !cancelled && self.failed_target(low, h, as_status)? {
+            return Ok(());
+        }
         if self.step(h, Happening::Failure)? != Act::TellEnded {
             return Ok(());
         }
@@ -455,22 +508,27 @@ impl Ua {
     }
 }
 
+/// The credentials of an INVITE that was accepted (RFC 3261 22.1).
+pub(super) fn invite_credentials(low: &Low<'_>, invite: Option<TxHandle>) -> Option<Kept> {
+    low.down.tx.credentials(invite?).map(|block| Kept { block })
+}
+
 /// Sends a request of a dialog that no call has.
 fn send_unowned(
     low: &mut Low<'_>,
     dialog: DialogHandle,
-    method: Method,
-    cseq: Option<u32>,
+    what: &InDialog<'_>,
     path: &Path,
 ) -> Result<(), Error> {
-    let made = low.dialogs.request(low.down.cx, dialog, &InDialog::plain(method, cseq))?;
+    let made = low.dialogs.request(low.down.cx, dialog, what)?;
     let start = Start {
         owner: Owner::default(),
         request: made.block,
-        method,
+        method: what.method,
         hop: made.hop,
         near: Some(path.local),
         flow: low.down.flow_to(path.flow, &made.hop),
+        line: 0,
     };
     let (_, from) = low.attempts.start(&mut low.down, &start)?;
     if let FromAttempt::AckSent { block, .. } = from {
@@ -486,6 +544,7 @@ struct Invite<'a> {
     tag: &'a [u8],
     call_id: &'a [u8],
     contact: &'a [u8],
+    fields: &'a [(Name, &'a [u8])],
     product: &'a [u8],
     timer: Fields,
     settings: &'a Config,
@@ -508,6 +567,9 @@ impl Invite<'_> {
         }
         if self.settings.reliable == Reliable::Require {
             w.header(Name::Require, b"100rel")?;
+        }
+        for (name, value) in self.fields {
+            w.header(*name, value)?;
         }
         if !self.product.is_empty() {
             w.header(Name::UserAgent, self.product)?;

@@ -2,6 +2,7 @@
 
 use super::LineConfig;
 use super::caller::hop_transport;
+use super::policy::LinePolicy;
 use super::{LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, Start};
 use crate::cx::{Cx, Token, joined, write_error};
@@ -52,6 +53,9 @@ pub(crate) struct Line {
     pub(super) local: Option<LocalId>,
     expires: u32,
     any: bool,
+    auth_user: Span,
+    auth_realm: Span,
+    pub(super) auth_peers: bool,
     number: u64,
     tag: Token<16>,
     call_id: Token<24>,
@@ -59,6 +63,7 @@ pub(crate) struct Line {
     registration: Registration,
     /// What the REGISTER that is on its way does; the registration may have been changed since.
     sent: Registration,
+    pub(super) policy: LinePolicy,
     attempt: Option<AttemptHandle>,
     timer: Option<TimerId>,
 }
@@ -72,7 +77,18 @@ impl Line {
         self.user.of(pool.bytes_of(self.text))
     }
 
-    fn aor<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+    /// The user name of credentials, as it stands between quotes.
+    pub(super) fn auth_user<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+        let span = if self.auth_user.is_empty() { self.user } else { self.auth_user };
+        span.of(pool.bytes_of(self.text))
+    }
+
+    /// The only realm whose challenges are answered, as it stands between quotes; empty for any.
+    pub(super) fn auth_realm<'p>(&self, pool: &'p Pool) -> &'p [u8] {
+        self.auth_realm.of(pool.bytes_of(self.text))
+    }
+
+    pub(super) fn aor<'p>(&self, pool: &'p Pool) -> &'p [u8] {
         self.aor.of(pool.bytes_of(self.text))
     }
 
@@ -118,6 +134,35 @@ impl Line {
     }
 }
 
+/// A line's text in the making.
+struct Text<'a> {
+    room: &'a mut [u8],
+    at: usize,
+}
+
+impl Text<'_> {
+    fn put(&mut self, part: &[u8]) -> Result<Span, Error> {
+        let end = self.at + part.len();
+        let place = self.room.get_mut(self.at..end).ok_or(Error::Full(Limit::MessageBytes))?;
+        place.copy_from_slice(part);
+        let span = Span::new(self.at, end);
+        self.at = end;
+        Ok(span)
+    }
+
+    /// As it stands between quotes.
+    fn put_escaped(&mut self, text: &str) -> Result<Span, Error> {
+        let start = self.at;
+        for c in text.bytes() {
+            if matches!(c, b'"' | b'\\') {
+                self.put(b"\\")?;
+            }
+            self.put(&[c])?;
+        }
+        Ok(Span::new(start, self.at))
+    }
+}
+
 impl Ua {
     /// Adds a line. Queues nothing.
     pub fn add_line(&mut self, cx: &mut Cx, config: &LineConfig<'_>) -> Result<LineHandle, Error> {
@@ -131,36 +176,27 @@ impl Ua {
         {
             return Err(bad);
         }
-        if config.display.bytes().any(|c| c < 32 || c == 127) {
-            return Err(Error::Misuse(Misuse::BadHeader));
+        for text in [config.display, config.auth_user, config.auth_realm] {
+            if text.bytes().any(|c| c < 32 || c == 127) {
+                return Err(Error::Misuse(Misuse::BadHeader));
+            }
         }
         if self.lines.room() == 0 {
             return Err(Error::Full(Limit::Lines));
         }
-        let mut at = 0;
-        let quoted: &[&[u8]] = if config.display.is_empty() { &[] } else { &[b"\""] };
-        let mut put = |cx: &mut Cx, part: &[u8]| -> Result<Span, Error> {
-            let end = at + part.len();
-            let place = cx.scratch.get_mut(at..end).ok_or(Error::Full(Limit::MessageBytes))?;
-            place.copy_from_slice(part);
-            let span = Span::new(at, end);
-            at = end;
-            Ok(span)
-        };
-        let aor = put(cx, config.aor.as_bytes())?;
+        let mut text = Text { room: &mut cx.scratch, at: 0 };
+        let aor = text.put(config.aor.as_bytes())?;
         let mut display = Span::default();
-        for quote in quoted {
-            let start = put(cx, quote)?;
-            for c in config.display.bytes() {
-                if matches!(c, b'"' | b'\\') {
-                    put(cx, b"\\")?;
-                }
-                put(cx, &[c])?;
-            }
-            let end = put(cx, quote)?;
+        if !config.display.is_empty() {
+            let start = text.put(b"\"")?;
+            text.put_escaped(config.display)?;
+            let end = text.put(b"\"")?;
             display = Span::new(start.start(), end.end());
         }
-        let proxy = put(cx, config.proxy.as_bytes())?;
+        let proxy = text.put(config.proxy.as_bytes())?;
+        let auth_user = text.put_escaped(config.auth_user)?;
+        let auth_realm = text.put_escaped(config.auth_realm)?;
+        let at = text.at;
         let text = cx.pool.copy_in(cx.scratch.get(..at).unwrap_or(&[]))?;
         let line = Line {
             text,
@@ -172,12 +208,16 @@ impl Ua {
             local: config.local,
             expires: if config.expires == 0 { 3_600 } else { config.expires },
             any: config.any,
+            auth_user,
+            auth_realm,
+            auth_peers: config.auth_peers,
             number: config.user,
             tag: cx.tag(),
             call_id: cx.word(),
             cseq: 0,
             registration: Registration::Off,
             sent: Registration::Off,
+            policy: LinePolicy::default(),
             attempt: None,
             timer: None,
         };
@@ -187,7 +227,10 @@ impl Ua {
     /// Takes a line out; its calls go on without it. Queues nothing: unregister it first.
     pub fn remove_line(&mut self, low: &mut Low<'_>, h: LineHandle) -> Result<(), Error> {
         let line = self.lines.remove(h).ok_or(Error::Gone)?;
-        low.cx().pool.release(line.text);
+        let Cx { pool, keyring, .. } = low.cx();
+        keyring.forget(pool, h.raw());
+        pool.release(line.text);
+        Self::drop_line_policy(low.cx(), &line.policy);
         if let Some(timer) = line.timer {
             low.cx().timers.cancel(timer);
         }
@@ -325,7 +368,8 @@ impl Ua {
             .map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let owner = Owner::new(OwnerKind::Line, h.raw());
-        let start = Start { owner, request, method: Method::Register, hop, near, flow: None };
+        let method = Method::Register;
+        let start = Start { owner, request, method, hop, near, flow: None, line: h.raw() };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         let line = self.lines.live_mut(h)?;
         (line.attempt, line.cseq, line.sent) = (Some(attempt), cseq, wanted);
@@ -384,9 +428,37 @@ impl Ua {
             line.expires = least;
             return self.go_on_registering(low, h);
         }
-        line.registration = Registration::Off;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
+        self.on_register_refused(low, h, status, block)
+    }
+
+    /// The end of a REGISTER that the registrar refuses.
+    pub(super) fn on_register_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: LineHandle,
+        status: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let release = |cx: &mut Cx| block.into_iter().for_each(|b| cx.pool.release(b));
+        let Some(line) = self.lines.get_mut(h) else {
+            release(low.cx());
+            return Ok(());
+        };
+        line.attempt = None;
+        if line.registration != line.sent {
+            release(low.cx());
+            return self.go_on_registering(low, h);
+        }
+        line.registration = Registration::Off;
         self.tell_line(low.cx(), h, record::REGISTER_FAILED, status, 0, block)
+    }
+
+    /// The REGISTER on its way has gone again with this CSeq number.
+    pub(super) fn set_register_seq(&mut self, h: LineHandle, cseq: u32) {
+        if let Some(line) = self.lines.get_mut(h) {
+            line.cseq = cseq;
+        }
     }
 
     /// Our REGISTER has failed without a response.

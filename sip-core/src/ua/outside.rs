@@ -16,10 +16,10 @@ use crate::wire::name::Name;
 use crate::wire::start_line::Method;
 
 /// The methods that the user agent takes, as Allow carries them.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, UPDATE, PRACK";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, UPDATE, PRACK, REFER, NOTIFY";
 
 /// The same, as a list.
-pub const METHODS: [Method; 8] = [
+pub const METHODS: [Method; 10] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -28,11 +28,13 @@ pub const METHODS: [Method; 8] = [
     Method::Message,
     Method::Update,
     Method::Prack,
+    Method::Refer,
+    Method::Notify,
 ];
 
 /// The option tags that the user agent supports, as Supported carries them (RFC 3261 20.37). A tag
 /// stands here once all of its extension works; Require is checked against it.
-pub const SUPPORTED: &str = "100rel, 199, from-change, timer";
+pub const SUPPORTED: &str = "100rel, 199, from-change, join, norefersub, replaces, tdialog, timer";
 
 /// What a message that makes or refreshes a dialog says of us (RFC 3261 13.2.1, 13.3.1.4).
 pub(super) fn abilities(config: &Config) -> [(Name, &'static [u8]); 2] {
@@ -113,6 +115,9 @@ pub(super) fn inspect_in_dialog<'a>(config: &Config, m: &MessageRef<'a>) -> Opti
     // 8.2.2.3; `refuse` names what is not supported.
     if m.method() != Method::Cancel && unsupported(config, m).next().is_some() {
         return Some(Refusal::plain(420));
+    }
+    if super::pair::misplaced(m) {
+        return Some(Refusal::plain(400));
     }
     content(m)
 }
@@ -210,7 +215,11 @@ impl Ua {
             return Ok(());
         }
         match m.method() {
-            Method::Invite => self.on_invite(low, line, m, e, path),
+            Method::Invite => match self.pair_of(low, m) {
+                Ok(pair) => self.on_invite(low, line, pair, (m, e, path)),
+                Err(status) => refuse(low, m, e, path, &Refusal::plain(status)),
+            },
+            Method::Refer => self.on_outside_refer(low, line, m, e, path),
             // RFC 3261 11.2
             Method::Options => self.say_abilities(low, m, e, path),
             _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
@@ -301,6 +310,9 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
         let owner = low.down.tx.owner(tx).ok_or(Error::Gone)?;
+        if owner.kind == OwnerKind::Refer {
+            return self.reject_transfer(low, tx, status);
+        }
         if owner.kind != OwnerKind::Request {
             return Err(Error::Late);
         }

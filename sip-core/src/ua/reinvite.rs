@@ -187,18 +187,23 @@ impl Ua {
             usable = self.acknowledge(low, h, dialog, m, number, offered)?;
             self.timer_answered(low, h, m)?;
         }
-        self.calls.live_mut(h)?.reinvite = None;
-        self.disarm(low.cx(), h, TIMER_RING);
         if status == 491 && confirmed {
+            self.calls.live_mut(h)?.reinvite = None;
+            self.disarm(low.cx(), h, TIMER_RING);
             return self.wait_after_glare(low, h);
         }
         if status == 422 && confirmed && self.timer_raised(h, m) {
+            self.calls.live_mut(h)?.reinvite = None;
+            self.roll_back(low, h);
             return self.reinvite_again(low, h);
         }
-        self.drop_again(low, h);
         if !success {
-            self.roll_back(low, h);
+            let block = low.cx().pool.copy_in(m.bytes()).ok();
+            return self.on_reinvite_refused(low, h, status, block);
         }
+        self.calls.live_mut(h)?.reinvite = None;
+        self.disarm(low.cx(), h, TIMER_RING);
+        self.drop_again(low, h);
         if self.reinvite_refreshed(h) && usable {
             self.tell_media(low, h, dialog)?;
             return self.refresh_ended(low, h, dialog, status);
@@ -208,7 +213,31 @@ impl Ua {
         if !usable {
             return self.end_unusable(low, h);
         }
-        self.tell_media(low, h, dialog)?;
+        self.tell_media(low, h, dialog)
+    }
+
+    /// Our re-INVITE is refused, and all is as before; `block` holds the response.
+    pub(super) fn on_reinvite_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        call.reinvite = None;
+        let dialog = call.dialog;
+        self.disarm(low.cx(), h, TIMER_RING);
+        self.drop_again(low, h);
+        self.roll_back(low, h);
+        if let Some(dialog) = dialog.filter(|_| self.reinvite_refreshed(h)) {
+            block.into_iter().for_each(|block| low.cx().pool.release(block));
+            return self.refresh_ended(low, h, dialog, status);
+        }
+        self.tell(low.cx(), h, record::REINVITED, status, block)?;
+        if let Some(dialog) = dialog {
+            self.tell_media(low, h, dialog)?;
+        }
         // RFC 3261 12.2.1.2, 14.1: the dialog is gone.
         if matches!(status, 408 | 481) && self.step(h, Happening::Hangup)? == Act::SendBye {
             return self.send_bye(low, h);

@@ -167,28 +167,58 @@ impl Ua {
         if status < 200 {
             return Ok(());
         }
+        let block = low.cx().pool.copy_in(m.bytes()).ok();
+        if status >= 300 {
+            let raised = status == 422 && self.timer_raised(h, m);
+            return self.on_update_refused(low, h, (status, raised), block);
+        }
         let update = &mut self.calls.live_mut(h)?.extensions.update;
         let refresh = update.refresh;
-        let Some((_, dialog)) = update.ours.take() else { return Ok(()) };
-        if (200..300).contains(&status) {
+        let Some((_, dialog)) = update.ours.take() else {
+            block.into_iter().for_each(|block| low.cx().pool.release(block));
+            return Ok(());
+        };
+        if refresh {
+            block.into_iter().for_each(|block| low.cx().pool.release(block));
             self.update_done(low, h, dialog, m)?;
-        } else {
-            // RFC 3311 5.3: as if no UPDATE had been sent.
-            self.unoffer(low, h, dialog, refresh);
-            let raised = status == 422 && self.timer_raised(h, m);
-            if raised && self.send_update(low, h, dialog, refresh).is_ok() {
-                return Ok(());
-            }
-            if status == 491 && !refresh {
-                return self.wait_again(low, h);
-            }
+            return self.refresh_ended(low, h, dialog, status);
+        }
+        self.tell(low.cx(), h, record::UPDATED, status, block)?;
+        self.update_done(low, h, dialog, m)?;
+        self.drop_update(low, h);
+        Ok(())
+    }
+
+    /// An UPDATE of ours is refused; `block` holds the response. `raised`: it may be sent again with
+    /// a longer session.
+    pub(super) fn on_update_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        (status, raised): (u16, bool),
+        block: Option<BlockId>,
+    ) -> Result<(), Error> {
+        let update = &mut self.calls.live_mut(h)?.extensions.update;
+        let refresh = update.refresh;
+        let ours = update.ours.take();
+        let told = block.filter(|_| ours.is_some() && !refresh && status != 491 && !raised);
+        if told.is_none() {
+            block.into_iter().for_each(|block| low.cx().pool.release(block));
+        }
+        let Some((_, dialog)) = ours else { return Ok(()) };
+        // RFC 3311 5.3: as if no UPDATE had been sent.
+        self.unoffer(low, h, dialog, refresh);
+        if raised && self.send_update(low, h, dialog, refresh).is_ok() {
+            return Ok(());
+        }
+        if status == 491 && !refresh {
+            return self.wait_again(low, h);
         }
         if refresh {
             return self.refresh_ended(low, h, dialog, status);
         }
         self.drop_update(low, h);
-        let block = low.cx().pool.copy_in(m.bytes()).ok();
-        self.tell(low.cx(), h, record::UPDATED, status, block)?;
+        self.tell(low.cx(), h, record::UPDATED, status, told)?;
         self.dialog_lost(low, h, status)
     }
 

@@ -151,6 +151,7 @@ impl Net {
             expires: 0,
             any: false,
             user: 7,
+            ..LineConfig::default()
         };
         let line = self.nodes[n].engine.add_line(Instant(self.now), line).unwrap();
         (n, line)

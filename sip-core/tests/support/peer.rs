@@ -3,7 +3,7 @@
 
 use sansip::{
     Addr, CallChange, CallHandle, Config, Engine, Event, Instant, Limits, LineConfig, LineHandle,
-    Local, LocalId, Output, Path, Seen, Transport,
+    Local, LocalId, Output, Path, Query, QueryId, Seen, Transport,
 };
 
 pub const LOCAL: LocalId = LocalId(1);
@@ -76,6 +76,9 @@ pub struct Bench {
     pub now: u64,
     pub sent: Vec<Out>,
     pub events: Vec<Event>,
+    /// Questions for secrets: realm, algorithm and user.
+    pub asked: Vec<(QueryId, String)>,
+    pub forgotten: usize,
 }
 
 impl Bench {
@@ -93,9 +96,18 @@ impl Bench {
             expires: 0,
             any: false,
             user: 0,
+            ..LineConfig::default()
         };
         let line = engine.add_line(Instant(0), line).unwrap();
-        Self { engine, line, now: 0, sent: Vec::new(), events: Vec::new() }
+        Self {
+            engine,
+            line,
+            now: 0,
+            sent: Vec::new(),
+            events: Vec::new(),
+            asked: Vec::new(),
+            forgotten: 0,
+        }
     }
 
     pub fn at(&self) -> Instant {
@@ -113,6 +125,10 @@ impl Bench {
                 }),
                 Output::Event(event, _) => self.events.push(event),
                 Output::Media { .. } => {}
+                Output::Query(id, Query::Credentials { realm, algorithm, user, .. }) => {
+                    self.asked.push((id, format!("{realm} {} {user}", algorithm.name())));
+                }
+                Output::Forget(_) => self.forgotten += 1,
                 other => panic!("{other:?}"),
             }
         }

@@ -180,6 +180,7 @@ impl Subject {
             expires: 0,
             any: true,
             user: 1,
+            ..LineConfig::default()
         };
         let line = ua.then(|| engine.add_line(Instant(0), line).unwrap());
         Self {

@@ -8,10 +8,10 @@ use clap::Args;
 use sansip_sim::flow::{FLOWS, Flow, find};
 use sansip_sim::{mermaid, pcap, svg};
 
-use super::{FAILED, OK, USAGE, refuse, runtime};
-use crate::flows::{FlowError, Run, run as run_flow};
+use super::{FAILED, OK, refuse, runtime};
+use crate::flows::{Run, is_built, run as run_flow};
 
-/// Run documented call flows between two phones and a proxy, over UDP sockets of 127.0.0.1
+/// Run documented call flows between phones and a proxy, over UDP sockets of 127.0.0.1
 ///
 /// Each flow is drawn as a ladder and compared, message by message, with the flow as the phone
 /// vendor's guides document it. Differences that the RFCs require are printed with their clause.
@@ -110,7 +110,7 @@ fn names() -> String {
 pub fn run(args: &FlowsArgs) -> u8 {
     if args.list {
         for flow in FLOWS {
-            let note = if flow.is_judged() { "" } else { " (not built yet)" };
+            let note = if is_built(flow) { "" } else { " (not built yet)" };
             println!("{:<26} {}{note}", flow.name, flow.title);
         }
         return OK;
@@ -138,11 +138,7 @@ pub fn run(args: &FlowsArgs) -> u8 {
                     status = FAILED;
                 }
             }
-            Err(FlowError::Open(why)) => return refuse(&why),
-            Err(FlowError::NotBuilt) => {
-                eprintln!("sansip: {}: not built yet", flow.name);
-                return USAGE;
-            }
+            Err(why) => return refuse(&why),
         }
     }
     outputs.close().map_or_else(|why| refuse(&why), |()| status)
@@ -150,13 +146,13 @@ pub fn run(args: &FlowsArgs) -> u8 {
 
 fn wanted(names_given: &[String]) -> Result<Vec<&'static Flow>, String> {
     if names_given.is_empty() {
-        return Ok(FLOWS.iter().filter(|f| f.is_judged()).collect());
+        return Ok(FLOWS.iter().filter(|f| is_built(f)).collect());
     }
     names_given
         .iter()
         .map(|name| {
             let flow = find(name).ok_or_else(|| format!("unknown flow '{name}' ({})", names()))?;
-            if flow.is_judged() { Ok(flow) } else { Err(format!("flow '{name}' is not built yet")) }
+            if is_built(flow) { Ok(flow) } else { Err(format!("flow '{name}' is not built yet")) }
         })
         .collect()
 }

@@ -10,6 +10,7 @@ from ._types import (
     Addr,
     Binding,
     CallHandle,
+    CallInfo,
     Config,
     Extras,
     FlowId,
@@ -19,11 +20,13 @@ from ._types import (
     LineHandle,
     Output,
     Path,
+    Policy,
     QueryId,
     RequestHandle,
     SendId,
     Stats,
     Target,
+    make_call_info,
     make_output,
 )
 
@@ -139,7 +142,7 @@ class Engine:
         self._core.answer_plain(now_ms, query, "failed")
 
     def answer_not_found(self, now_ms: int, query: QueryId) -> None:
-        """To `DnsQuery` and `LocateQuery`: there is none."""
+        """To `DnsQuery`, `LocateQuery` and `CredentialsQuery`: there is none."""
         self._core.answer_plain(now_ms, query, "not found")
 
     def answer_addresses(
@@ -174,6 +177,15 @@ class Engine:
         """To `StoreQuery`: the version is another; the engine asks again."""
         self._core.answer_plain(now_ms, query, "conflict")
 
+    def answer_password(self, now_ms: int, query: QueryId, password: str) -> None:
+        """To `CredentialsQuery`: the password."""
+        self._core.answer_password(now_ms, query, password)
+
+    def answer_ha1(self, now_ms: int, query: QueryId, ha1: str) -> None:
+        """To `CredentialsQuery`: the hash of `user:realm:password` in hexadecimal, by the algorithm
+        that was asked for."""
+        self._core.answer_ha1(now_ms, query, ha1)
+
     # Verbs. Those that send take extra header fields and a body. All may queue output.
 
     def add_line(self, now_ms: int, line: Line) -> LineHandle:
@@ -183,6 +195,16 @@ class Engine:
     def remove_line(self, now_ms: int, line: LineHandle) -> None:
         """Takes a line out; its calls go on."""
         self._core.remove_line(now_ms, line)
+
+    def set_policy(self, now_ms: int, line: LineHandle, policy: Policy) -> None:
+        """Sets what a line does with calls that begin from now on, in place of what was set
+        before."""
+        self._core.set_policy(now_ms, line, policy)
+
+    def follow(self, now_ms: int, call: CallHandle, target: str = "") -> None:
+        """Lets a call go on that `Redirected` tells of and whose line's policy asks: to this
+        Contact of the response, or to the best."""
+        self._core.follow(now_ms, call, target)
 
     def register(self, now_ms: int, line: LineHandle) -> None:
         """Registers a line and keeps it registered."""
@@ -236,13 +258,13 @@ class Engine:
         self,
         now_ms: int,
         call: CallHandle,
-        status: int = 486,
+        status: int = 0,
         *,
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
     ) -> None:
-        """Refuses a call or a re-INVITE, 300 to 699."""
+        """Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486."""
         self._core.reject(now_ms, call, status, _extras(headers, content_type, body))
 
     def redirect(
@@ -288,6 +310,58 @@ class Engine:
         """Sends an UPDATE, before the call is answered too. A From among the headers becomes our
         identity in the call, if the peer supports that."""
         self._core.update(now_ms, call, _extras(headers, content_type, body))
+
+    def transfer(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        target: str,
+        *,
+        keep: bool = False,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Asks the peer to call a URI in our place: a blind transfer. With `keep` the call stays:
+        so the focus of a conference is asked to invite somebody."""
+        extras = _extras(headers, content_type, body)
+        self._core.transfer(now_ms, call, (target, keep), extras)
+
+    def transfer_to(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        other: CallHandle,
+        *,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Asks the peer of `call` to take our place in `other`: an attended transfer."""
+        self._core.transfer_to(now_ms, call, other, _extras(headers, content_type, body))
+
+    def accept_transfer(
+        self,
+        now_ms: int,
+        request: RequestHandle,
+        *,
+        user: int = 0,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> CallHandle:
+        """Places the call that a `TransferRequest` asks for, and tells the peer how it goes."""
+        extras = _extras(headers, content_type, body)
+        return CallHandle(self._core.accept_transfer(now_ms, request, user, extras))
+
+    def reject_transfer(self, now_ms: int, request: RequestHandle, status: int = 603) -> None:
+        """Refuses what a `TransferRequest` asks for, 300 to 699."""
+        self._core.reject_transfer(now_ms, request, status)
+
+    def call_info(self, call: CallHandle) -> Optional[CallInfo]:
+        """What a call has to do with others. None once it has ended."""
+        info = self._core.call_info(call)
+        return None if info is None else make_call_info(*info)
 
     def hold(self, now_ms: int, call: CallHandle) -> None:
         """Puts the peer of an answered call on hold (RFC 3264 8.4)."""

@@ -71,7 +71,7 @@ pub fn play<'w>(
     }
     stage.play(120_000, &PhonePrompt);
     stage.watch(longer);
-    let (missing, troubles) = (stage.missing(), stage.troubles());
+    let (missing, troubles) = (stage.director().missing(), stage.troubles());
     assert!(missing.is_empty() && troubles.is_empty(), "{}: {missing:?} {troubles:?}", flow.name);
     stage
 }

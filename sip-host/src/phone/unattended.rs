@@ -10,6 +10,8 @@ use sansip::{
 };
 use serde_json::{Map, Value, json};
 
+use super::desk::reason;
+use super::media::{self, OwnMedia};
 use crate::app::App;
 use crate::report::Report;
 
@@ -56,8 +58,8 @@ pub struct Plan {
     pub rate: f64,
     /// The final status that its calls are to end with.
     pub expect: Option<u16>,
-    /// Address and port of the media that its session descriptions name.
-    pub media: (String, u16),
+    /// The media that its session descriptions name.
+    pub media: OwnMedia,
 }
 
 /// Something to do at some moment.
@@ -107,7 +109,7 @@ impl Phone {
     /// A phone with this plan.
     #[must_use]
     pub fn new(plan: Plan, report: Report) -> Self {
-        let sdp = session(&plan.media.0, plan.media.1);
+        let sdp = plan.media.description();
         Self {
             plan,
             report,
@@ -165,7 +167,7 @@ impl Phone {
         self.numbered += 1;
         let number = self.numbered;
         self.say(now, "calling", fields([("call", json!(number)), ("target", json!(target))]));
-        let extras = Extras { content_type: SDP, body: self.sdp.as_bytes(), ..Extras::default() };
+        let extras = media::extras(&self.sdp);
         match engine.invite(now, line, &target, number, extras) {
             Ok(call) => {
                 self.calls.insert(call, Call { number, outgoing: true, answered: false });
@@ -217,7 +219,7 @@ impl Phone {
     }
 
     fn offer(&self) -> Extras<'_> {
-        Extras { content_type: SDP, body: self.sdp.as_bytes(), ..Extras::default() }
+        media::extras(&self.sdp)
     }
 
     fn run(&mut self, now: Instant, engine: &mut Engine, what: Todo) {
@@ -351,40 +353,12 @@ impl Phone {
     }
 }
 
-const SDP: &str = "application/sdp";
-
-/// A session description of one audio stream (RFC 8866, payload types of RFC 3551).
-fn session(host: &str, port: u16) -> String {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let family = if bare.contains(':') { "IP6" } else { "IP4" };
-    format!(
-        "v=0\r\no=- 1 1 IN {family} {bare}\r\ns=-\r\nc=IN {family} {bare}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n"
-    )
-}
-
 fn fields<const N: usize>(list: [(&str, Value); N]) -> Map<String, Value> {
     list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-const fn reason(why: EndReason) -> &'static str {
-    match why {
-        EndReason::Hangup => "hangup",
-        EndReason::RemoteHangup => "remote_hangup",
-        EndReason::Refused => "refused",
-        EndReason::Rejected => "rejected",
-        EndReason::Abandoned => "abandoned",
-        EndReason::Cancelled => "cancelled",
-        EndReason::Timeout => "timeout",
-        EndReason::Unreachable => "unreachable",
-        EndReason::NoAck => "no_ack",
-        EndReason::SessionExpired => "session_expired",
-        EndReason::BadMedia => "bad_media",
-    }
 }
 
 impl App for Phone {
@@ -399,6 +373,7 @@ impl App for Phone {
                 expires: 0,
                 any: !self.plan.only_aor,
                 user: 0,
+                ..LineConfig::default()
             },
         );
         let registered = line.and_then(|line| {
