@@ -246,7 +246,7 @@ impl Ua {
         let Some(dialog) = call.dialog.and_then(|d| low.dialogs.get(d)) else { return 0 };
         let (local, secure) = (dialog.local_id, dialog.secure);
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), call.line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         contact_value(low.cx(), local, user.get(..len).unwrap_or(&[]), secure, out)
     }
 

@@ -1,6 +1,7 @@
 //! The user agent: lines and calls.
 
 mod acknowledge;
+mod answer_mode;
 mod call;
 mod callee;
 mod caller;
@@ -12,6 +13,7 @@ mod notify;
 mod outside;
 mod pair;
 mod policy;
+mod privacy;
 mod redirect;
 mod referred;
 mod reinvite;

@@ -318,11 +318,12 @@ impl Ua {
         let mut by = Text::<512>::new();
         // RFC 3892 2.1
         let aor = line.and_then(|l| self.lines.get(l)).map_or(&[][..], |l| l.aor(&low.cx().pool));
-        if !aor.is_empty() && !given(extras, Name::ReferredBy) {
+        let shown = self.calls.get(h).is_some_and(|c| !c.policy.withheld);
+        if !aor.is_empty() && shown && !given(extras, Name::ReferredBy) {
             by.all(&[b"<", aor, b">"])?;
         }
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         let mut fields = [(Name::Other, &[][..]); 3];
         let ours = [
             value.map(|v| (Name::ReferTo, v)),
