@@ -657,6 +657,10 @@ impl Ua {
             Method::Prack => self.on_prack(low, (h, dialog, tx), m),
             Method::Update => self.on_update(low, (h, dialog, tx), m),
             Method::Refer => self.on_refer(low, h, dialog, tx, m, number),
+            Method::Subscribe => {
+                let theirs = self.calls.live(h)?.transfer.theirs;
+                self.on_subscribe(low, theirs, tx, m, e)
+            }
             Method::Notify => {
                 let ours = self.calls.live(h)?.transfer.ours;
                 self.on_notify(low, ours, tx, m)
