@@ -371,6 +371,7 @@ mod tests {
         record_route: b"",
         stream: false,
         source: None,
+        realm: b"",
     };
 
     fn copied(message: &str, copy: &Copy<'_>) -> String {
