@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sansip::wire::Name;
 use sansip::wire::message::MessageRef;
 use sansip::{
-    CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
+    Answer, CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
     LineConfig, LineHandle, Query, QueryId, RequestHandle,
 };
 use serde_json::{Map, Value, json};
@@ -56,8 +56,32 @@ pub struct Plan {
     pub rate: f64,
     /// The final status that its calls are to end with.
     pub expect: Option<u16>,
+    /// The user name that it answers challenges with; empty: that of its address of record.
+    pub user: String,
+    /// The only realm whose challenges it answers; empty: any.
+    pub realm: String,
+    /// The password that it answers them with.
+    pub password: Option<Password>,
     /// Address and port of the media that its session descriptions name.
     pub media: (String, u16),
+}
+
+/// A password, which is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::str::FromStr for Password {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(secret)")
+    }
 }
 
 /// Something to do at some moment.
@@ -71,6 +95,8 @@ enum Todo {
     /// Give up a call that is not answered yet.
     Cancel(CallHandle),
     Respond(RequestHandle),
+    /// Answer a question for the password.
+    Prove(QueryId),
 }
 
 /// A call as this phone sees it.
@@ -236,6 +262,11 @@ impl Phone {
                 Some(c) if !c.answered => engine.hangup(now, call),
                 _ => Ok(()),
             },
+            Todo::Prove(query) => {
+                let password = self.plan.password.as_ref();
+                let answer = password.map_or(Answer::NotFound, |p| Answer::Password(&p.0));
+                engine.answer(now, query, answer)
+            }
             Todo::Respond(request) => engine.respond(now, request, 200, Extras::default()),
         };
         match done {
@@ -398,6 +429,8 @@ impl App for Phone {
                 expires: 0,
                 any: !self.plan.only_aor,
                 user: 0,
+                auth_user: &self.plan.user,
+                auth_realm: &self.plan.realm,
                 ..LineConfig::default()
             },
         );
@@ -432,8 +465,12 @@ impl App for Phone {
         }
     }
 
-    fn query(&mut self, _now: Instant, _id: QueryId, _query: &Query<'_>) -> bool {
-        false
+    fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
+        let mine = matches!(query, Query::Credentials { line: Some(_), .. });
+        if mine {
+            self.at(now.0, Todo::Prove(id));
+        }
+        mine
     }
 
     fn act(&mut self, now: Instant, engine: &mut Engine) {

@@ -197,3 +197,104 @@ fn who_takes_only_calls_to_its_own_address_refuses_others() {
     let mut alice = Process::start(&[&args[..], &["--call", &carol, "--expect", "404"]].concat());
     assert_eq!(alice.end(), 0, "{:#?}", alice.events);
 }
+
+/// A file of users, gone with the test.
+struct UsersFile(std::path::PathBuf);
+
+impl UsersFile {
+    /// The users with the password `secret` in the realm `example.com`.
+    fn new(name: &str, algorithm: &str, users: &[&str]) -> Self {
+        use sansip::auth::{Secret, ha1};
+        let span = sansip::wire::Span::new(0, algorithm.len());
+        let known = sansip::Algorithm::of(algorithm.as_bytes(), Some(span));
+        let line = |user: &&str| {
+            let secret = Secret::Password(b"secret");
+            let hash = ha1(known, user.as_bytes(), b"example.com", &secret).expect("it is built");
+            let digits = String::from_utf8_lossy(hash.as_bytes()).into_owned();
+            format!("{user}:example.com:{algorithm}:{digits}\n")
+        };
+        let text: String = users.iter().map(line).collect();
+        let path = std::env::temp_dir().join(format!("sansip-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("a temporary file");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a name in UTF-8")
+    }
+}
+
+impl Drop for UsersFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn phones_prove_themselves_to_the_proxy_by_every_algorithm() {
+    for (algorithm, transport) in [("MD5", "udp"), ("SHA-256", "tcp"), ("SHA-512-256", "udp")] {
+        let file = UsersFile::new(algorithm, algorithm, &["alice", "bob"]);
+        let mut p = proxy(&["--users", file.path()]);
+        let said = p.wait_for("challenges");
+        assert_eq!(said["algorithms"], serde_json::json!([algorithm]));
+        assert_eq!(said["realm"], "example.com");
+        let (mut bob, uri) =
+            registered(&p, transport, &["--password", "secret", "--calls", "1", "--after", "50"]);
+        let more = ["--password", "secret", "--register", "--hangup-after", "200"];
+        let mut alice = call(&uri, transport, &more);
+        assert_eq!(alice.end(), 0, "{algorithm}: {:#?}", alice.events);
+        assert!(alice.event("registered").is_some());
+        assert_eq!(alice.event("answered").expect("an answer")["status"], 200);
+        assert_eq!(bob.end(), 0, "{:#?}", bob.events);
+        assert!(bob.event("unregistered").is_some());
+    }
+}
+
+#[test]
+fn who_is_not_proven_neither_registers_nor_calls() {
+    let file = UsersFile::new("wrong", "SHA-256", &["alice", "bob"]);
+    let p = proxy(&["--users", file.path()]);
+    let uri = format!("sip:{}", p.udp());
+    for more in [&[][..], &["--password", "wrong"], &["--password", "secret", "--user", "eve"]] {
+        let mut args = vec!["--register"];
+        args.extend_from_slice(more);
+        let mut bob = phone("bob", &uri, "udp", &args);
+        assert_eq!(bob.end(), 1);
+        assert_eq!(bob.event("register_failed").expect("a refusal")["status"], 401);
+        let mut args = vec!["--expect", "407"];
+        args.extend_from_slice(more);
+        let mut alice = call(&uri, "udp", &args);
+        assert_eq!(alice.end(), 0, "{:#?}", alice.events);
+    }
+    // A proven user is itself and nobody else (RFC 3261 10.3 step 4).
+    let mut bob =
+        phone("bob", &uri, "udp", &["--register", "--password", "secret", "--user", "alice"]);
+    assert_eq!(bob.end(), 1);
+    assert_eq!(bob.event("register_failed").expect("a refusal")["status"], 403);
+    let mut eve =
+        phone("bob", &uri, "udp", &["--register", "--password", "secret", "--realm", "x"]);
+    assert_eq!(eve.end(), 1);
+    assert_eq!(eve.event("register_failed").expect("a refusal")["status"], 401);
+}
+
+#[test]
+fn a_proxy_without_users_says_that_it_challenges_nobody() {
+    let mut p = proxy(&[]);
+    let said = p.wait_for("challenges");
+    assert_eq!(said["methods"], serde_json::json!([]));
+    assert!(said["note"].as_str().expect("a note").contains("anybody"));
+}
+
+#[test]
+fn a_users_file_that_is_wrong_is_refused_with_its_line() {
+    let file = UsersFile::new("bad", "MD5", &["alice"]);
+    let more = format!("{}bob:example.com:12\n", std::fs::read_to_string(&file.0).expect("a file"));
+    std::fs::write(&file.0, more).expect("a file");
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_sansip"))
+        .args(["proxy", "--listen", "udp:127.0.0.1:0", "--users", file.path()])
+        .output()
+        .expect("sansip runs");
+    assert_eq!(out.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(said.contains("line 2: the HA1 of MD5 has 32"), "{said}");
+}

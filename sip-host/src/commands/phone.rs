@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{FAILED, OK, SocketArgs, refuse, run_until_signal, runtime, stats_line};
 use crate::driver::{Driver, OpenError, Setup};
 use crate::listen::{Usage, host_text, outward};
-use crate::phone::{Phone, Plan, Reaction};
+use crate::phone::{Password, Phone, Plan, Reaction};
 use crate::proxy::check_uri;
 use crate::report::Report;
 
@@ -43,6 +43,19 @@ pub struct PhoneArgs {
     /// Register the address of record, at the proxy or at its own domain
     #[arg(long)]
     register: bool,
+
+    /// The user name for challenges, if not that of its address of record
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// The password for challenges. Others can see it in the list of processes: SANSIP_PASSWORD in
+    /// the environment does the same
+    #[arg(long, value_name = "PASSWORD")]
+    password: Option<Password>,
+
+    /// The only realm whose challenges get the password
+    #[arg(long, value_name = "REALM")]
+    realm: Option<String>,
 
     /// Take only calls to the user of its address of record; others get 404
     #[arg(long)]
@@ -172,6 +185,12 @@ fn prepare(args: &PhoneArgs) -> Result<(Setup, Plan), Usage> {
         calls: args.calls,
         rate: args.rate,
         expect: args.expect,
+        user: args.user.clone().unwrap_or_default(),
+        realm: args.realm.clone().unwrap_or_default(),
+        password: args
+            .password
+            .clone()
+            .or_else(|| std::env::var("SANSIP_PASSWORD").ok().map(Password)),
         media: (host, args.media_port),
     };
     Ok((setup, plan))
