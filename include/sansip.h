@@ -310,6 +310,51 @@
 #define SANSIP_RETRANSMIT_RFC 2
 
 /**
+ * The transferor hangs up when a NOTIFY says that the new call stands.
+ */
+#define SANSIP_LEAVES_ON_FINAL_NOTIFY 1
+
+/**
+ * The transferor hangs up when its REFER is accepted.
+ */
+#define SANSIP_LEAVES_ON_ACCEPTED 2
+
+/**
+ * The transferor never hangs up by itself.
+ */
+#define SANSIP_LEAVES_NEVER 3
+
+/**
+ * A transfer to a call that still rings waits for its answer.
+ */
+#define SANSIP_RINGING_WAIT 1
+
+/**
+ * The REFER goes at once, with Replaces.
+ */
+#define SANSIP_RINGING_REPLACES 2
+
+/**
+ * The ringing call is given up, and the REFER goes without Replaces.
+ */
+#define SANSIP_RINGING_BLIND 3
+
+/**
+ * About a peer's REFER you are asked.
+ */
+#define SANSIP_TRANSFERS_ASK 1
+
+/**
+ * The REFERs of a call's peer are done; about others you are asked.
+ */
+#define SANSIP_TRANSFERS_ACCEPT 2
+
+/**
+ * All REFERs are refused with 603.
+ */
+#define SANSIP_TRANSFERS_REFUSE 3
+
+/**
  * REGISTER and INVITE are challenged.
  */
 #define SANSIP_CHALLENGE_CALLS 1
@@ -425,6 +470,35 @@
 #define SANSIP_EV_CALL_REINVITED 262
 
 /**
+ * The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
+ * late now.
+ */
+#define SANSIP_EV_CALL_POLICY 264
+
+/**
+ * Our INVITE was redirected with `status`, and the call goes on: by itself, or when sansip_follow
+ * says so, as the line's policy has it. The message is the response.
+ */
+#define SANSIP_EV_CALL_REDIRECTED 265
+
+/**
+ * The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
+ * new call goes, by `status`. The message is that response or NOTIFY.
+ */
+#define SANSIP_EV_CALL_TRANSFER 268
+
+/**
+ * The transfer that we asked for is over: it worked with `status` 200 to 299, else the call is
+ * the person's again; 408 where nothing came, 503 where there was no way.
+ */
+#define SANSIP_EV_CALL_TRANSFERRED 269
+
+/**
+ * The engine has placed this call because a peer asked for it; the message is its REFER.
+ */
+#define SANSIP_EV_CALL_REFERRED 270
+
+/**
  * The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
  * stale from now on.
  */
@@ -450,6 +524,12 @@
  * A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
  */
 #define SANSIP_EV_REQUEST 769
+
+/**
+ * A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
+ * else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
+ */
+#define SANSIP_EV_TRANSFER 770
 
 /**
  * The limit whose error is `code` was reached, and something was refused because of it.
@@ -502,9 +582,64 @@
 #define SANSIP_END_NO_ACK 9
 
 /**
+ * Another call took its place (RFC 3891).
+ */
+#define SANSIP_END_REPLACED 11
+
+/**
+ * It was transferred, and we left it.
+ */
+#define SANSIP_END_TRANSFERRED 12
+
+/**
  * The peer's answer, or its offer, could not be used.
  */
 #define SANSIP_END_BAD_MEDIA 10
+
+/**
+ * It was forwarded, as every call is.
+ */
+#define SANSIP_POLICY_FORWARD_ALWAYS 1
+
+/**
+ * It was forwarded because the line is busy.
+ */
+#define SANSIP_POLICY_FORWARD_BUSY 2
+
+/**
+ * It was forwarded because nobody answered.
+ */
+#define SANSIP_POLICY_FORWARD_NO_ANSWER 3
+
+/**
+ * It was forwarded because nobody is to be disturbed.
+ */
+#define SANSIP_POLICY_FORWARD_DND 4
+
+/**
+ * It was refused because nobody is to be disturbed.
+ */
+#define SANSIP_POLICY_DND 5
+
+/**
+ * It was refused because the line is busy.
+ */
+#define SANSIP_POLICY_BUSY 6
+
+/**
+ * It was refused because it came without its caller's identity.
+ */
+#define SANSIP_POLICY_ANONYMOUS 7
+
+/**
+ * It was answered.
+ */
+#define SANSIP_POLICY_AUTO_ANSWER 8
+
+/**
+ * It was refused because it requires to be answered without a person.
+ */
+#define SANSIP_POLICY_ANSWER_MODE 9
 
 /**
  * The peer closed it.
@@ -540,6 +675,36 @@
  * No timer is pending.
  */
 #define SANSIP_NEVER 18446744073709551615ull
+
+/**
+ * A redirected call of the line ends, refused with the 3xx.
+ */
+#define SANSIP_FOLLOW_NEVER 0
+
+/**
+ * A person decides: sansip_follow or hang up.
+ */
+#define SANSIP_FOLLOW_ASK 1
+
+/**
+ * It goes on by itself (RFC 3261 8.1.3.4).
+ */
+#define SANSIP_FOLLOW_ALWAYS 2
+
+/**
+ * The engine answers no call by itself.
+ */
+#define SANSIP_AUTO_ANSWER_NEVER 0
+
+/**
+ * It answers those whose caller asks for it, by Answer-Mode (RFC 5373), Alert-Info or Call-Info.
+ */
+#define SANSIP_AUTO_ANSWER_ASKED 1
+
+/**
+ * It answers every call, unless its caller asks for a person.
+ */
+#define SANSIP_AUTO_ANSWER_ALWAYS 2
 
 /**
  * The bytes are one datagram: the body ends where the datagram does.
@@ -835,6 +1000,30 @@ typedef struct {
    * Where the user agent sends every request outside a dialog; family 0: nowhere.
    */
   sansip_addr outbound;
+  /**
+   * When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
+   */
+  uint32_t transferor_leaves;
+  /**
+   * What a transfer to a call does that still rings: SANSIP_RINGING_...; 0: it waits.
+   */
+  uint32_t transfer_ringing;
+  /**
+   * Not 0: an attended transfer names the target by its address of record.
+   */
+  uint32_t transfer_to_aor;
+  /**
+   * Not 0: our REFERs ask for no NOTIFYs (RFC 4488).
+   */
+  uint32_t no_refer_sub;
+  /**
+   * What becomes of the peers' REFERs: SANSIP_TRANSFERS_...; 0: you are asked.
+   */
+  uint32_t transfers;
+  /**
+   * 0.
+   */
+  uint32_t reserved_transfer;
   /**
    * SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
    * secrets are asked for by SANSIP_Q_CREDENTIALS.
@@ -1167,7 +1356,7 @@ typedef struct {
    */
   uint32_t status;
   /**
-   * SANSIP_END_..., where the kind says so.
+   * SANSIP_END_... or SANSIP_POLICY_..., where the kind says so.
    */
   uint32_t why;
   /**
@@ -1312,6 +1501,14 @@ typedef struct {
    * Requests refused with 503 because a table was full.
    */
   uint64_t refused_full;
+  /**
+   * REFERs that wait, or whose subscription goes on.
+   */
+  uint32_t transfers;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } sansip_stats;
 
 /**
@@ -1414,6 +1611,118 @@ typedef struct {
    */
   sansip_bytes body;
 } sansip_extras;
+
+/**
+ * What a call has to do with others.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_call_info).
+   */
+  uint32_t size;
+  /**
+   * Not 0: the peer is the focus of a conference (RFC 4579).
+   */
+  uint32_t focus;
+  /**
+   * Its line, 0 if there is none.
+   */
+  sansip_line line;
+  /**
+   * Your own number of the call.
+   */
+  uint64_t user;
+  /**
+   * The call whose place it takes once it is answered (RFC 3891), 0 if there is none.
+   */
+  sansip_call replaces;
+  /**
+   * The call that it wants to be mixed with (RFC 3911), 0 if there is none.
+   */
+  sansip_call joins;
+} SansipCallInfo;
+
+/**
+ * What a line does with calls before a person does, and how its own go on when they are
+ * redirected. All 0: everything is left to the person. Of several that apply to a call the first
+ * of this order acts: refusing anonymous calls, `always`, do-not-disturb, being busy, answering,
+ * `no_answer`.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_policy).
+   */
+  uint32_t size;
+  /**
+   * After how many seconds nobody has answered; 0: 20.
+   */
+  uint32_t no_answer_after_s;
+  /**
+   * Where every call is forwarded to by a 302: a URI; empty for nowhere.
+   */
+  sansip_str always;
+  /**
+   * Where calls are forwarded to while the line is busy; empty for nowhere (486).
+   */
+  sansip_str busy;
+  /**
+   * Where calls are forwarded to that nobody answers; empty for nowhere.
+   */
+  sansip_str no_answer;
+  /**
+   * Where calls are forwarded to while `dnd` is set; empty refuses them.
+   */
+  sansip_str dnd_to;
+  /**
+   * Not 0: do not disturb.
+   */
+  uint32_t dnd;
+  /**
+   * The status of that refusal, 400 to 699; 0: 480.
+   */
+  uint32_t dnd_status;
+  /**
+   * The status of a person's sansip_reject that names none, 400 to 699; 0: 486.
+   */
+  uint32_t refuse_status;
+  /**
+   * Not 0: the line is busy while it has a call.
+   */
+  uint32_t no_waiting;
+  /**
+   * The line is busy while it has so many calls; 0: no bound.
+   */
+  uint32_t calls;
+  /**
+   * Not 0: the engine itself answers 180.
+   */
+  uint32_t ring;
+  /**
+   * SANSIP_FOLLOW_...
+   */
+  uint32_t follow;
+  /**
+   * To how many targets a redirected call goes on at most; 0: 5, and 16 is the most.
+   */
+  uint32_t targets;
+  /**
+   * How many redirections may follow one another; 0: 5.
+   */
+  uint32_t depth;
+  /**
+   * SANSIP_AUTO_ANSWER_...
+   */
+  uint32_t auto_answer;
+  /**
+   * Not 0: calls without the caller's identity are refused with 433 (RFC 5079).
+   */
+  uint32_t refuse_anonymous;
+  /**
+   * Not 0: the line's own calls keep its identity back (RFC 3323, RFC 3325). A call's own Privacy
+   * field comes first: id or user keep it back, none shows it.
+   */
+  uint32_t anonymous;
+} SansipPolicy;
 
 /**
  * A target of a request that the proxy forwards.
@@ -1766,7 +2075,7 @@ int32_t sansip_answer_call(sansip_engine *engine,
                            const sansip_extras *extras);
 
 /**
- * Refuses a call or a re-INVITE, 300 to 699. May queue output.
+ * Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486. May queue output.
  * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
  * SANSIP_E_FULL_...
  */
@@ -1802,6 +2111,59 @@ int32_t sansip_reinvite(sansip_engine *engine,
                         uint64_t now_ms,
                         sansip_call call,
                         const sansip_extras *extras);
+
+/**
+ * Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call
+ * ends as the config's transferor_leaves says; with `keep` not 0 it stays: so the focus of a
+ * conference is asked to invite somebody. Its progress: SANSIP_EV_CALL_TRANSFER and
+ * SANSIP_EV_CALL_TRANSFERRED. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER,
+ * SANSIP_E_FULL_...
+ */
+int32_t sansip_transfer(sansip_engine *engine,
+                        uint64_t now_ms,
+                        sansip_call call,
+                        sansip_str target,
+                        uint32_t keep,
+                        const sansip_extras *extras);
+
+/**
+ * Asks the peer of `call` to take our place in `other`: an attended transfer (RFC 3891, RFC
+ * 5589). While `other` rings, the config's transfer_ringing says what happens. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_transfer_to(sansip_engine *engine,
+                           uint64_t now_ms,
+                           sansip_call call,
+                           sansip_call other,
+                           const sansip_extras *extras);
+
+/**
+ * Places the call that SANSIP_EV_TRANSFER asks for, and tells the peer how it goes. May queue
+ * output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_accept_transfer(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_request request,
+                               uint64_t user,
+                               const sansip_extras *extras,
+                               sansip_call *out);
+
+/**
+ * Refuses what SANSIP_EV_TRANSFER asks for, 300 to 699. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_STATUS, SANSIP_E_FULL_...
+ */
+int32_t sansip_reject_transfer(sansip_engine *engine,
+                               uint64_t now_ms,
+                               sansip_request request,
+                               uint32_t status);
+
+/**
+ * What a call has to do with others. Set out->size first. Returns SANSIP_NOT_FOUND once the call
+ * has ended.
+ */
+int32_t sansip_call_info(const sansip_engine *engine, sansip_call call, SansipCallInfo *out);
 
 /**
  * Puts the peer of an answered call on hold (RFC 3264 8.4). May queue output.
@@ -1840,6 +2202,24 @@ int32_t sansip_send(sansip_engine *engine,
  * Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.
  */
 int32_t sansip_shutdown(sansip_engine *engine, uint64_t now_ms);
+
+/**
+ * Sets what a line does with calls that begin from now on, in place of what was set before. Queues
+ * nothing.
+ * Errors: SANSIP_E_GONE, SANSIP_E_BAD_URI, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_LIMIT,
+ * SANSIP_E_FULL_BLOCKS.
+ */
+int32_t sansip_set_policy(sansip_engine *engine,
+                          uint64_t now_ms,
+                          sansip_line line,
+                          const SansipPolicy *policy);
+
+/**
+ * Lets a call go on that SANSIP_EV_CALL_REDIRECTED tells of and whose line's policy asks: to this
+ * Contact of the response, or to the best if `target` is empty. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_FULL_...
+ */
+int32_t sansip_follow(sansip_engine *engine, uint64_t now_ms, sansip_call call, sansip_str target);
 
 /**
  * To SANSIP_Q_DNS: the addresses, best first (at most 16; ports do not matter), and for how many

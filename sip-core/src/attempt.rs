@@ -33,6 +33,9 @@ const TIMER_FAILED: u8 = kind::ATTEMPT;
 
 const CANDIDATES: usize = 4;
 
+/// What a Via of ours adds to a request, more or less.
+const VIA: usize = 90;
+
 /// The layers below, and what all layers share.
 pub struct Down<'a> {
     /// The transactions.
@@ -90,6 +93,15 @@ enum Phase {
     Ended,
 }
 
+/// Whether a request that is too long for a datagram has been tried on a connection (RFC 3261
+/// 18.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum OnStream {
+    Untried,
+    Trying,
+    Failed,
+}
+
 /// What an attempt that may be challenged remembers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Proving {
@@ -121,6 +133,7 @@ struct Attempt {
     phase: Phase,
     answered: bool,
     cancelled: bool,
+    on_stream: OnStream,
     timer: Option<TimerId>,
     why: Failure,
     line: u64,
@@ -129,6 +142,19 @@ struct Attempt {
     /// The connection that the last try went by.
     flow: Option<FlowId>,
     proving: Proving,
+}
+
+impl Attempt {
+    /// The identity of ours that a request too long for a datagram is sent from (RFC 3261 18.1.1).
+    fn wants_stream(&self, cx: &Cx, to: Addr) -> Option<LocalId> {
+        let most = cx.config.datagram_max;
+        let len = self.request.map_or(0, |b| cx.pool.bytes_of(b).len()) + VIA;
+        let long = self.transport == Transport::Udp && most > 0 && len > most;
+        if !long || self.on_stream != OnStream::Untried {
+            return None;
+        }
+        resolve::identity(cx, Transport::Tcp, to.ip, self.near)
+    }
 }
 
 /// What an attempt passes up.
@@ -216,6 +242,7 @@ impl Attempts {
             phase: Phase::Ended,
             answered: false,
             cancelled: false,
+            on_stream: OnStream::Untried,
             timer: None,
             why: Failure::Transport,
             line: start.line,
@@ -322,6 +349,9 @@ impl Attempts {
     fn try_next(&mut self, down: &mut Down<'_>, h: AttemptHandle) -> Result<FromAttempt, Error> {
         loop {
             let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
+            if a.on_stream == OnStream::Trying {
+                (a.on_stream, a.transport) = (OnStream::Failed, Transport::Udp);
+            }
             let why = a.why;
             if a.left == 0 || a.cancelled {
                 return self.fail_soon(down, h, why);
@@ -329,14 +359,23 @@ impl Attempts {
             let Some(to) = a.candidates.get(usize::from(a.next)).copied() else {
                 return self.fail_soon(down, h, Failure::Transport);
             };
+            if let Some(local) = a.wants_stream(down.cx, to) {
+                (a.on_stream, a.transport) = (OnStream::Trying, Transport::Tcp);
+                return match down.flows.find(down.cx, Transport::Tcp, to, &[]) {
+                    Some(flow) => self.send(down, h, Path { local, remote: to, flow: Some(flow) }),
+                    None => match self.connect(down, h, to) {
+                        Err(_) => continue,
+                        done => done,
+                    },
+                };
+            }
             a.left -= 1;
             a.next += 1;
-            let (transport, near) = (a.transport, a.near);
+            let (transport, near, name) = (a.transport, a.near, a.name);
             let Some(local) = resolve::identity(down.cx, transport, to.ip, near) else { continue };
             if !transport.is_reliable() {
                 return self.send(down, h, Path { local, remote: to, flow: None });
             }
-            let name = a.name;
             let text = name.map_or(&[][..], |b| down.cx.pool.bytes_of(b));
             if let Some(flow) = down.flows.find(down.cx, transport, to, text) {
                 return self.send(down, h, Path { local, remote: to, flow: Some(flow) });
@@ -373,6 +412,12 @@ impl Attempts {
     ) -> Result<FromAttempt, Error> {
         let a = self.slab.live_mut(h)?;
         let Some(request) = a.request else { return Ok(FromAttempt::Nothing) };
+        if a.on_stream == OnStream::Trying {
+            a.transport = Transport::Udp;
+            a.left = a.left.saturating_sub(1);
+            a.next = a.next.saturating_add(1);
+        }
+        a.on_stream = OnStream::Untried;
         let branch = Transactions::new_branch(down.cx);
         let line = if a.method == Method::Ack { 0 } else { a.line };
         a.flow = path.flow;
@@ -635,6 +680,11 @@ impl Attempts {
             a.left = a.left.saturating_add(1);
         }
         self.go_on(down, h)
+    }
+
+    /// Whose request it is.
+    pub(crate) fn owner(&self, h: AttemptHandle) -> Option<Owner> {
+        self.slab.get(h).map(|a| a.owner)
     }
 
     /// Whether it is still on its way.

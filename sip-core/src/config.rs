@@ -32,6 +32,45 @@ pub enum Retransmit {
     Rfc,
 }
 
+/// When the transferor of a call hangs it up (RFC 5589 6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Leaves {
+    /// When a NOTIFY says that the new call stands.
+    #[default]
+    OnFinalNotify = 1,
+    /// When the REFER is accepted, whatever becomes of it.
+    OnAccepted = 2,
+    /// Never: the application hangs up.
+    Never = 3,
+}
+
+/// What a transfer to a call does that still rings (RFC 5589 7.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Ringing {
+    /// The REFER waits for the answer.
+    #[default]
+    Wait = 1,
+    /// The REFER goes at once, with Replaces. A target by RFC 3891 3 answers that with 481.
+    Replaces = 2,
+    /// The ringing call is given up, and the REFER goes without Replaces.
+    Blind = 3,
+}
+
+/// What becomes of a REFER that asks for a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Transfers {
+    /// The application is asked.
+    #[default]
+    Ask = 1,
+    /// Those of a call's peer are done; about others the application is asked.
+    Accept = 2,
+    /// All are refused with 603.
+    Refuse = 3,
+}
+
 /// A range of addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
@@ -139,6 +178,9 @@ pub struct Config {
     pub t2: u64,
     /// RFC 3261 17.1.2.2: how long a message stays in the network. Default 5,000.
     pub t4: u64,
+    /// A longer request does not go by UDP where TCP is possible (RFC 3261 18.1.1), in bytes; 0 for
+    /// no bound. A peer that opens no TCP connection gets it by UDP all the same. Default 1,300.
+    pub datagram_max: usize,
     /// How much is sent to an unproven UDP source.
     pub retransmit: Retransmit,
     /// Networks whose UDP sources need no proof.
@@ -169,6 +211,18 @@ pub struct Config {
     /// Where the user agent sends every request outside a dialog whose line has no proxy of its
     /// own, if anywhere (RFC 3261 8.1.2). Its UDP source needs no proof.
     pub outbound: Option<Addr>,
+    /// When the transferor hangs up. Default on the final NOTIFY.
+    pub transferor_leaves: Leaves,
+    /// What a transfer to a call does that still rings. Default: it waits for the answer.
+    pub transfer_ringing: Ringing,
+    /// Whether an attended transfer names the target by its address of record in place of its
+    /// Contact. Default false.
+    pub transfer_to_aor: bool,
+    /// Whether our REFERs ask to be told of the progress; without, they carry `Refer-Sub: false`
+    /// (RFC 4488). Default true.
+    pub refer_sub: bool,
+    /// What becomes of the peers' REFERs. Default: the application is asked.
+    pub transfers: Transfers,
     /// The shortest registration that the registrar accepts, in seconds. Default 60.
     pub min_expires: u32,
     /// The registration that it gives where none is asked for, in seconds. Default 3,600.
@@ -199,6 +253,7 @@ impl Config {
             t1: 500,
             t2: 4_000,
             t4: 5_000,
+            datagram_max: 1_300,
             retransmit: Retransmit::Paid,
             trusted: Vec::new(),
             product: String::new(),
@@ -212,6 +267,11 @@ impl Config {
             hold: Hold::SendOnly,
             dns: true,
             outbound: None,
+            transferor_leaves: Leaves::OnFinalNotify,
+            transfer_ringing: Ringing::Wait,
+            transfer_to_aor: false,
+            refer_sub: true,
+            transfers: Transfers::Ask,
             min_expires: 60,
             default_expires: 3_600,
             max_expires: 7_200,

@@ -38,7 +38,7 @@
 //! | [`wire`] | bytes to messages and back: spans, framing, edits, writing, defects | no memory but an [`Index`](wire::Index) that is reserved once |
 //! | [`header`] | typed values of every known header field | nothing |
 //! | [`auth`] | digest responses and nonces (RFC 7616, RFC 8760) | a bounded table of counts |
-//! | [`sdp`] | session descriptions (RFC 8866) | nothing |
+//! | [`sdp`] | session descriptions (RFC 8866), offer and answer (RFC 3264) | nothing |
 //! | [`store`] | the bounded containers that all state lives in | what [`Limits`] say |
 //! | [`tx`] | the four transactions (RFC 3261 17, 6026, 4320) | a record and two timers each |
 //! | [`dialog`] | dialogs and the next request in them (RFC 3261 12) | a record and a block each |
@@ -103,13 +103,18 @@ pub mod tx;
 pub mod ua;
 pub mod wire;
 
-pub use config::{Challenge, Challenged, Config, Network, Retransmit, Roles};
+pub use config::{
+    Challenge, Challenged, Config, Leaves, Network, Retransmit, Ringing, Roles, Transfers,
+};
 #[cfg(feature = "ua")]
-pub use engine::input::{Done, Extras, FlowEnd, FlowInfo, Input, LineConfig, SendEnd};
+pub use engine::input::{
+    AutoAnswer, Done, Extras, FlowEnd, FlowInfo, Follow, Input, LineConfig, Policy, SendEnd,
+};
 #[cfg(feature = "ua")]
 pub use engine::output::{
-    Algorithm, Answer, Binding, Bindings, CallChange, CallHandle, EndReason, Event, LineChange,
-    LineHandle, Output, Query, QueryId, RequestHandle, SendId, Target, Transmit,
+    Algorithm, Answer, Binding, Bindings, CallChange, CallHandle, CallInfo, EndReason, Event,
+    LineChange, LineHandle, Output, PolicyAct, Query, QueryId, RequestHandle, SendId, Target,
+    Transmit,
 };
 #[cfg(feature = "ua")]
 pub use engine::{Engine, Stats, footprint};

@@ -227,6 +227,15 @@ fn parameters_that_name_payload_types_follow_the_offers() {
     let offer = made_of("video 6 RTP/AVP sendrecv 120/VP8/90000,121/rtx/90000?apt=120");
     let answer = answered(&profile_with(video), &offer, None, Hold::No).unwrap();
     assert_eq!(lines(&answer, "a=fmtp"), ["a=fmtp:121 apt=120;rtx-time=3"]);
+    // Left out even where the rest of the stream fits ...
+    let two = "video 4006 RTP/AVP sendrecv 97/VP8/90000,31/H261/90000,98/rtx/90000?apt=31";
+    let answer = answered(&profile_with(two), &offer, None, Hold::No).unwrap();
+    assert_eq!(lines(&answer, "m="), ["m=video 4006 RTP/AVP 120"]);
+    // ... and where nothing else is left of it.
+    let tones =
+        profile_with("audio 4000 RTP/AVP sendrecv 98/telephone-event/8000,99/red/8000?98/98");
+    let offer = made_of("audio 6 RTP/AVP sendrecv 0/PCMU/8000,97/red/8000?0/0");
+    assert_eq!(refused(&tones, &offer), (488, 305));
 }
 
 #[test]

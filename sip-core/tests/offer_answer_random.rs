@@ -46,7 +46,7 @@ fn choices() -> impl Strategy<Value = Vec<Choice>> {
     let kind = prop_oneof![3 => Just(0_usize), 1 => 0..3_usize];
     let transport = prop_oneof![4 => Just(0_usize), 1 => 0..3_usize];
     let direction = prop_oneof![4 => Just(0_usize), 1 => 0..4_usize];
-    let one = (kind, 0..5_usize, 1..6_usize, 96..122_u8, transport, 0..2_usize, direction);
+    let one = (kind, 0..5_usize, 1..6_usize, 96..100_u8, transport, 0..2_usize, direction);
     prop::collection::vec(one, 1..4)
 }
 

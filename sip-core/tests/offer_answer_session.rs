@@ -131,6 +131,11 @@ fn payload_types_keep_their_meaning_within_a_session() {
     let again = reoffered(&phone, (&ours, &theirs), Hold::No);
     assert_eq!(lines(&again, "m="), ["m=audio 4000 RTP/AVP 96 101 98"]);
     assert_eq!(lines(&again, "a=rtpmap:98"), ["a=rtpmap:98 telephone-event/8000"]);
+    // Nor one that we alone had given a meaning.
+    let ours = made_of("audio 4000 RTP/AVP sendrecv 0/PCMU/8000,96/iLBC/8000");
+    let theirs = made_of(&audio(6000));
+    let again = offered(&phone, Some((&ours, &theirs)), Hold::No);
+    assert_eq!(lines(&again, "m="), ["m=audio 4000 RTP/AVP 97 0 101"]);
 }
 
 #[test]
@@ -250,7 +255,7 @@ fn a_profile_becomes_an_offer_with_all_that_it_says() {
 #[test]
 fn formats_that_are_no_payload_types_are_words() {
     let fax = Codec { payload: 0, name: "t38", clock: 0, channels: 0, fmtp: "" };
-    let codecs = [fax];
+    let codecs = [Codec { name: "t37", ..fax }, fax];
     let (stream, address) = phone(&codecs, "192.0.2.1");
     let stream = Stream { kind: Kind::Image, transport: "udptl", ptime: 0, bandwidth: 0, ..stream };
     let profile = written(&Media { address, streams: &[stream], bandwidth: 0 });
@@ -394,4 +399,21 @@ fn one_stream_is_held_and_the_other_goes_on() {
         flows(&local, &remote),
         [(Direction::SendOnly, false, true), (Direction::SendRecv, false, false)]
     );
+}
+
+#[test]
+fn a_description_of_the_applications_own_serves_as_profile() {
+    let own = b"v=0\r\no=me 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\na=sendonly\r\nm=audio 0 RTP/AVP 0\r\n\
+        m=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.8\r\na=x:y\r\nm=video 4002 RTP/AVP 31\r\nc=IN IP4 192.0.2.9\r\n";
+    let theirs = made_of(&format!("{} & {}", audio(6000), video(6002)));
+    let answer = answered(own, &theirs, None, Hold::No).unwrap();
+    assert_eq!(lines(&answer, "m="), ["m=audio 4000 RTP/AVP 0", "m=video 4002 RTP/AVP 31"]);
+    let addresses = ["c=IN IP4 192.0.2.8", "c=IN IP4 192.0.2.8", "c=IN IP4 192.0.2.9"];
+    assert_eq!(lines(&answer, "c="), addresses);
+    assert!(essence(&answer).iter().all(|s| s.direction == Direction::SendOnly));
+    let offer = offered(own, None, Hold::Zero);
+    assert_eq!(lines(&offer, "m="), ["m=audio 4000 RTP/AVP 0", "m=video 4002 RTP/AVP 31"]);
+    assert_eq!(lines(&offer, "c="), ["c=IN IP4 0.0.0.0"; 3]);
+    let ended = b"v=0\r\nc=IN IP4 192.0.2.8\r\nm=audio 0 RTP/AVP 0\r\n";
+    assert_eq!(answered(ended, &theirs, None, Hold::No).unwrap_err().status, 488);
 }

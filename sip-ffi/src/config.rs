@@ -1,7 +1,9 @@
 //! How much room an engine has and how it behaves.
 
-use sansip_core::{Algorithm, Challenge, Challenged, Config, Limits, Network, Retransmit, Roles};
-use sansip_core::{Error, Limit};
+use sansip_core::{
+    Algorithm, Challenge, Challenged, Config, Error, Leaves, Limit, Limits, Network, Retransmit,
+    Ringing, Roles, Transfers,
+};
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
 use crate::code::{ARGUMENT, Code};
@@ -201,6 +203,26 @@ pub const SANSIP_RETRANSMIT_PAID: u32 = 1;
 /// As the timers of RFC 3261 17 say, without that bound: for closed networks and tests.
 pub const SANSIP_RETRANSMIT_RFC: u32 = 2;
 
+/// The transferor hangs up when a NOTIFY says that the new call stands.
+pub const SANSIP_LEAVES_ON_FINAL_NOTIFY: u32 = 1;
+/// The transferor hangs up when its REFER is accepted.
+pub const SANSIP_LEAVES_ON_ACCEPTED: u32 = 2;
+/// The transferor never hangs up by itself.
+pub const SANSIP_LEAVES_NEVER: u32 = 3;
+
+/// A transfer to a call that still rings waits for its answer.
+pub const SANSIP_RINGING_WAIT: u32 = 1;
+/// The REFER goes at once, with Replaces.
+pub const SANSIP_RINGING_REPLACES: u32 = 2;
+/// The ringing call is given up, and the REFER goes without Replaces.
+pub const SANSIP_RINGING_BLIND: u32 = 3;
+
+/// About a peer's REFER you are asked.
+pub const SANSIP_TRANSFERS_ASK: u32 = 1;
+/// The REFERs of a call's peer are done; about others you are asked.
+pub const SANSIP_TRANSFERS_ACCEPT: u32 = 2;
+/// All REFERs are refused with 603.
+pub const SANSIP_TRANSFERS_REFUSE: u32 = 3;
 /// REGISTER and INVITE are challenged.
 pub const SANSIP_CHALLENGE_CALLS: u32 = 1;
 /// All requests are challenged but ACK and CANCEL.
@@ -281,6 +303,18 @@ pub struct SansipConfig {
     pub n_trusted: usize,
     /// Where the user agent sends every request outside a dialog; family 0: nowhere.
     pub outbound: SansipAddr,
+    /// When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
+    pub transferor_leaves: u32,
+    /// What a transfer to a call does that still rings: SANSIP_RINGING_...; 0: it waits.
+    pub transfer_ringing: u32,
+    /// Not 0: an attended transfer names the target by its address of record.
+    pub transfer_to_aor: u32,
+    /// Not 0: our REFERs ask for no NOTIFYs (RFC 4488).
+    pub no_refer_sub: u32,
+    /// What becomes of the peers' REFERs: SANSIP_TRANSFERS_...; 0: you are asked.
+    pub transfers: u32,
+    /// 0.
+    pub reserved_transfer: u32,
     /// SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
     /// secrets are asked for by SANSIP_Q_CREDENTIALS.
     pub challenge: u32,
@@ -354,11 +388,36 @@ impl SansipConfig {
         if self.outbound.family != 0 {
             c.outbound = Some(self.outbound.get()?);
         }
+        self.transfer(&mut c)?;
         // SAFETY: passed on.
         unsafe { self.lists(&mut c) }?;
         // SAFETY: passed on.
         unsafe { self.challenges(&mut c.challenge) }?;
         Ok(c)
+    }
+
+    fn transfer(&self, c: &mut Config) -> Result<(), Code> {
+        c.transferor_leaves = match self.transferor_leaves {
+            0 | SANSIP_LEAVES_ON_FINAL_NOTIFY => Leaves::OnFinalNotify,
+            SANSIP_LEAVES_ON_ACCEPTED => Leaves::OnAccepted,
+            SANSIP_LEAVES_NEVER => Leaves::Never,
+            _ => return Err(ARGUMENT),
+        };
+        c.transfer_ringing = match self.transfer_ringing {
+            0 | SANSIP_RINGING_WAIT => Ringing::Wait,
+            SANSIP_RINGING_REPLACES => Ringing::Replaces,
+            SANSIP_RINGING_BLIND => Ringing::Blind,
+            _ => return Err(ARGUMENT),
+        };
+        c.transfers = match self.transfers {
+            0 | SANSIP_TRANSFERS_ASK => Transfers::Ask,
+            SANSIP_TRANSFERS_ACCEPT => Transfers::Accept,
+            SANSIP_TRANSFERS_REFUSE => Transfers::Refuse,
+            _ => return Err(ARGUMENT),
+        };
+        c.transfer_to_aor = self.transfer_to_aor != 0;
+        c.refer_sub = self.no_refer_sub == 0;
+        Ok(())
     }
 
     /// # Safety
@@ -458,6 +517,12 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             trusted: std::ptr::null(),
             n_trusted: 0,
             outbound: SansipAddr::NONE,
+            transferor_leaves: SANSIP_LEAVES_ON_FINAL_NOTIFY,
+            transfer_ringing: SANSIP_RINGING_WAIT,
+            transfer_to_aor: 0,
+            no_refer_sub: 0,
+            transfers: SANSIP_TRANSFERS_ASK,
+            reserved_transfer: 0,
             challenge: 0,
             nonce_ms: ms(c.challenge.nonce),
             integrity: 0,

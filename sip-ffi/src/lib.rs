@@ -12,6 +12,7 @@ mod engine;
 mod guard;
 mod output;
 mod parse;
+mod policy;
 mod verb;
 
 #[cfg(test)]

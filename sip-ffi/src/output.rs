@@ -4,7 +4,8 @@ use std::ptr::null;
 
 use sansip_core::wire::MessageRef;
 use sansip_core::{
-    Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, Query, SendId, Transmit,
+    Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, PolicyAct, Query, SendId,
+    Transmit,
 };
 use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 
@@ -55,6 +56,20 @@ pub const SANSIP_EV_CALL_CONFIRMED: u32 = 0x104;
 pub const SANSIP_EV_CALL_REINVITE: u32 = 0x105;
 /// Our re-INVITE was answered with `status`; the message is the response, if one came.
 pub const SANSIP_EV_CALL_REINVITED: u32 = 0x106;
+/// The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
+/// late now.
+pub const SANSIP_EV_CALL_POLICY: u32 = 0x108;
+/// Our INVITE was redirected with `status`, and the call goes on: by itself, or when sansip_follow
+/// says so, as the line's policy has it. The message is the response.
+pub const SANSIP_EV_CALL_REDIRECTED: u32 = 0x109;
+/// The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
+/// new call goes, by `status`. The message is that response or NOTIFY.
+pub const SANSIP_EV_CALL_TRANSFER: u32 = 0x10C;
+/// The transfer that we asked for is over: it worked with `status` 200 to 299, else the call is
+/// the person's again; 408 where nothing came, 503 where there was no way.
+pub const SANSIP_EV_CALL_TRANSFERRED: u32 = 0x10D;
+/// The engine has placed this call because a peer asked for it; the message is its REFER.
+pub const SANSIP_EV_CALL_REFERRED: u32 = 0x10E;
 /// The call has ended, `why` is SANSIP_END_..., `status` the one that ended it or 0. The handle is
 /// stale from now on.
 pub const SANSIP_EV_CALL_ENDED: u32 = 0x107;
@@ -67,6 +82,9 @@ pub const SANSIP_EV_LINE_UNREGISTERED: u32 = 0x202;
 pub const SANSIP_EV_LINE_FAILED: u32 = 0x203;
 /// A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
 pub const SANSIP_EV_REQUEST: u32 = 0x301;
+/// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
+/// else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
+pub const SANSIP_EV_TRANSFER: u32 = 0x302;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -88,8 +106,31 @@ pub const SANSIP_END_TIMEOUT: u32 = 7;
 pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
+/// Another call took its place (RFC 3891).
+pub const SANSIP_END_REPLACED: u32 = 11;
+/// It was transferred, and we left it.
+pub const SANSIP_END_TRANSFERRED: u32 = 12;
 /// The peer's answer, or its offer, could not be used.
 pub const SANSIP_END_BAD_MEDIA: u32 = 10;
+
+/// It was forwarded, as every call is.
+pub const SANSIP_POLICY_FORWARD_ALWAYS: u32 = 1;
+/// It was forwarded because the line is busy.
+pub const SANSIP_POLICY_FORWARD_BUSY: u32 = 2;
+/// It was forwarded because nobody answered.
+pub const SANSIP_POLICY_FORWARD_NO_ANSWER: u32 = 3;
+/// It was forwarded because nobody is to be disturbed.
+pub const SANSIP_POLICY_FORWARD_DND: u32 = 4;
+/// It was refused because nobody is to be disturbed.
+pub const SANSIP_POLICY_DND: u32 = 5;
+/// It was refused because the line is busy.
+pub const SANSIP_POLICY_BUSY: u32 = 6;
+/// It was refused because it came without its caller's identity.
+pub const SANSIP_POLICY_ANONYMOUS: u32 = 7;
+/// It was answered.
+pub const SANSIP_POLICY_AUTO_ANSWER: u32 = 8;
+/// It was refused because it requires to be answered without a person.
+pub const SANSIP_POLICY_ANSWER_MODE: u32 = 9;
 
 /// Bytes to send. With path.flow set, write them to that connection, whole and in order; else send
 /// one datagram from the socket of path.local to path.remote.
@@ -172,7 +213,7 @@ pub struct SansipEvent {
     pub kind: u32,
     /// A SIP status, where the kind says so.
     pub status: u32,
-    /// SANSIP_END_..., where the kind says so.
+    /// SANSIP_END_... or SANSIP_POLICY_..., where the kind says so.
     pub why: u32,
     /// Where the kind says so.
     pub expires_s: u32,
@@ -418,6 +459,12 @@ impl Lent {
                 e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.line = line(of);
             }
+            Event::Transfer { request, call, line: of } => {
+                e.kind = SANSIP_EV_TRANSFER;
+                e.request = SansipRequest { v: RequestHandle::raw(request) };
+                e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
+                e.line = line(of);
+            }
             Event::Limited(limit) => {
                 e.kind = SANSIP_EV_LIMITED;
                 e.code = sansip_core::Error::Full(limit).code();
@@ -436,6 +483,14 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
         CallChange::Confirmed => (SANSIP_EV_CALL_CONFIRMED, 0),
         CallChange::Reinvite => (SANSIP_EV_CALL_REINVITE, 0),
         CallChange::Reinvited { status } => (SANSIP_EV_CALL_REINVITED, status),
+        CallChange::Policy { what } => {
+            e.why = policy(what);
+            (SANSIP_EV_CALL_POLICY, 0)
+        }
+        CallChange::Redirected { status } => (SANSIP_EV_CALL_REDIRECTED, status),
+        CallChange::Transfer { status, done: false } => (SANSIP_EV_CALL_TRANSFER, status),
+        CallChange::Transfer { status, done: true } => (SANSIP_EV_CALL_TRANSFERRED, status),
+        CallChange::Referred => (SANSIP_EV_CALL_REFERRED, 0),
         CallChange::Ended { why, status } => {
             e.why = match why {
                 EndReason::Hangup => SANSIP_END_HANGUP,
@@ -447,6 +502,8 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::Timeout => SANSIP_END_TIMEOUT,
                 EndReason::Unreachable => SANSIP_END_UNREACHABLE,
                 EndReason::NoAck => SANSIP_END_NO_ACK,
+                EndReason::Replaced => SANSIP_END_REPLACED,
+                EndReason::Transferred => SANSIP_END_TRANSFERRED,
                 EndReason::BadMedia => SANSIP_END_BAD_MEDIA,
             };
             (SANSIP_EV_CALL_ENDED, status)
@@ -455,6 +512,20 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
     };
     e.kind = kind;
     e.status = status.into();
+}
+
+const fn policy(what: PolicyAct) -> u32 {
+    match what {
+        PolicyAct::ForwardAlways => SANSIP_POLICY_FORWARD_ALWAYS,
+        PolicyAct::ForwardBusy => SANSIP_POLICY_FORWARD_BUSY,
+        PolicyAct::ForwardNoAnswer => SANSIP_POLICY_FORWARD_NO_ANSWER,
+        PolicyAct::ForwardDnd => SANSIP_POLICY_FORWARD_DND,
+        PolicyAct::Dnd => SANSIP_POLICY_DND,
+        PolicyAct::Busy => SANSIP_POLICY_BUSY,
+        PolicyAct::Anonymous => SANSIP_POLICY_ANONYMOUS,
+        PolicyAct::AutoAnswer => SANSIP_POLICY_AUTO_ANSWER,
+        PolicyAct::AnswerMode => SANSIP_POLICY_ANSWER_MODE,
+    }
 }
 
 fn line_change(e: &mut SansipEvent, change: LineChange) {

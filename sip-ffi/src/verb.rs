@@ -8,11 +8,11 @@ use sansip_core::{
 
 use crate::abi::{
     SansipBytes, SansipCall, SansipLine, SansipPath, SansipRequest, SansipStr, Sized32, array,
-    bytes, item, local, read, store,
+    bytes, fill, item, local, read, store,
 };
-use crate::code::Code;
+use crate::code::{Code, SANSIP_NOT_FOUND};
 use crate::engine::SansipEngine;
-use crate::guard::with_engine;
+use crate::guard::{look_at_engine, with_engine};
 
 /// A header field.
 #[repr(C)]
@@ -92,7 +92,10 @@ pub(crate) fn status(status: u32) -> Result<u16, Code> {
 
 /// # Safety
 /// As for [`with_engine`].
-unsafe fn verb(engine: *mut SansipEngine, f: impl FnOnce(&mut Engine) -> Result<(), Code>) -> i32 {
+pub(crate) unsafe fn verb(
+    engine: *mut SansipEngine,
+    f: impl FnOnce(&mut Engine) -> Result<(), Code>,
+) -> i32 {
     // SAFETY: passed on.
     unsafe { with_engine(engine, |e| f(e).map(|()| 0)) }
 }
@@ -267,7 +270,7 @@ pub unsafe extern "C" fn sansip_answer_call(
     }
 }
 
-/// Refuses a call or a re-INVITE, 300 to 699. May queue output.
+/// Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486. May queue output.
 /// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
 /// SANSIP_E_FULL_...
 #[unsafe(no_mangle)]
@@ -338,6 +341,151 @@ pub unsafe extern "C" fn sansip_reinvite(
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
             Ok(e.reinvite(Instant(now_ms), call, adds.get())?)
+        })
+    }
+}
+
+/// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call
+/// ends as the config's transferor_leaves says; with `keep` not 0 it stays: so the focus of a
+/// conference is asked to invite somebody. Its progress: SANSIP_EV_CALL_TRANSFER and
+/// SANSIP_EV_CALL_TRANSFERRED. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER,
+/// SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_transfer(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    target: SansipStr,
+    keep: u32,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let (target, adds) = (target.text()?, Adds::read(extras)?);
+            Ok(e.transfer(Instant(now_ms), call, target, keep != 0, adds.get())?)
+        })
+    }
+}
+
+/// Asks the peer of `call` to take our place in `other`: an attended transfer (RFC 3891, RFC
+/// 5589). While `other` rings, the config's transfer_ringing says what happens. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_transfer_to(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    other: SansipCall,
+    extras: *const SansipExtras,
+) -> i32 {
+    let (call, other) = (CallHandle::from_raw(call.v), CallHandle::from_raw(other.v));
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.transfer_to(Instant(now_ms), call, other, adds.get())?)
+        })
+    }
+}
+
+/// Places the call that SANSIP_EV_TRANSFER asks for, and tells the peer how it goes. May queue
+/// output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_accept_transfer(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    request: SansipRequest,
+    user: u64,
+    extras: *const SansipExtras,
+    out: *mut SansipCall,
+) -> i32 {
+    let request = RequestHandle::from_raw(request.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            store(out, SansipCall { v: 0 })?;
+            let adds = Adds::read(extras)?;
+            let call = e.accept_transfer(Instant(now_ms), request, user, adds.get())?;
+            store(out, SansipCall { v: call.raw() })
+        })
+    }
+}
+
+/// Refuses what SANSIP_EV_TRANSFER asks for, 300 to 699. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_STATUS, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_reject_transfer(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    request: SansipRequest,
+    status: u32,
+) -> i32 {
+    let request = RequestHandle::from_raw(request.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| Ok(e.reject_transfer(Instant(now_ms), request, self::status(status)?)?))
+    }
+}
+
+/// What a call has to do with others.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SansipCallInfo {
+    /// sizeof(sansip_call_info).
+    pub size: u32,
+    /// Not 0: the peer is the focus of a conference (RFC 4579).
+    pub focus: u32,
+    /// Its line, 0 if there is none.
+    pub line: SansipLine,
+    /// Your own number of the call.
+    pub user: u64,
+    /// The call whose place it takes once it is answered (RFC 3891), 0 if there is none.
+    pub replaces: SansipCall,
+    /// The call that it wants to be mixed with (RFC 3911), 0 if there is none.
+    pub joins: SansipCall,
+}
+
+// SAFETY: integers and structs of one, the size first.
+unsafe impl Sized32 for SansipCallInfo {}
+
+/// What a call has to do with others. Set out->size first. Returns SANSIP_NOT_FOUND once the call
+/// has ended.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_call_info(
+    engine: *const SansipEngine,
+    call: SansipCall,
+    out: *mut SansipCallInfo,
+) -> i32 {
+    let none = SansipCall { v: 0 };
+    let empty = SansipCallInfo {
+        size: 0,
+        focus: 0,
+        line: SansipLine { v: 0 },
+        user: 0,
+        replaces: none,
+        joins: none,
+    };
+    // SAFETY: by the header's rules.
+    unsafe {
+        look_at_engine(engine, |e| {
+            let Some(info) = e.call_info(CallHandle::from_raw(call.v)) else {
+                fill(out, empty)?;
+                return Ok(SANSIP_NOT_FOUND);
+            };
+            let handle = |h: Option<CallHandle>| SansipCall { v: h.map_or(0, CallHandle::raw) };
+            let info = SansipCallInfo {
+                focus: info.focus.into(),
+                line: SansipLine { v: info.line.map_or(0, LineHandle::raw) },
+                user: info.user,
+                replaces: handle(info.replaces),
+                joins: handle(info.joins),
+                ..empty
+            };
+            fill(out, info).map(|()| 0)
         })
     }
 }

@@ -47,7 +47,8 @@ fn an_error_says_what_was_wrong_with_which_argument() {
         &["flows", "no_such_flow"],
         "unknown flow 'no_such_flow' (setup_disconnect, called_busy",
     );
-    refuses(&["flows", "conference"], "'conference' is not built yet");
+    refuses(&["flows", "hold", "--svg", "/dev/null"], "/dev/null: ");
+    refuses(&["flows", "hold", "--pcap", "/dev/null/x"], "/dev/null/x: ");
     refuses(&["frobnicate"], "frobnicate");
 }
 
@@ -106,5 +107,5 @@ fn help_shows_how_to_set_up_two_phones() {
     assert!(out.contains("sansip phone --listen udp:127.0.0.1:5070"), "{out}");
     let (status, out, _) = run(&["phone", "--help"]);
     assert_eq!(status, 0);
-    assert!(out.contains("Exit status: 0 if all calls went as wanted"), "{out}");
+    assert!(out.contains("Exit status: 0 if all went as wanted"), "{out}");
 }

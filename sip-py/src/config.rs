@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sansip::wire::{Span, WireLimits};
-use sansip::{Addr, Algorithm, Challenge, Challenged, Network, Retransmit, Roles};
+use sansip::{
+    Addr, Algorithm, Challenge, Challenged, Leaves, Network, Retransmit, Ringing, Roles, Transfers,
+};
 
 /// The attributes of `sansip.Config`.
 #[derive(FromPyObject)]
@@ -32,6 +34,11 @@ pub(crate) struct Config {
     record_route: bool,
     dns: bool,
     outbound: Option<Address>,
+    transferor_leaves: String,
+    transfer_ringing: String,
+    transfer_to_aor: bool,
+    refer_sub: bool,
+    transfers: String,
     min_expires: u32,
     default_expires: u32,
     max_expires: u32,
@@ -43,9 +50,31 @@ pub(crate) struct Config {
     nonce_ms: u64,
 }
 
-impl From<Config> for sansip::Config {
-    fn from(c: Config) -> Self {
+impl TryFrom<Config> for sansip::Config {
+    type Error = PyErr;
+
+    fn try_from(c: Config) -> PyResult<Self> {
         let mut to = Self::new(c.seed);
+        to.transferor_leaves = match c.transferor_leaves.as_str() {
+            "on final notify" => Leaves::OnFinalNotify,
+            "on accepted" => Leaves::OnAccepted,
+            "never" => Leaves::Never,
+            _ => return Err(PyValueError::new_err("no such transferor_leaves")),
+        };
+        to.transfer_ringing = match c.transfer_ringing.as_str() {
+            "wait" => Ringing::Wait,
+            "replaces" => Ringing::Replaces,
+            "blind" => Ringing::Blind,
+            _ => return Err(PyValueError::new_err("no such transfer_ringing")),
+        };
+        to.transfers = match c.transfers.as_str() {
+            "ask" => Transfers::Ask,
+            "accept" => Transfers::Accept,
+            "refuse" => Transfers::Refuse,
+            _ => return Err(PyValueError::new_err("no such transfers")),
+        };
+        to.transfer_to_aor = c.transfer_to_aor;
+        to.refer_sub = c.refer_sub;
         to.cluster_key = c.cluster_key;
         to.unix_at_zero = c.unix_at_zero_ms;
         to.tag = c.tag;
@@ -81,7 +110,7 @@ impl From<Config> for sansip::Config {
             integrity: c.integrity,
             nonce: c.nonce_ms,
         };
-        to
+        Ok(to)
     }
 }
 

@@ -14,6 +14,7 @@ use sansip::{
 use crate::config::{Address, Config, Limits};
 use crate::error::refused;
 use crate::output::of_output;
+use crate::policy::PolicyIn;
 
 /// The attributes of `sansip.Path`.
 #[derive(FromPyObject)]
@@ -73,6 +74,9 @@ fn transport(name: &str) -> PyResult<Transport> {
 }
 
 /// An engine.
+/// Line, the caller's number, the call that it replaces, the one that it joins, focus.
+type CallInfoOut = (Option<u64>, u64, Option<u64>, Option<u64>, bool);
+
 #[pyclass]
 pub(crate) struct Engine {
     core: sansip::Engine,
@@ -93,7 +97,7 @@ impl Engine {
 impl Engine {
     #[new]
     fn new(py: Python<'_>, config: Config, limits: Limits) -> PyResult<Self> {
-        let core = sansip::Engine::new(config.into(), &limits.into());
+        let core = sansip::Engine::new(config.try_into()?, &limits.into());
         Ok(Self { core: core.map_err(|e| refused(py, e))? })
     }
 
@@ -296,6 +300,21 @@ impl Engine {
         self.done(py, now, &Input::RemoveLine { line: LineHandle::from_raw(line) })
     }
 
+    fn set_policy(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: u64,
+        policy: PolicyIn,
+    ) -> PyResult<()> {
+        let (line, policy) = (LineHandle::from_raw(line), policy.get()?);
+        self.done(py, now, &Input::SetPolicy { line, policy })
+    }
+
+    fn follow(&mut self, py: Python<'_>, now: u64, call: u64, target: &str) -> PyResult<()> {
+        self.done(py, now, &Input::Follow { call: CallHandle::from_raw(call), target })
+    }
+
     fn register(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {
         self.done(py, now, &Input::Register { line: LineHandle::from_raw(line) })
     }
@@ -375,6 +394,62 @@ impl Engine {
         extras.with(|extras| self.done(py, now, &Input::Reinvite { call, extras }))
     }
 
+    fn transfer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        call: u64,
+        to: (String, bool),
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let call = CallHandle::from_raw(call);
+        let (target, keep) = (to.0.as_str(), to.1);
+        extras.with(|extras| self.done(py, now, &Input::Transfer { call, target, keep, extras }))
+    }
+
+    fn transfer_to(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        call: u64,
+        other: u64,
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let (call, other) = (CallHandle::from_raw(call), CallHandle::from_raw(other));
+        extras.with(|extras| self.done(py, now, &Input::TransferTo { call, other, extras }))
+    }
+
+    fn accept_transfer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        request: u64,
+        user: u64,
+        extras: ExtrasIn,
+    ) -> PyResult<u64> {
+        let request = RequestHandle::from_raw(request);
+        let call = extras.with(|x| self.core.accept_transfer(Instant(now), request, user, x));
+        call.map(CallHandle::raw).map_err(|e| refused(py, e))
+    }
+
+    fn reject_transfer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        request: u64,
+        status: u16,
+    ) -> PyResult<()> {
+        let request = RequestHandle::from_raw(request);
+        self.done(py, now, &Input::RejectTransfer { request, status })
+    }
+
+    fn call_info(&self, call: u64) -> Option<CallInfoOut> {
+        let info = self.core.call_info(CallHandle::from_raw(call))?;
+        let raw = |h: Option<CallHandle>| h.map(CallHandle::raw);
+        let line = info.line.map(LineHandle::raw);
+        Some((line, info.user, raw(info.replaces), raw(info.joins), info.focus))
+    }
+
     fn hold(&mut self, py: Python<'_>, now: u64, call: u64) -> PyResult<()> {
         self.done(py, now, &Input::Hold { call: CallHandle::from_raw(call) })
     }
@@ -425,6 +500,7 @@ impl Engine {
             ("transactions", s.transactions as u64),
             ("attempts", s.attempts as u64),
             ("forks", s.forks as u64),
+            ("transfers", s.transfers as u64),
             ("timers", s.timers as u64),
             ("queries", s.queries as u64),
             ("flows", s.flows as u64),

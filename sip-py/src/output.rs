@@ -4,7 +4,10 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sansip::wire::MessageRef;
-use sansip::{Addr, CallChange, EndReason, Event, LineChange, LineHandle, Output, Path, Query};
+use sansip::{
+    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path,
+    PolicyAct, Query,
+};
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
 
@@ -69,6 +72,16 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 CallChange::Confirmed => ("Confirmed", of).into_bound_py_any(py),
                 CallChange::Reinvite => ("Reinvite", of).into_bound_py_any(py),
                 CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
+                CallChange::Policy { what } => {
+                    ("PolicyActed", of, policy(what)).into_bound_py_any(py)
+                }
+                CallChange::Redirected { status } => {
+                    ("Redirected", of, status).into_bound_py_any(py)
+                }
+                CallChange::Transfer { status, done } => {
+                    ("Transfer", of, status, done).into_bound_py_any(py)
+                }
+                CallChange::Referred => ("Referred", of).into_bound_py_any(py),
                 CallChange::Ended { why, status } => {
                     ("Ended", of, end(why), status).into_bound_py_any(py)
                 }
@@ -92,8 +105,26 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
             let line = line.map(LineHandle::raw);
             ("Request", request.raw(), line, message).into_bound_py_any(py)
         }
+        Event::Transfer { request, call, line } => {
+            let (call, line) = (call.map(CallHandle::raw), line.map(LineHandle::raw));
+            ("TransferRequest", request.raw(), call, line, message).into_bound_py_any(py)
+        }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),
+    }
+}
+
+const fn policy(what: PolicyAct) -> &'static str {
+    match what {
+        PolicyAct::ForwardAlways => "forward always",
+        PolicyAct::ForwardBusy => "forward busy",
+        PolicyAct::ForwardNoAnswer => "forward no answer",
+        PolicyAct::ForwardDnd => "forward dnd",
+        PolicyAct::Dnd => "dnd",
+        PolicyAct::Busy => "busy",
+        PolicyAct::Anonymous => "anonymous",
+        PolicyAct::AutoAnswer => "auto answer",
+        PolicyAct::AnswerMode => "answer mode",
     }
 }
 
@@ -108,6 +139,8 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
+        EndReason::Replaced => "replaced",
+        EndReason::Transferred => "transferred",
         EndReason::BadMedia => "bad media",
     }
 }

@@ -3,22 +3,14 @@
 
 use std::fmt;
 
-use crate::flow::{Flow, Role, What};
+use crate::flow::What::{Request, Response};
+use crate::flow::{Flow, Role};
 use crate::judge_message::{Seen, Spoken, check_messages};
+use crate::judge_plan::Basis::{Added, Drawn, Instead};
+use crate::judge_plan::{MayMiss, Plan, Planned, plan};
 use crate::text::Message;
 
 pub use crate::judge_message::Recorded;
-
-/// Why a message of the plan is there.
-#[derive(Clone, Copy, Debug)]
-enum Basis {
-    /// Step `n` (from 1), as drawn.
-    Drawn(usize),
-    /// Step `n`, but not as drawn.
-    Instead(usize, Delta),
-    /// No step shows it.
-    Added(Delta),
-}
 
 /// A difference that the RFCs require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,119 +23,12 @@ pub struct Delta {
     pub optional: bool,
 }
 
-const OWN_TRYING: Delta =
-    Delta { why: "the proxy's own 100", clause: "RFC 3261 16.7 step 5, 17.2.1", optional: false };
-const HOP_TRYING: Delta =
-    Delta { why: "each hop may say 100", clause: "RFC 3261 17.2.1", optional: true };
 const QUICK: Delta =
     Delta { why: "none: answered within 200 ms", clause: "RFC 3261 17.2.1", optional: true };
-const HOP_ACK: Delta =
-    Delta { why: "each hop makes its own ACK", clause: "RFC 3261 17.1.1.3", optional: false };
-const OWN_CANCEL_OK: Delta =
-    Delta { why: "the proxy's own answer", clause: "RFC 3261 9.2, 16.10", optional: false };
-const TERMINATED: Delta =
-    Delta { why: "the INVITE is answered too", clause: "RFC 3261 9.2", optional: false };
-const TERMINATED_ON: Delta =
-    Delta { why: "the proxy forwards it", clause: "RFC 3261 16.7 step 6, 16.10", optional: false };
-
-/// A message that has to come.
-struct Planned {
-    from: Role,
-    to: Role,
-    what: What,
-    basis: Basis,
-    /// Places in the plan that come before it.
-    after: &'static [usize],
-    /// Whether it may be missing where the next response of the hop came within 200 ms, or always.
-    may_miss: MayMiss,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum MayMiss {
-    No,
-    WhenQuick,
-    Always,
-}
-
-const fn planned(
-    (from, to): (Role, Role),
-    what: What,
-    basis: Basis,
-    after: &'static [usize],
-) -> Planned {
-    Planned { from, to, what, basis, after, may_miss: MayMiss::No }
-}
-
-const fn may_miss(planned: Planned, may_miss: MayMiss) -> Planned {
-    Planned { may_miss, ..planned }
-}
-
-use Basis::{Added, Drawn, Instead};
-use What::{Request, Response};
-const AP: (Role, Role) = (Role::A, Role::P);
-const PA: (Role, Role) = (Role::P, Role::A);
-const PB: (Role, Role) = (Role::P, Role::B);
-const BP: (Role, Role) = (Role::B, Role::P);
-
-const SETUP_DISCONNECT: &[Planned] = &[
-    planned(AP, Request("INVITE"), Drawn(1), &[]),
-    may_miss(
-        planned(PA, Response(100, "INVITE"), Instead(4, OWN_TRYING), &[0]),
-        MayMiss::WhenQuick,
-    ),
-    planned(PB, Request("INVITE"), Drawn(2), &[0]),
-    may_miss(planned(BP, Response(100, "INVITE"), Drawn(3), &[2]), MayMiss::WhenQuick),
-    planned(BP, Response(180, "INVITE"), Drawn(5), &[2, 3]),
-    planned(PA, Response(180, "INVITE"), Drawn(6), &[1, 4]),
-    planned(BP, Response(200, "INVITE"), Drawn(7), &[5]),
-    planned(PA, Response(200, "INVITE"), Drawn(8), &[6]),
-    planned(AP, Request("ACK"), Drawn(9), &[7]),
-    planned(PB, Request("ACK"), Drawn(10), &[8]),
-    planned(BP, Request("BYE"), Drawn(11), &[9]),
-    planned(PA, Request("BYE"), Drawn(12), &[10]),
-    planned(AP, Response(200, "BYE"), Drawn(13), &[11]),
-    planned(PB, Response(200, "BYE"), Drawn(14), &[12]),
-];
-
-const CALLED_BUSY: &[Planned] = &[
-    planned(AP, Request("INVITE"), Drawn(1), &[]),
-    may_miss(
-        planned(PA, Response(100, "INVITE"), Instead(4, OWN_TRYING), &[0]),
-        MayMiss::WhenQuick,
-    ),
-    planned(PB, Request("INVITE"), Drawn(2), &[0]),
-    may_miss(planned(BP, Response(100, "INVITE"), Drawn(3), &[2]), MayMiss::WhenQuick),
-    planned(BP, Response(486, "INVITE"), Drawn(5), &[2, 3]),
-    planned(PB, Request("ACK"), Instead(8, HOP_ACK), &[4]),
-    planned(PA, Response(486, "INVITE"), Drawn(6), &[1, 4]),
-    planned(AP, Request("ACK"), Drawn(7), &[5, 6]),
-];
-
-const NO_ANSWER: &[Planned] = &[
-    planned(AP, Request("INVITE"), Drawn(1), &[]),
-    may_miss(planned(PA, Response(100, "INVITE"), Added(OWN_TRYING), &[0]), MayMiss::WhenQuick),
-    planned(PB, Request("INVITE"), Drawn(2), &[0]),
-    may_miss(planned(BP, Response(100, "INVITE"), Added(HOP_TRYING), &[2]), MayMiss::Always),
-    planned(BP, Response(180, "INVITE"), Drawn(3), &[2, 3]),
-    planned(PA, Response(180, "INVITE"), Drawn(4), &[1, 4]),
-    planned(AP, Request("CANCEL"), Drawn(5), &[5]),
-    planned(PA, Response(200, "CANCEL"), Instead(8, OWN_CANCEL_OK), &[6]),
-    planned(PB, Request("CANCEL"), Drawn(6), &[6]),
-    planned(BP, Response(200, "CANCEL"), Drawn(7), &[8]),
-    planned(BP, Response(487, "INVITE"), Added(TERMINATED), &[8]),
-    planned(PB, Request("ACK"), Added(HOP_ACK), &[10]),
-    planned(PA, Response(487, "INVITE"), Added(TERMINATED_ON), &[10]),
-    planned(AP, Request("ACK"), Added(HOP_ACK), &[11, 12]),
-];
-
-fn plan(name: &str) -> Option<&'static [Planned]> {
-    match name {
-        "setup_disconnect" => Some(SETUP_DISCONNECT),
-        "called_busy" => Some(CALLED_BUSY),
-        "no_answer" => Some(NO_ANSWER),
-        _ => None,
-    }
-}
+const OVERLAP: Delta =
+    Delta { why: "the new call need not wait", clause: "RFC 5589 6.1", optional: true };
+const SAME_CALL: Delta =
+    Delta { why: "the same Call-ID again", clause: "RFC 3261 8.1.3.4", optional: true };
 
 /// How one line of a judgement came out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -183,18 +68,10 @@ pub struct Judgement {
 }
 
 impl Flow {
-    /// Whether [`Flow::judge`] can judge it.
+    /// Judges a recorded call, in the order in which the messages were sent.
     #[must_use]
-    pub fn is_judged(&self) -> bool {
-        plan(self.name).is_some()
-    }
-
-    /// Judges a recorded call, in the order in which the messages were sent. `None` where this
-    /// flow cannot be judged yet.
-    #[must_use]
-    pub fn judge(&self, record: &[Recorded<'_>]) -> Option<Judgement> {
-        let plan = plan(self.name)?;
-        let mut matched: Vec<Option<usize>> = vec![None; plan.len()];
+    pub fn judge(&self, record: &[Recorded<'_>]) -> Judgement {
+        let mut judge = Judge::of(plan(self));
         let mut lines = Vec::new();
         let mut spoken = Vec::new();
         for (i, r) in record.iter().enumerate() {
@@ -203,24 +80,29 @@ impl Flow {
                 continue;
             };
             let again = record[..i].iter().any(|e| e.is_same(r));
-            match place(plan, &matched, r, &message) {
+            match judge.place(r, &message) {
                 _ if again => lines.push(stray(r, Some(&message), "it is a repetition")),
                 Err(why) => lines.push(stray(r, Some(&message), &why)),
-                Ok(at) => {
-                    matched[at] = Some(i);
-                    lines.push(line_of(&plan[at], Some(r.time_ms)));
-                    spoken.push(Seen { at: lines.len() - 1, from: r.from, to: r.to, message });
+                Ok((at, instead)) => {
+                    judge.take(at, i, &message);
+                    let mut line = line_of(&judge.plan.planned[at], Some(r.time_ms));
+                    line.verdict = instead.map_or(line.verdict, Verdict::Required);
+                    if let Some(why) = judge.holds_otherwise(at, &message) {
+                        line.verdict = Verdict::Wrong(why);
+                    }
+                    lines.push(line);
+                    let call = judge.call_of(at);
+                    let at = lines.len() - 1;
+                    spoken.push(Seen { at, from: r.from, to: r.to, call, message });
                 }
             }
         }
-        let wrong = check_messages(&Spoken(&spoken));
+        let wrong = check_messages(&Spoken(&spoken), judge.plan.redirected);
         for (at, why) in wrong {
             lines[at].verdict = Verdict::Wrong(why);
         }
-        for (at, p) in plan.iter().enumerate().filter(|(at, _)| matched[*at].is_none()) {
-            lines.extend(missing(plan, &matched, record, at, p));
-        }
-        Some(Judgement { flow: self.name, lines })
+        lines.extend(judge.missing(record));
+        Judgement { flow: self.name, lines }
     }
 }
 
@@ -252,42 +134,174 @@ fn line_of(p: &Planned, time_ms: Option<u64>) -> Line {
     Line { step, time_ms, from: p.from, to: p.to, what: p.what.to_string(), verdict }
 }
 
-/// The place of a message in the plan.
-fn place(
-    plan: &[Planned],
-    matched: &[Option<usize>],
-    r: &Recorded<'_>,
-    message: &Message,
-) -> Result<usize, String> {
-    let fits = |p: &Planned| {
-        let same = match p.what {
-            Request(method) => message.is_request(method),
-            Response(status, method) => {
-                message.status() == Some(status) && message.method() == method
-            }
-        };
-        same && (p.from, p.to) == (r.from, r.to)
-    };
-    let found = plan.iter().enumerate().find(|(at, p)| matched[*at].is_none() && fits(p));
-    let Some((at, p)) = found else {
-        return Err("neither drawn nor required here".to_string());
-    };
-    let early = |before: usize| matched[before].is_none() && plan[before].may_miss == MayMiss::No;
-    // The steps that are drawn keep the order in which they are drawn.
-    let drawn = |p: &Planned| if let Drawn(step) = p.basis { Some(step) } else { None };
-    let overtaken = (0..plan.len()).find(|other| {
-        let is_earlier = drawn(&plan[*other]).zip(drawn(p)).is_some_and(|(o, p)| o < p);
-        is_earlier && early(*other)
-    });
-    // An optional message that comes after what it should come before is out of order too.
-    let late = (at + 1..plan.len()).find(|l| matched[*l].is_some() && plan[*l].after.contains(&at));
-    match p.after.iter().copied().find(|b| early(*b)).or(overtaken) {
-        Some(before) => Err(format!("it came before {}", describe(&plan[before]))),
-        None => match late {
-            Some(later) => Err(format!("it came after {}", describe(&plan[later]))),
-            None => Ok(at),
-        },
+struct Judge {
+    plan: Plan,
+    /// The message of each place.
+    matched: Vec<Option<usize>>,
+    /// Call-ID and CSeq number of each transaction, once known.
+    bound: Vec<Option<(String, u32)>>,
+    /// What came in transactions that the plan does not count: the transaction, and the place.
+    several: Vec<((String, u32), usize)>,
+}
+
+impl Judge {
+    fn of(plan: Plan) -> Self {
+        let matched = vec![None; plan.planned.len()];
+        let bound = vec![None; plan.exchanges.len()];
+        Self { plan, matched, bound, several: Vec::new() }
     }
+
+    fn call_of(&self, at: usize) -> Option<usize> {
+        self.plan.planned[at].exchange.map(|e| self.plan.exchanges[e].call)
+    }
+
+    fn take(&mut self, at: usize, number: usize, message: &Message) {
+        self.matched[at] = Some(number);
+        match self.plan.planned[at].exchange {
+            Some(e) => self.bound[e] = self.bound[e].take().or_else(|| Some(key(message))),
+            None => self.several.push((key(message), at)),
+        }
+    }
+
+    /// The place of a message in the plan, and the difference that it makes there.
+    fn place(&self, r: &Recorded<'_>, message: &Message) -> Result<(usize, Option<Delta>), String> {
+        let kind = |p: &Planned| {
+            let same = match p.what {
+                Request(method) => message.is_request(method),
+                Response(status, method) => {
+                    message.status() == Some(status) && message.method() == method
+                }
+            };
+            same && (p.from, p.to) == (r.from, r.to)
+        };
+        let fits = |at: &usize| {
+            let p = &self.plan.planned[*at];
+            // What may come in several transactions may come again.
+            kind(p) && (self.matched[*at].is_none() || p.exchange.is_none())
+        };
+        let all = || (0..self.plan.planned.len()).filter(fits);
+        let exchange = |at: &usize| self.plan.planned[*at].exchange;
+        let own = |at: &usize| exchange(at).is_some_and(|e| self.bound[e] == Some(key(message)));
+        let fresh = |at: &usize| exchange(at).is_some_and(|e| self.bound[e].is_none());
+        let any = |at: &usize| exchange(at).is_none();
+        // What belongs to no transaction that is known is judged by the first that it could be of.
+        let found = all().find(own).or_else(|| all().find(fresh)).or_else(|| all().find(any));
+        let found = found.or_else(|| all().next());
+        let Some(at) = found else { return Err("neither drawn nor required here".to_string()) };
+        self.in_order(at).map(|instead| (at, instead.or_else(|| self.redirected(at, message))))
+    }
+
+    fn in_order(&self, at: usize) -> Result<Option<Delta>, String> {
+        let planned = &self.plan.planned;
+        let p = &planned[at];
+        let early = |before: usize| {
+            self.matched[before].is_none() && planned[before].may_miss == MayMiss::No
+        };
+        // The steps that are drawn keep the order in which they are drawn.
+        let drawn = |p: &Planned| if let Drawn(step) = p.basis { Some(step) } else { None };
+        let overtaken = (0..planned.len()).find(|other| {
+            let o = &planned[*other];
+            // What keeps no order of its own holds nobody up.
+            let loose = o.free && !p.free;
+            drawn(o).zip(drawn(p)).is_some_and(|(o, p)| o < p) && early(*other) && !loose
+        });
+        // An optional message that comes after what it should come before is out of order too.
+        let late = (0..planned.len()).find(|l| {
+            self.matched[*l].is_some() && p.exchange.is_some() && planned[*l].after.contains(&at)
+        });
+        let before = p.after.iter().copied().find(|b| early(*b));
+        match (before.or(overtaken.filter(|_| !p.free)), late) {
+            (Some(before), _) => Err(format!("it came before {}", describe(&planned[before]))),
+            (None, Some(later)) => Err(format!("it came after {}", describe(&planned[later]))),
+            (None, None) => {
+                let begins = p.what == Request("INVITE") && p.to == Role::P;
+                Ok(overtaken.filter(|_| begins).map(|_| OVERLAP))
+            }
+        }
+    }
+
+    /// RFC 3264 8.4: the re-INVITEs that are drawn hold; the one that is added resumes.
+    fn holds_otherwise(&self, at: usize, message: &Message) -> Option<String> {
+        let p = &self.plan.planned[at];
+        let again = p.exchange.is_some_and(|e| !self.plan.exchanges[e].opens);
+        if p.what != Request("INVITE") || !again {
+            return None;
+        }
+        let offer = message.direction().unwrap_or("no direction");
+        let holds = matches!(offer, "sendonly" | "inactive");
+        let resumes = matches!(p.basis, Added(_));
+        (holds == resumes).then(|| {
+            let meant = if resumes { "resumes" } else { "holds" };
+            format!("it {meant}, and offers {offer} (RFC 3264 8.4)")
+        })
+    }
+
+    /// A call that was redirected may keep its Call-ID, or take another as drawn.
+    fn redirected(&self, at: usize, message: &Message) -> Option<Delta> {
+        let (new, old) = self.plan.redirected?;
+        let p = &self.plan.planned[at];
+        let begins =
+            p.what == Request("INVITE") && p.to == Role::P && self.call_of(at) == Some(new);
+        let first = self.plan.exchanges.iter().position(|e| e.call == old)?;
+        let same = self.bound[first].as_ref().map(|b| b.0.as_str()) == message.header("Call-ID");
+        (begins && same).then_some(SAME_CALL)
+    }
+
+    /// What is to be said of the messages that did not come.
+    fn missing(&self, record: &[Recorded<'_>]) -> Vec<Line> {
+        let absent = |at: &usize| self.matched[*at].is_none();
+        let all = (0..self.matched.len()).filter(absent);
+        all.filter_map(|at| self.absent(record, at)).chain(self.incomplete()).collect()
+    }
+
+    /// Transactions beyond those that the plan counts are whole too.
+    fn incomplete(&self) -> Vec<Line> {
+        let planned = &self.plan.planned;
+        let places: Vec<usize> =
+            (0..planned.len()).filter(|at| planned[*at].exchange.is_none()).collect();
+        let mut lines = Vec::new();
+        for (at, (key, _)) in self.several.iter().enumerate() {
+            if self.several[..at].iter().any(|(k, _)| k == key) {
+                continue;
+            }
+            let came = |place: &&usize| !self.several.contains(&(key.clone(), **place));
+            for place in places.iter().filter(came) {
+                let mut line = line_of(&planned[*place], None);
+                let what = describe(&planned[*place]);
+                line.verdict = Verdict::Wrong(format!("{what} of CSeq {} did not come", key.1));
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    fn absent(&self, record: &[Recorded<'_>], at: usize) -> Option<Line> {
+        let p = &self.plan.planned[at];
+        let mut line = line_of(p, None);
+        let time = |wanted: &dyn Fn(&Planned) -> bool| {
+            let mut all = self.plan.planned.iter().zip(&self.matched);
+            let found = all.find(|(q, m)| q.exchange == p.exchange && wanted(q) && m.is_some())?;
+            record.get((*found.1)?).map(|r| r.time_ms)
+        };
+        let asked = time(&|q| q.what == Request("INVITE") && (q.from, q.to) == (p.to, p.from));
+        let next = time(&|q| {
+            let responds = matches!(q.what, Response(status, "INVITE") if status > 100);
+            responds && (q.from, q.to) == (p.from, p.to)
+        });
+        let quick = asked.zip(next).is_some_and(|(a, n)| n.saturating_sub(a) <= 200);
+        line.verdict = match p.may_miss {
+            MayMiss::Always => return None,
+            // Where the drawing has none either, there is nothing to say.
+            MayMiss::WhenQuick if quick && matches!(p.basis, Added(_)) => return None,
+            MayMiss::WhenQuick if quick => Verdict::Required(QUICK),
+            _ => Verdict::Wrong(format!("{} did not come", describe(p))),
+        };
+        Some(line)
+    }
+}
+
+fn key(message: &Message) -> (String, u32) {
+    (message.header("Call-ID").unwrap_or("").to_string(), message.cseq().0)
 }
 
 fn describe(p: &Planned) -> String {
@@ -295,33 +309,6 @@ fn describe(p: &Planned) -> String {
         Drawn(step) | Instead(step, _) => format!("F{step} {} {}->{}", p.what, p.from, p.to),
         Added(_) => format!("{} {}->{}", p.what, p.from, p.to),
     }
-}
-
-/// What is to be said of a message that did not come.
-fn missing(
-    plan: &[Planned],
-    matched: &[Option<usize>],
-    record: &[Recorded<'_>],
-    at: usize,
-    p: &Planned,
-) -> Option<Line> {
-    let mut line = line_of(p, None);
-    let time = |wanted: &dyn Fn(&Planned) -> bool| {
-        let found = plan.iter().zip(matched).find(|(q, m)| wanted(q) && m.is_some())?;
-        record.get((*found.1)?).map(|r| r.time_ms)
-    };
-    let asked = time(&|q| q.what == Request("INVITE") && (q.from, q.to) == (p.to, p.from));
-    let next = time(&|q| {
-        let responds = matches!(q.what, Response(status, "INVITE") if status > 100);
-        responds && (q.from, q.to) == (p.from, p.to)
-    });
-    let quick = asked.zip(next).is_some_and(|(a, n)| n.saturating_sub(a) <= 200);
-    line.verdict = match p.may_miss {
-        MayMiss::Always => return None,
-        MayMiss::WhenQuick if quick => Verdict::Required(QUICK),
-        _ => Verdict::Wrong(format!("{} did not come", describe(&plan[at]))),
-    };
-    Some(line)
 }
 
 impl Judgement {

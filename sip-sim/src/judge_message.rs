@@ -28,14 +28,23 @@ pub(crate) struct Seen {
     pub at: usize,
     pub from: Role,
     pub to: Role,
+    /// Its call in the plan.
+    pub call: Option<usize>,
     pub message: Message,
+}
+
+fn is_of(a: &Message, b: &Message) -> bool {
+    a.header("Call-ID") == b.header("Call-ID") && a.cseq().0 == b.cseq().0
 }
 
 pub(crate) struct Spoken<'a>(pub &'a [Seen]);
 
 impl Spoken<'_> {
-    fn request(&self, from: Role, to: Role, method: &str) -> Option<&Message> {
-        let is = |s: &&Seen| s.from == from && s.to == to && s.message.is_request(method);
+    /// The request of this method on a hop, in the transaction of a message.
+    fn request(&self, from: Role, to: Role, method: &str, of: &Message) -> Option<&Message> {
+        let is = |s: &&Seen| {
+            s.from == from && s.to == to && s.message.is_request(method) && is_of(&s.message, of)
+        };
         self.0.iter().find(is).map(|s| &s.message)
     }
 
@@ -46,20 +55,23 @@ impl Spoken<'_> {
                 && e.from != s.to
                 && e.message.status() == s.message.status()
                 && e.message.cseq() == s.message.cseq()
+                && is_of(&e.message, &s.message)
         };
         (s.from == Role::P).then(|| self.0.iter().find(same).map(|e| &e.message))?
     }
 }
 
 /// The lines that break a rule, and which.
-pub(crate) fn check_messages(spoken: &Spoken<'_>) -> Vec<(usize, String)> {
-    let call_id = spoken.0.first().and_then(|s| s.message.header("Call-ID"));
+pub(crate) fn check_messages(
+    spoken: &Spoken<'_>,
+    redirected: Option<(usize, usize)>,
+) -> Vec<(usize, String)> {
     let mut wrong = Vec::new();
     for s in spoken.0 {
         let trouble = [
-            (s.message.header("Call-ID") != call_id)
-                .then(|| "its Call-ID is another (RFC 3261 8.1.1.4)".to_string()),
+            check_call_id(spoken, s, redirected),
             check_response(spoken, s),
+            check_direction(spoken, s),
             check_hop_request(spoken, s),
             check_forwarded(spoken, s),
         ];
@@ -67,13 +79,50 @@ pub(crate) fn check_messages(spoken: &Spoken<'_>) -> Vec<(usize, String)> {
             wrong.push((s.at, why));
         }
     }
+    // RFC 3515 2.4.7: the last NOTIFY of a transfer ends the subscription.
+    let last = spoken.0.iter().rfind(|s| s.message.is_request("NOTIFY"));
+    let state = |s: &Seen| s.message.header("Subscription-State").map(str::to_ascii_lowercase);
+    if let Some(s) = last.filter(|s| !state(s).is_some_and(|v| v.starts_with("terminated"))) {
+        wrong.push((s.at, "the last NOTIFY ends nothing (RFC 3515 2.4.7)".to_string()));
+    }
     wrong
+}
+
+/// RFC 3261 8.1.1.4
+fn check_call_id(
+    spoken: &Spoken<'_>,
+    s: &Seen,
+    redirected: Option<(usize, usize)>,
+) -> Option<String> {
+    let (call, id) = (s.call?, s.message.header("Call-ID"));
+    let first = |call: usize| {
+        let found = spoken.0.iter().find(|e| e.call == Some(call));
+        found.and_then(|e| e.message.header("Call-ID"))
+    };
+    if id != first(call) {
+        return Some("its Call-ID is another (RFC 3261 8.1.1.4)".to_string());
+    }
+    let taken = (0..call).any(|c| first(c) == id && redirected != Some((call, c)));
+    taken.then(|| "its Call-ID is that of another call (RFC 3261 8.1.1.4)".to_string())
+}
+
+/// RFC 3264 6.1: who is sent to alone cannot send.
+fn check_direction(spoken: &Spoken<'_>, s: &Seen) -> Option<String> {
+    let answered = s.message.direction().filter(|_| s.message.status() == Some(200))?;
+    let offer = spoken.request(s.to, s.from, s.message.method(), &s.message)?.direction()?;
+    let allowed: &[&str] = match offer {
+        "sendonly" => &["recvonly", "inactive"],
+        "recvonly" => &["sendonly", "inactive"],
+        "inactive" => &["inactive"],
+        _ => return None,
+    };
+    (!allowed.contains(&answered)).then(|| format!("{offer} is answered {answered} (RFC 3264 6.1)"))
 }
 
 /// RFC 3261 17.1.3, 8.2.6.2
 fn check_response(spoken: &Spoken<'_>, s: &Seen) -> Option<String> {
     let status = s.message.status()?;
-    let request = spoken.request(s.to, s.from, s.message.method())?;
+    let request = spoken.request(s.to, s.from, s.message.method(), &s.message)?;
     if request.branch() != s.message.branch() {
         return Some("its branch is not the request's (RFC 3261 17.1.3)".to_string());
     }
@@ -99,11 +148,12 @@ fn check_hop_request(spoken: &Spoken<'_>, s: &Seen) -> Option<String> {
     if s.message.status().is_some() {
         return None;
     }
-    let invite = spoken.request(s.from, s.to, "INVITE")?;
+    let invite = spoken.request(s.from, s.to, "INVITE", &s.message)?;
     let same = invite.branch() == s.message.branch();
     let refused = |e: &Seen| {
         (e.from, e.to) == (s.to, s.from)
             && e.message.method() == "INVITE"
+            && is_of(&e.message, &s.message)
             && e.message.status().is_some_and(|s| s >= 300)
     };
     match s.message.method() {
@@ -134,7 +184,7 @@ fn check_forwarded(spoken: &Spoken<'_>, s: &Seen) -> Option<String> {
     let of_hop = matches!(s.message.method(), "CANCEL")
         || (s.message.method() == "ACK"
             && s.message.branch() == {
-                let invite = spoken.request(s.from, s.to, "INVITE");
+                let invite = spoken.request(s.from, s.to, "INVITE", &s.message);
                 invite.and_then(Message::branch)
             });
     if of_hop {

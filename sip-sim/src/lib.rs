@@ -52,26 +52,37 @@
 //! | give an engine an application | [`app::App`], [`phone::Phone`], [`proxy_app::ProxyApp`] |
 //! | compare two runs | [`trace::Trace::hash`] |
 //! | draw what a program saw on real sockets | [`ladder::Ladder`] |
+//! | draw a picture of a run | [`chart::Chart`], [`svg`], [`mermaid`] |
 //! | open a run in a packet analyser | [`pcap`] |
 //! | judge a call by a documented flow | [`flow`], [`judge`] |
+//! | play a documented flow, literally or not | [`literal`], [`director`] |
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod chart;
 pub mod clock;
+pub mod director;
 pub mod flow;
 pub mod hand;
 pub mod judge;
 mod judge_message;
+mod judge_plan;
 pub mod ladder;
+pub mod literal;
+pub mod mermaid;
 pub mod network;
 mod node;
 pub mod party;
 pub mod pcap;
 pub mod phone;
 pub mod proxy_app;
+mod relay;
+pub mod score;
 pub mod script;
 pub mod seed;
+pub mod story;
 mod stream;
+pub mod svg;
 pub mod text;
 pub mod trace;
 pub mod world;

@@ -1,12 +1,16 @@
 //! A phone that does what it was set to do, or what a script tells it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
 
 use sansip::{
-    CallChange, CallHandle, EndReason, Error, Event, Extras, LineChange, LineConfig, LineHandle,
+    Answer, CallChange, CallHandle, EndReason, Error, Event, Extras, LineChange, LineConfig,
+    LineHandle, QueryId, RequestHandle,
 };
 
-use crate::app::{App, Io};
+use crate::app::{App, Asked, Io};
 use crate::text::Message;
 
 /// What a phone does with a call that comes in.
@@ -63,7 +67,8 @@ struct Placing {
 /// A phone. Set what it shall do, then give it to [`World::add_engine`](crate::world::World::add_engine).
 ///
 /// Verbs of a script: `invite URI`, `ring N`, `answer`, `reject N`, `redirect N URI`, `hangup`,
-/// `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest.
+/// `hold`, `resume`, `transfer N URI`, `transfer_to N M`, `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest, or
+/// with a number at the end the one of that number, from 1 in the order in which they began.
 #[derive(Clone, Debug)]
 pub struct Phone {
     aor: String,
@@ -74,12 +79,16 @@ pub struct Phone {
     pub hangup_after: Option<u64>,
     /// Gives up a call that it placed after so many milliseconds without an answer.
     pub give_up_after: Option<u64>,
+    /// Leaves its session descriptions to the engine, and does what the peer asks for: answers
+    /// re-INVITEs, follows transfers. Else its descriptions are its own, and what is asked is left
+    /// to the script.
+    pub whole: bool,
     /// Registers at the start.
     pub register: bool,
     placing: Option<Placing>,
     line: Option<LineHandle>,
     live: BTreeMap<u64, Live>,
-    newest: Option<CallHandle>,
+    calls: Vec<CallHandle>,
     alarms: BTreeMap<(u64, u64), Alarm>,
     count: u64,
     placed: u64,
@@ -98,6 +107,21 @@ const FULL_MS: u64 = 10;
 
 const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0\r\n";
+/// All that it can have, for the engine to offer and to answer from.
+const MEDIA: Media<'static> = Media {
+    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    streams: &[Stream {
+        kind: Kind::Audio,
+        port: 4_000,
+        transport: "",
+        codecs: &[Codec { payload: 0, name: "PCMU", clock: 8_000, channels: 1, fmtp: "" }],
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 0,
+        crypto: "",
+    }],
+    bandwidth: 0,
+};
 
 const fn sdp() -> Extras<'static> {
     Extras { headers: &[], content_type: "application/sdp", body: SDP, media: None }
@@ -113,11 +137,12 @@ impl Phone {
             answering: None,
             hangup_after: None,
             give_up_after: None,
+            whole: false,
             register: false,
             placing: None,
             line: None,
             live: BTreeMap::new(),
-            newest: None,
+            calls: Vec::new(),
             alarms: BTreeMap::new(),
             count: 0,
             placed: 0,
@@ -177,6 +202,13 @@ impl Phone {
         self
     }
 
+    /// Leaves its session descriptions to the engine; answers re-INVITEs and follows transfers.
+    #[must_use]
+    pub const fn as_a_whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
     /// Registers at the start.
     #[must_use]
     pub const fn registers(mut self) -> Self {
@@ -201,16 +233,31 @@ impl Phone {
         let number = self.placed;
         let text = number.to_string();
         let headers = [("X-Call", text.as_str())];
-        let extras =
-            Extras { headers: &headers, content_type: "application/sdp", body: SDP, media: None };
+        let extras = Extras { headers: &headers, ..self.sdp() };
         let call = io.engine.invite(io.now, line, target, number, extras)?;
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });
-        self.newest = Some(call);
+        self.calls.push(call);
         if let Some(after) = self.give_up_after {
             self.alarm(since + after, Alarm::GiveUp(call));
         }
         Ok(())
+    }
+
+    /// What its INVITEs and answers carry.
+    fn sdp(&self) -> Extras<'static> {
+        if self.whole { Extras::default() } else { sdp() }
+    }
+
+    /// Follows a transfer (RFC 3515).
+    fn transferred(&mut self, io: &mut Io<'_>, request: RequestHandle) {
+        self.placed += 1;
+        let number = self.placed;
+        if let Ok(call) = io.engine.accept_transfer(io.now, request, number, Extras::default()) {
+            let since = io.now.0;
+            self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });
+            self.calls.push(call);
+        }
     }
 
     fn incoming(&mut self, io: &mut Io<'_>, call: CallHandle, message: Option<&[u8]>) {
@@ -218,7 +265,7 @@ impl Phone {
             message.and_then(|m| Message::parse(m)?.header("X-Call")?.parse().ok()).unwrap_or(0);
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: true, since, answered: false });
-        self.newest = Some(call);
+        self.calls.push(call);
         let Some(how) = self.answering else { return };
         if how.ring != 0 {
             let _ = io.engine.ring(io.now, call, how.ring, Extras::default());
@@ -237,7 +284,7 @@ impl Phone {
     fn answer(&mut self, io: &mut Io<'_>, call: CallHandle) -> Result<(), Error> {
         let status = self.answering.map_or(200, |a| a.status);
         if status < 300 {
-            io.engine.answer_call(io.now, call, sdp())?;
+            io.engine.answer_call(io.now, call, self.sdp())?;
         } else {
             io.engine.reject(io.now, call, status, Extras::default())?;
         }
@@ -266,7 +313,7 @@ impl Phone {
                     self.alarm(now + after, Alarm::Hangup(call));
                 }
             }
-            CallChange::Reinvite if self.answering.is_some() => {
+            CallChange::Reinvite if self.whole || self.answering.is_some() => {
                 let _ = io.engine.answer_call(io.now, call, Extras::default());
             }
             CallChange::Ended { why, status } => {
@@ -311,8 +358,18 @@ impl App for Phone {
     fn on_event(&mut self, io: &mut Io<'_>, event: Event, message: Option<&[u8]>) {
         match event {
             Event::Call { call, change, .. } => self.call_changed(io, call, change, message),
+            Event::Transfer { request, .. } if self.whole => self.transferred(io, request),
             Event::Line { change, .. } => self.line_changes.push((io.now.0, change)),
             _ => {}
+        }
+    }
+
+    fn on_query(&mut self, io: &mut Io<'_>, id: QueryId, query: &Asked) {
+        match query {
+            Asked::Media { .. } if self.whole => {
+                io.answer(id, Answer::Media(&MEDIA));
+            }
+            _ => io.answer(id, Answer::Failed),
         }
     }
 
@@ -345,19 +402,28 @@ impl App for Phone {
     }
 
     fn on_verb(&mut self, io: &mut Io<'_>, words: &[&str]) -> Result<(), String> {
-        let call = || self.newest.ok_or_else(|| "it has no call".to_string());
         let status = |word: &str| word.parse::<u16>().map_err(|_| format!("no status: {word}"));
         let line = self.line.ok_or("it has no line")?;
+        let call = |n: &[&str]| self.call(n);
+        let none = Extras::default;
         let done = match words {
             ["invite", target] => self.invite(io, target),
-            ["ring", code] => io.engine.ring(io.now, call()?, status(code)?, Extras::default()),
-            ["answer"] => io.engine.answer_call(io.now, call()?, sdp()),
-            ["reject", code] => io.engine.reject(io.now, call()?, status(code)?, Extras::default()),
-            ["redirect", code, to] => {
-                io.engine.redirect(io.now, call()?, status(code)?, to, Extras::default())
+            ["ring", code, n @ ..] => io.engine.ring(io.now, call(n)?, status(code)?, none()),
+            ["answer", n @ ..] => io.engine.answer_call(io.now, call(n)?, self.sdp()),
+            ["reject", code, n @ ..] => io.engine.reject(io.now, call(n)?, status(code)?, none()),
+            ["redirect", code, to, n @ ..] => {
+                io.engine.redirect(io.now, call(n)?, status(code)?, to, none())
             }
-            ["hangup"] => io.engine.hangup(io.now, call()?),
-            ["reinvite"] => io.engine.reinvite(io.now, call()?, sdp()),
+            ["hangup", n @ ..] => io.engine.hangup(io.now, call(n)?),
+            ["reinvite", n @ ..] => io.engine.reinvite(io.now, call(n)?, self.sdp()),
+            ["hold", n @ ..] => io.engine.hold(io.now, call(n)?),
+            ["resume", n @ ..] => io.engine.resume(io.now, call(n)?),
+            ["transfer", n, target] => {
+                io.engine.transfer(io.now, call(&[n])?, target, false, none())
+            }
+            ["transfer_to", n, other] => {
+                io.engine.transfer_to(io.now, call(&[n])?, call(&[other])?, none())
+            }
             ["register"] => io.engine.register(io.now, line),
             ["unregister"] => io.engine.unregister(io.now, line),
             ["shutdown"] => io.engine.shutdown(io.now),
@@ -368,6 +434,16 @@ impl App for Phone {
 }
 
 impl Phone {
+    /// The call that the end of a verb names.
+    fn call(&self, number: &[&str]) -> Result<CallHandle, String> {
+        let known = match number {
+            [] => self.calls.last(),
+            [n] => n.parse().ok().and_then(|n: usize| self.calls.get(n.checked_sub(1)?)),
+            _ => None,
+        };
+        known.copied().ok_or_else(|| "it has no such call".to_string())
+    }
+
     fn place(&mut self, io: &mut Io<'_>) {
         let Some(mut placing) = self.placing.take() else { return };
         if placing.left == 0 {

@@ -330,6 +330,15 @@ pub fn label(bytes: &[u8]) -> String {
     }
 }
 
+/// A session description: one audio stream with two codecs, in this direction.
+#[must_use]
+pub fn sdp(ip: &str, version: u64, direction: &str) -> String {
+    format!(
+        "v=0\r\no=- 1 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+         m=audio 4000 RTP/AVP 0 8\r\na={direction}\r\n"
+    )
+}
+
 /// The reason phrase of a status.
 #[must_use]
 pub const fn reason(status: u16) -> &'static str {

@@ -1,7 +1,7 @@
 //! The judge of documented flows: passes what is drawn or required, and nothing else.
 
 use sansip_sim::flow::Role::{self, A, B, P};
-use sansip_sim::flow::{FLOWS, find};
+use sansip_sim::flow::find;
 use sansip_sim::judge::{Judgement, Recorded};
 
 type Said = (u64, Role, Role, &'static str);
@@ -93,7 +93,7 @@ fn judge_bytes(flow: &str, said: &[Said], bytes: &[Vec<u8>]) -> Judgement {
             Recorded { time_ms, from, to, bytes }
         })
         .collect();
-    find(flow).unwrap().judge(&record).unwrap()
+    find(flow).unwrap().judge(&record)
 }
 
 fn build(flow: &str, said: &[Said]) -> Vec<Vec<u8>> {
@@ -139,8 +139,6 @@ fn the_three_flows_pass_with_the_differences_that_the_rfcs_require() {
         assert_eq!(told, differences, "{judgement}");
         assert!(judgement.to_string().lines().all(|l| l.len() <= 100));
     }
-    let judged: Vec<_> = FLOWS.iter().filter(|f| f.is_judged()).map(|f| f.name).collect();
-    assert_eq!(judged, ["setup_disconnect", "called_busy", "no_answer"]);
 }
 
 #[test]

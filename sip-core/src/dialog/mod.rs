@@ -92,6 +92,16 @@ pub struct Dialogs {
     index: Index,
 }
 
+/// What others call a dialog by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names<'c> {
+    pub call_id: &'c [u8],
+    pub local_tag: &'c [u8],
+    pub remote_tag: &'c [u8],
+    /// The peer's From or To value, tag included.
+    pub remote: &'c [u8],
+}
+
 /// What a dialog is made from.
 struct Parts<'a> {
     call_id: &'a [u8],
@@ -146,6 +156,19 @@ impl Dialogs {
     #[must_use]
     pub fn of_response(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<DialogHandle> {
         let key = Self::key(cx, m.text(e.call_id), m.text(e.from?.tag), m.text(e.to?.tag));
+        self.index.get(key).map(DialogHandle::from_raw)
+    }
+
+    /// The dialog with these names: as a Replaces, Join or Target-Dialog header field gives them.
+    #[must_use]
+    pub(crate) fn find(
+        &self,
+        cx: &Cx,
+        call_id: &[u8],
+        local_tag: &[u8],
+        remote_tag: &[u8],
+    ) -> Option<DialogHandle> {
+        let key = Self::key(cx, call_id, local_tag, remote_tag);
         self.index.get(key).map(DialogHandle::from_raw)
     }
 
@@ -334,6 +357,19 @@ impl Dialogs {
     #[must_use]
     pub fn target<'c>(&self, cx: &'c Cx, h: DialogHandle) -> &'c [u8] {
         self.slab.get(h).map_or(&[], |d| d.text.target.of(cx.pool.bytes_of(d.block)))
+    }
+
+    /// What others call it by.
+    #[must_use]
+    pub(crate) fn names<'c>(&self, cx: &'c Cx, h: DialogHandle) -> Option<Names<'c>> {
+        let d = self.slab.get(h)?;
+        let bytes = cx.pool.bytes_of(d.block);
+        Some(Names {
+            call_id: d.text.call_id.of(bytes),
+            local_tag: d.text.local_tag.of(bytes),
+            remote_tag: d.text.remote_tag.of(bytes),
+            remote: d.text.remote.of(bytes),
+        })
     }
 
     /// Ends a dialog.

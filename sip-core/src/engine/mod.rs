@@ -30,7 +30,7 @@ use crate::wire::limits::WireLimits;
 use crate::wire::{Framing, Index, MessageRef, parse};
 
 use input::{Done, FlowEnd, FlowInfo, Input, SendEnd};
-use output::{Answer, Output};
+use output::{Answer, CallHandle, CallInfo, Output};
 pub use stats::Stats;
 
 /// A SIP engine that does no I/O: bytes and the time go in; bytes to send, questions and events
@@ -294,18 +294,25 @@ impl Engine {
         MessageRef::lazy(self.core.cx.pool.bytes_of(block))
     }
 
+    /// What a call has to do with others: whose place it takes, whom it joins, whether its peer is
+    /// a conference's focus. `None` once the call has ended.
+    #[must_use]
+    pub fn call_info(&self, call: CallHandle) -> Option<CallInfo> {
+        self.core.ua.call_info(call)
+    }
+
     /// Live counts and totals.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.core.stats()
     }
 
-    /// Whether nothing lives: no call, dialog, transaction, timer, question or waiting output.
+    /// Whether nothing lives: no call, dialog, transfer, transaction, timer, question or waiting output.
     /// Lines and open connections do not count.
     #[must_use]
     pub fn is_quiescent(&self) -> bool {
         let s = self.core.stats();
-        let objects = s.calls + s.dialogs + s.transactions + s.attempts + s.forks;
+        let objects = s.calls + s.dialogs + s.transactions + s.attempts + s.forks + s.transfers;
         objects + s.timers + s.queries + s.outputs == 0
     }
 }

@@ -14,7 +14,9 @@ use crate::wire::message::MessageRef;
 pub use crate::header::auth::Algorithm;
 pub use crate::store::queries::{Answer, Binding, QueryId, Target};
 
-pub use crate::ua::{CallChange, CallHandle, EndReason, LineChange, LineHandle};
+pub use crate::ua::{
+    CallChange, CallHandle, CallInfo, EndReason, LineChange, LineHandle, PolicyAct,
+};
 
 /// A request that waits for its answer; the same number as its server transaction.
 pub type RequestHandle = TxHandle;
@@ -169,6 +171,18 @@ pub enum Event {
         /// The line that it is for.
         line: Option<LineHandle>,
     },
+    /// A peer asks by REFER for a call; the message is the REFER. Accept it with
+    /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
+    /// [`Engine::reject_transfer`](super::Engine::reject_transfer). Unanswered, the engine answers
+    /// 480.
+    Transfer {
+        /// The request.
+        request: RequestHandle,
+        /// The call that it came in, or that it names and knows (RFC 4538).
+        call: Option<CallHandle>,
+        /// The line that it is for.
+        line: Option<LineHandle>,
+    },
     /// A limit was reached and something was refused because of it.
     Limited(Limit),
 }
@@ -243,6 +257,11 @@ fn event_of(record: &EventRecord) -> Option<Event> {
             line: LineHandle::from_raw(record.object),
             user: record.user,
             change: ua::line_change(record.kind, record.code, record.other)?,
+        }),
+        3 if record.kind == ua::EVENT_TRANSFER => Some(Event::Transfer {
+            request: TxHandle::from_raw(record.object),
+            call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
+            line,
         }),
         3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
         _ => None,

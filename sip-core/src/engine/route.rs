@@ -43,6 +43,9 @@ impl Core {
         if judge(Role::UserAgent, m, e) != Verdict::Accept {
             return Ok(Seen::Ignored(Ignored::BadResponse));
         }
+        if self.is_misrouted(m, e) {
+            return Ok(Seen::Ignored(Ignored::StrayResponse));
+        }
         match self.tx.on_response(&mut self.cx, m, e, path) {
             FromResponse::Absorbed => Ok(Seen::Ignored(Ignored::Repeated)),
             FromResponse::Response { tx, owner } => {
@@ -51,6 +54,18 @@ impl Core {
             }
             FromResponse::Stray => self.on_stray(m, e),
         }
+    }
+
+    /// RFC 3261 8.1.3.3: a response to a user agent has one Via.
+    fn is_misrouted(&self, m: &MessageRef<'_>, e: &Essentials) -> bool {
+        if self.ua.lines.is_empty() || m.values(Name::Via).nth(1).is_none() {
+            return false;
+        }
+        let owner = self.tx.owner_of_response(&self.cx, m, e).and_then(|o| match o.kind {
+            OwnerKind::Attempt => self.attempts.owner(AttemptHandle::from_raw(o.object)),
+            _ => Some(o),
+        });
+        owner.is_some_and(|o| o.kind != OwnerKind::Fork)
     }
 
     // RFC 3261 13.2.2.4: a 2xx whose ACK was lost; RFC 6026 7.1: a proxy drops all others.
@@ -105,6 +120,10 @@ impl Core {
                 let (forks, mut low) = self.fork_low();
                 forks.on_response(&mut low, owner, m, e, path)
             }
+            OwnerKind::Refer => {
+                let (ua, mut low) = self.low();
+                ua.on_notify_response(&mut low, owner, m.status())
+            }
             OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
         }
     }
@@ -155,6 +174,11 @@ impl Core {
                 let (forks, mut low) = self.fork_low();
                 forks.on_failure(&mut low, owner, why)
             }
+            OwnerKind::Refer => {
+                let (ua, mut low) = self.low();
+                ua.on_notify_failure(&mut low, owner);
+                Ok(())
+            }
             OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
         }
     }
@@ -176,6 +200,11 @@ impl Core {
             OwnerKind::Request => {
                 let (ua, mut low) = self.low();
                 ua.waits_no_more(&mut low, owner);
+                Ok(())
+            }
+            OwnerKind::Refer => {
+                let (ua, mut low) = self.low();
+                ua.on_refer_gone(&mut low, owner);
                 Ok(())
             }
             _ => Ok(()),
@@ -266,7 +295,9 @@ impl Core {
         let by_dialog = self.dialogs.of_request(&self.cx, m, e);
         if let Some(d) = by_dialog {
             self.cx.prove(path);
-            let h = self.dialogs.get(d).map_or(0, |d| d.owner.object);
+            // A dialog without a call has no INVITE.
+            let owner = self.dialogs.get(d).map(|d| d.owner);
+            let h = owner.filter(|o| o.kind == OwnerKind::Call).map_or(0, |o| o.object);
             let (ua, mut low) = self.low();
             return ua.on_ack(&mut low, CallHandle::from_raw(h), m, e);
         }
@@ -285,8 +316,11 @@ impl Core {
         invite: Option<(TxHandle, Owner)>,
         received: Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let Some((tx, owner)) = invite else { return self.answer_stateless(received, 481, &[]) };
         let (m, e, path) = received;
+        let Some((tx, owner)) = invite else {
+            let other = self.tx.cancels_another(&self.cx, m, e);
+            return self.answer_stateless(received, if other { 200 } else { 481 }, &[]);
+        };
         let tag = (owner.kind == OwnerKind::Call)
             .then(|| self.ua.tag(CallHandle::from_raw(owner.object)))
             .flatten();

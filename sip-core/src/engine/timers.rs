@@ -47,6 +47,10 @@ impl Core {
                 let (forks, mut low) = self.fork_low();
                 forks.on_timer(&mut low, key)
             }
+            k if (kind::REFER..0x90).contains(&k) => {
+                let (ua, mut low) = self.low();
+                ua.on_refer_timer(&mut low, key)
+            }
             ua::TIMER_REQUEST => {
                 let (ua, mut low) = self.low();
                 ua.request_unanswered(&mut low, key)

@@ -1,10 +1,11 @@
 //! The verbs: checked for room, then handed to their layer.
 
-use super::input::{Done, Extras, Input, LineConfig};
+use super::input::{Done, Extras, Input, LineConfig, Policy};
 use super::output::{CallHandle, LineHandle, RequestHandle};
 use super::{Core, Engine, need};
 use crate::error::{Error, Misuse};
 use crate::path::Path;
+use crate::store::ring::{EventRecord, Record};
 use crate::store::timers::TimerKey;
 use crate::time::Instant;
 use crate::ua;
@@ -19,6 +20,34 @@ fn added(extras: &Extras<'_>) -> usize {
 
 impl Core {
     pub(super) fn verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
+        let done = self.do_verb(input);
+        match done {
+            Err(Error::Gone) if self.is_ending(input) => Err(Error::Late),
+            done => done,
+        }
+    }
+
+    /// Whether a verb is for a call whose end is not known yet: it waits to be polled.
+    fn is_ending(&self, input: &Input<'_>) -> bool {
+        let call = match *input {
+            Input::Ring { call, .. }
+            | Input::AnswerCall { call, .. }
+            | Input::Reject { call, .. }
+            | Input::Redirect { call, .. }
+            | Input::Follow { call, .. }
+            | Input::Hangup { call }
+            | Input::Reinvite { call, .. }
+            | Input::Hold { call }
+            | Input::Resume { call }
+            | Input::Transfer { call, .. }
+            | Input::TransferTo { call, .. } => call.raw(),
+            _ => return false,
+        };
+        let ends = |e: &EventRecord| e.object == call && ua::is_call(e.kind);
+        self.cx.out.iter().any(|r| matches!(r, Record::Event(e) if ends(e)))
+    }
+
+    fn do_verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
         if let Input::Hangup { call } = *input {
             return self.hangup(call);
         }
@@ -29,6 +58,9 @@ impl Core {
             | Input::Reject { extras, .. }
             | Input::Redirect { extras, .. }
             | Input::Reinvite { extras, .. }
+            | Input::Transfer { extras, .. }
+            | Input::TransferTo { extras, .. }
+            | Input::AcceptTransfer { extras, .. }
             | Input::Respond { extras, .. } => {
                 if !extras.body.is_empty() && extras.content_type.is_empty() {
                     return Err(Error::Misuse(Misuse::BadHeader));
@@ -44,6 +76,10 @@ impl Core {
         match *input {
             Input::AddLine { line } => ua.add_line(low.cx(), &line).map(Done::Line),
             Input::RemoveLine { line } => ua.remove_line(&mut low, line).map(nothing),
+            Input::SetPolicy { line, policy } => {
+                ua.set_policy(low.cx(), line, &policy).map(nothing)
+            }
+            Input::Follow { call, target } => ua.follow(&mut low, call, target).map(nothing),
             Input::Register { line } => ua.register(&mut low, line).map(nothing),
             Input::Unregister { line } => ua.unregister(&mut low, line).map(nothing),
             Input::Invite { line, target, user, extras } => {
@@ -60,6 +96,18 @@ impl Core {
                 ua.redirect(&mut low, call, status, contact, &extras).map(nothing)
             }
             Input::Reinvite { call, extras } => ua.reinvite(&mut low, call, &extras).map(nothing),
+            Input::Transfer { call, target, keep, extras } => {
+                ua.transfer(&mut low, call, target, keep, &extras).map(nothing)
+            }
+            Input::TransferTo { call, other, extras } => {
+                ua.transfer_to(&mut low, call, other, &extras).map(nothing)
+            }
+            Input::AcceptTransfer { request, user, extras } => {
+                ua.accept_transfer(&mut low, request, user, &extras).map(Done::Call)
+            }
+            Input::RejectTransfer { request, status } => {
+                ua.reject_transfer(&mut low, request, status).map(nothing)
+            }
             Input::Hold { call } => ua.hold(&mut low, call).map(nothing),
             Input::Resume { call } => ua.resume(&mut low, call).map(nothing),
             Input::Respond { request, status, extras } => {
@@ -137,6 +185,24 @@ impl Engine {
         self.apply(now, &Input::RemoveLine { line }).map(drop)
     }
 
+    /// Sets what a line does with calls before a person does, and how its own go on when they are
+    /// redirected. It applies to calls that begin from now on. Queues nothing.
+    pub fn set_policy(
+        &mut self,
+        now: Instant,
+        line: LineHandle,
+        policy: Policy<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::SetPolicy { line, policy }).map(drop)
+    }
+
+    /// Lets a call go on that [`CallChange::Redirected`](super::output::CallChange::Redirected)
+    /// tells of and whose line's policy asks: to this Contact of the response, or to the best if it
+    /// is empty (RFC 3261 8.1.3.4). May queue output: call `poll`.
+    pub fn follow(&mut self, now: Instant, call: CallHandle, target: &str) -> Result<(), Error> {
+        self.apply(now, &Input::Follow { call, target }).map(drop)
+    }
+
     /// Registers a line and keeps it registered (RFC 3261 10.2). May queue output: call `poll`.
     pub fn register(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
         self.apply(now, &Input::Register { line }).map(drop)
@@ -184,7 +250,8 @@ impl Engine {
         self.apply(now, &Input::AnswerCall { call, extras }).map(drop)
     }
 
-    /// Refuses a call or a re-INVITE, 300 to 699 (RFC 3261 13.3.1.3). May queue output: call `poll`.
+    /// Refuses a call or a re-INVITE, 300 to 699 (RFC 3261 13.3.1.3); 0 as the line's policy says,
+    /// else 486. May queue output: call `poll`.
     pub fn reject(
         &mut self,
         now: Instant,
@@ -222,6 +289,63 @@ impl Engine {
         extras: Extras<'_>,
     ) -> Result<(), Error> {
         self.apply(now, &Input::Reinvite { call, extras }).map(drop)
+    }
+
+    /// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589 6). The
+    /// call ends as `Config::transferor_leaves` says, or stays when `keep` is set: so a conference's
+    /// focus is asked to invite somebody (RFC 4579 5.5). What becomes of it is told by
+    /// [`CallChange::Transfer`](super::output::CallChange::Transfer). `Misuse(State)` while another
+    /// transfer of the call goes on, `Late` when the call is not confirmed. May queue output: call
+    /// `poll`.
+    pub fn transfer(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        target: &str,
+        keep: bool,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Transfer { call, target, keep, extras }).map(drop)
+    }
+
+    /// Asks the peer of `call` to take our place in `other`: an attended transfer (RFC 5589 7, RFC
+    /// 3891). While `other` rings, `Config::transfer_ringing` says what happens. Errors as for
+    /// [`transfer`](Self::transfer). May queue output: call `poll`.
+    pub fn transfer_to(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        other: CallHandle,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::TransferTo { call, other, extras }).map(drop)
+    }
+
+    /// Places the call that [`Event::Transfer`](super::output::Event::Transfer) asks for, with its
+    /// header fields, and tells the peer how it goes (RFC 3515 2.4.2, 2.4.4). `user` comes back in
+    /// the new call's events. May queue output: call `poll`.
+    pub fn accept_transfer(
+        &mut self,
+        now: Instant,
+        request: RequestHandle,
+        user: u64,
+        extras: Extras<'_>,
+    ) -> Result<CallHandle, Error> {
+        match self.apply(now, &Input::AcceptTransfer { request, user, extras })? {
+            Done::Call(call) => Ok(call),
+            _ => Err(Error::Misuse(Misuse::State)),
+        }
+    }
+
+    /// Refuses what [`Event::Transfer`](super::output::Event::Transfer) asks for, 300 to 699. May
+    /// queue output: call `poll`.
+    pub fn reject_transfer(
+        &mut self,
+        now: Instant,
+        request: RequestHandle,
+        status: u16,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::RejectTransfer { request, status }).map(drop)
     }
 
     /// Puts the peer of an answered call on hold, as [`Config::hold`](crate::Config::hold) says, by

@@ -8,7 +8,7 @@ use super::line::Connection;
 use super::media::{Hold, MAX_STREAMS, Origin};
 use super::numbers::Numbers;
 use super::offer::Places;
-use super::section::{Defaults, Live, held, write_none, write_session};
+use super::section::{Defaults, Live, held, own_connection, write_none, write_session};
 use super::write::{SdpWriteError, SdpWriter};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -113,8 +113,9 @@ pub fn answer(
         return Err(Refusal::MALFORMED);
     }
     let before = previous.and_then(|(local, _)| Description::parse(local, before, &limits).ok());
-    let own = profile.session().connections().next().ok_or(Refusal::NO_PROFILE)?;
-    let exchange = Exchange { profile, own, offer, defaults };
+    let own = own_connection(&profile).ok_or(Refusal::NO_PROFILE)?;
+    let wishes = Defaults::of(&profile.session());
+    let exchange = Exchange { profile, own, wishes, offer, defaults };
     let places = exchange.places(before.as_ref())?;
     let mut w = SdpWriter::new(out);
     write_session(&mut w, &profile, origin, hold, Some(&offer.session()))?;
@@ -131,6 +132,7 @@ struct Exchange<'a> {
     profile: Description<'a>,
     /// Our address.
     own: Connection<'a>,
+    wishes: Defaults<'a>,
     offer: Description<'a>,
     defaults: Defaults<'a>,
 }
@@ -150,7 +152,8 @@ impl<'a> Exchange<'a> {
                 }
                 let theirs = Formats::of(&media);
                 for (number, stream) in self.profile.media().enumerate() {
-                    if places.contains(&Some(number))
+                    if stream.line.port == 0
+                        || places.contains(&Some(number))
                         || (pass == 0 && port != Some(stream.line.port))
                     {
                         continue;
@@ -219,7 +222,7 @@ impl<'a> Exchange<'a> {
             let taken: Crypto<'_> = crypto::accepted(&theirs.section, key)?;
             Some((taken.tag, key))
         });
-        let (sends, receives) = held(ours.section.direction().unwrap_or_default(), hold);
+        let (sends, receives) = held(self.wishes.direction(ours), hold);
         // RFC 3264 6.1; an address of 0.0.0.0 changes nothing of it (RFC 6337 5.4).
         let wish = self.defaults.direction(theirs);
         let direction = Direction::flow(sends && wish.receives(), receives && wish.sends());
@@ -228,6 +231,7 @@ impl<'a> Exchange<'a> {
             formats: &formats,
             numbers: &numbers,
             port: ours.line.port,
+            hold,
             theirs: Some(&offered),
             transport: theirs.line.proto,
             direction,

@@ -251,6 +251,9 @@ impl core::fmt::Write for AddressText {
 /// Checks what the application gave and writes it as one description that holds all of it: what
 /// [`offer`](super::offer) and [`answer`](super::answer) choose from. Gives its length.
 ///
+/// They choose from any other description as well, of which they then use the addresses, ports,
+/// formats, bandwidths, packet times, keys and directions.
+///
 /// # Errors
 /// [`MediaError`] for media that no description can hold; `NoRoom`.
 pub fn profile(media: &Media<'_>, out: &mut [u8]) -> Result<usize, MediaError> {

@@ -65,6 +65,7 @@ pub fn capabilities(profile: &[u8], origin: Origin, out: &mut [u8]) -> Result<us
     let profile = Description::parse(profile, &mut slots, &SdpLimits::default())?;
     let mut w = SdpWriter::new(out);
     write_session(&mut w, &profile, origin, Hold::No, None)?;
+    let wishes = Defaults::of(&profile.session());
     for stream in profile.media() {
         let formats = Formats::of(&stream);
         Live {
@@ -72,9 +73,10 @@ pub fn capabilities(profile: &[u8], origin: Origin, out: &mut [u8]) -> Result<us
             formats: &formats,
             numbers: &Numbers::offering(&formats, None, None),
             port: 0,
+            hold: Hold::No,
             theirs: None,
             transport: stream.line.proto,
-            direction: stream.section.direction().unwrap_or_default(),
+            direction: wishes.direction(&stream),
             crypto: None,
         }
         .write(&mut w)?;
@@ -99,7 +101,7 @@ fn with_previous(
     let local = Description::parse(l, local, &limits)?;
     let remote = Description::parse(r, remote, &limits)?;
     let defaults = Defaults::of(&remote.session());
-    let session = Session { local, remote, defaults };
+    let session = Session { local, remote, defaults, wishes: Defaults::of(&profile.session()) };
     let (places, count) = session.places(&profile, all)?;
     let mut w = SdpWriter::new(out);
     write_session(&mut w, &profile, origin, hold, None)?;
@@ -120,6 +122,8 @@ struct Session<'a> {
     remote: Description<'a>,
     /// Theirs.
     defaults: Defaults<'a>,
+    /// Of the profile.
+    wishes: Defaults<'a>,
 }
 
 impl<'a> Session<'a> {
@@ -169,9 +173,9 @@ impl<'a> Session<'a> {
         self.tie(profile, &mut places, |index, line, stream| {
             same(line, stream) && self.in_use(index).is_none()
         });
-        for stream in 0..profile.media_count() {
-            if !places.contains(&Some(stream)) {
-                *places.get_mut(count).ok_or(MediaError::TooManyStreams)? = Some(stream);
+        for (number, stream) in profile.media().enumerate() {
+            if stream.line.port > 0 && !places.contains(&Some(number)) {
+                *places.get_mut(count).ok_or(MediaError::TooManyStreams)? = Some(number);
                 count = count.saturating_add(1);
             }
         }
@@ -186,7 +190,7 @@ impl<'a> Session<'a> {
         suits: impl Fn(usize, &MediaLine<'_>, &MediaSection<'_>) -> bool,
     ) {
         for (number, stream) in profile.media().enumerate() {
-            if places.contains(&Some(number)) {
+            if stream.line.port == 0 || places.contains(&Some(number)) {
                 continue;
             }
             let mut free = places.iter_mut().enumerate().take(self.count());
@@ -219,6 +223,7 @@ impl<'a> Session<'a> {
             formats: &formats,
             numbers: &numbers,
             port: stream.line.port,
+            hold,
             theirs: None,
             transport: kept.unwrap_or(stream.line.proto),
             direction: self.direction(index, stream, hold),
@@ -229,7 +234,7 @@ impl<'a> Session<'a> {
     }
 
     fn direction(&self, index: usize, stream: &MediaSection<'_>, hold: Hold) -> Direction {
-        let (sends, receives) = held(stream.section.direction().unwrap_or_default(), hold);
+        let (sends, receives) = held(self.wishes.direction(stream), hold);
         // RFC 3264 8.4: who is held already holds with inactive.
         let held_too = hold != Hold::No
             && self.in_use(index).is_some_and(|(_, theirs)| {

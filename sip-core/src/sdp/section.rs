@@ -43,6 +43,22 @@ pub(super) const fn held(direction: Direction, hold: Hold) -> (bool, bool) {
     }
 }
 
+/// Our address: the session's, else that of the first stream.
+pub(super) fn own_connection<'a>(profile: &Description<'a>) -> Option<Connection<'a>> {
+    let mut media = profile.media().flat_map(|m| m.section.connections());
+    profile.session().connections().next().or_else(|| media.next())
+}
+
+fn write_connection(
+    w: &mut SdpWriter<'_>,
+    own: &Connection<'_>,
+    hold: Hold,
+) -> Result<(), SdpWriteError> {
+    let nowhere: &[u8] = if own.is_ip6() { b"::" } else { b"0.0.0.0" };
+    let address = if hold == Hold::Zero { nowhere } else { own.address };
+    w.whole_line(b'c', |w| w.fields(&[own.net_type, own.addr_type, address]))
+}
+
 /// The session level. `times` is where `t=` comes from.
 pub(super) fn write_session(
     w: &mut SdpWriter<'_>,
@@ -51,7 +67,7 @@ pub(super) fn write_session(
     hold: Hold,
     times: Option<&Section<'_>>,
 ) -> Result<(), SdpWriteError> {
-    let own = profile.session().connections().next().ok_or(SdpWriteError::BadField)?;
+    let own = own_connection(profile).ok_or(SdpWriteError::BadField)?;
     w.version()?;
     w.whole_line(b'o', |w| {
         w.put(b"- ")?;
@@ -61,9 +77,7 @@ pub(super) fn write_session(
         w.fields(&[own.net_type, own.addr_type, own.address])
     })?;
     w.line(b's', b"-")?;
-    let nowhere: &[u8] = if own.is_ip6() { b"::" } else { b"0.0.0.0" };
-    let address = if hold == Hold::Zero { nowhere } else { own.address };
-    w.whole_line(b'c', |w| w.fields(&[own.net_type, own.addr_type, address]))?;
+    write_connection(w, &own, hold)?;
     for bandwidth in profile.session().values(b'b') {
         w.line(b'b', bandwidth)?;
     }
@@ -91,6 +105,7 @@ pub(super) struct Live<'a> {
     pub(super) formats: &'a Formats<'a>,
     pub(super) numbers: &'a Numbers,
     pub(super) port: u16,
+    pub(super) hold: Hold,
     /// What the other side has, where that limits formats that are not of RTP.
     pub(super) theirs: Option<&'a Formats<'a>>,
     pub(super) transport: &'a [u8],
@@ -130,6 +145,9 @@ impl<'a> Live<'a> {
             }
             Ok(())
         })?;
+        if let Some(own) = self.ours.section.connections().next() {
+            write_connection(w, &own, self.hold)?;
+        }
         for bandwidth in self.ours.section.values(b'b') {
             w.line(b'b', bandwidth)?;
         }

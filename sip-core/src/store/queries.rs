@@ -32,6 +32,8 @@ pub enum OwnerKind {
     Line,
     /// A request of the user agent outside calls.
     Request,
+    /// A REFER and its subscription.
+    Refer,
 }
 
 /// An owner: which layer, which object, and a number of the layer's own (a branch).

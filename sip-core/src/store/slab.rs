@@ -19,18 +19,24 @@ macro_rules! handle {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
-        pub struct $name(u64);
+        pub struct $name(core::num::NonZeroU64);
         impl $crate::store::slab::Handle for $name {
-            fn from_raw(raw: u64) -> Self { Self(raw) }
-            fn raw(self) -> u64 { self.0 }
+            fn from_raw(raw: u64) -> Self { Self::from_raw(raw) }
+            fn raw(self) -> u64 { self.raw() }
         }
         impl $name {
             /// From the 64 bits that [`Self::raw`] gave; any other number names nothing.
             #[must_use]
-            pub const fn from_raw(raw: u64) -> Self { Self(raw) }
+            pub const fn from_raw(raw: u64) -> Self {
+                match core::num::NonZeroU64::new(raw) {
+                    Some(raw) => Self(raw),
+                    // No generation is 0, and none comes as far as this.
+                    None => Self(core::num::NonZeroU64::MAX),
+                }
+            }
             /// The 64 bits, for C and for logs.
             #[must_use]
-            pub const fn raw(self) -> u64 { self.0 }
+            pub const fn raw(self) -> u64 { self.0.get() }
         }
     };
 }

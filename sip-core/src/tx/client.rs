@@ -120,6 +120,14 @@ impl Transactions {
         if told { FromResponse::Response { tx: h, owner } } else { FromResponse::Absorbed }
     }
 
+    /// Who gets a response, if it matches a transaction.
+    #[must_use]
+    pub fn owner_of_response(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<Owner> {
+        let (via, cseq) = (e.via?, e.cseq?);
+        let key = key::client(&cx.keyer, m.text(via.branch), m.text(cseq.method_text));
+        self.owner(TxHandle::from_raw(self.keys.get(key)?))
+    }
+
     /// RFC 3261 17.1.1.3. The ACK goes where the INVITE went.
     fn send_ack(&mut self, cx: &mut Cx, h: TxHandle, m: &MessageRef<'_>) -> Result<(), Error> {
         if cx.out.room() == 0 {

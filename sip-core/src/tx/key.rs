@@ -6,7 +6,7 @@
 use crate::header::{Essentials, Via};
 use crate::path::Transport;
 use crate::store::index::{Key, Keyer};
-use crate::wire::MessageRef;
+use crate::wire::{MessageRef, Method};
 
 const CLIENT: u8 = b'C';
 const SERVER: u8 = b'R';
@@ -87,6 +87,19 @@ pub(super) fn server(keyer: &Keyer, m: &MessageRef<'_>, e: &Essentials, via: &Vi
 /// The key of the INVITE that a CANCEL is about (RFC 3261 9.2).
 pub(super) fn cancelled(keyer: &Keyer, m: &MessageRef<'_>, e: &Essentials, via: &Via) -> Key {
     server_with(keyer, m, e, via, b"INVITE", to_tag(m, e))
+}
+
+/// The keys of the other requests that a CANCEL may be about (RFC 3261 9.2).
+pub(super) fn cancelled_other<'a>(
+    keyer: &'a Keyer,
+    m: &'a MessageRef<'a>,
+    e: &'a Essentials,
+    via: &'a Via,
+) -> impl Iterator<Item = Key> + 'a {
+    let others = Method::ALL
+        .iter()
+        .filter(|m| !matches!(m, Method::Invite | Method::Ack | Method::Cancel | Method::Other));
+    others.map(move |o| server_with(keyer, m, e, via, o.as_str().as_bytes(), to_tag(m, e)))
 }
 
 /// The keys of the INVITE that an ACK may belong to. With a branch of RFC 3261 there is one.

@@ -58,6 +58,15 @@ impl Transactions {
         if merged.is_some() { FromRequest::Merged } else { FromRequest::New }
     }
 
+    /// Whether a CANCEL that names no INVITE names another request that is known (RFC 3261 9.2):
+    /// it has no effect, and is answered 200.
+    #[must_use]
+    pub fn cancels_another(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> bool {
+        let known =
+            |via| key::cancelled_other(&cx.keyer, m, e, via).any(|k| self.keys.get(k).is_some());
+        e.via.as_ref().is_some_and(known)
+    }
+
     fn on_ack(
         &mut self,
         cx: &mut Cx,

@@ -58,7 +58,10 @@ impl Ua {
         offered: bool,
     ) -> Result<bool, Error> {
         let sdp = description(m);
-        let ours = self.calls.live(h)?.media.profile.is_some();
+        let now = low.cx().now;
+        let call = self.calls.live_mut(h)?;
+        call.acked = now;
+        let ours = call.has_profile();
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
         let good = match (offered, sdp) {
             (true, Some(sdp)) => self.first_answer(low, h, d, sdp)?,

@@ -2,8 +2,11 @@
 
 use super::Extras;
 use super::outside;
+use super::policy::CallPolicy;
+use super::redirect::Redirect;
 use super::session::CallMedia;
 use super::table::{Act, Happening, State, step};
+use super::transfer::Transfer;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
@@ -26,6 +29,9 @@ pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 /// A re-INVITE that met another one is tried again, or work that found no room is.
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
 
+/// What a policy does later.
+pub(crate) const TIMER_POLICY: u8 = kind::CALL + 8;
+
 /// How long work that found no room waits.
 const RETRY: u64 = 100;
 
@@ -35,6 +41,7 @@ pub(super) mod part {
     pub const BYE: u8 = 1;
     pub const REINVITE: u8 = 2;
     pub const ACK: u8 = 3;
+    pub const REFER: u8 = 8;
 }
 
 /// Our 2xx, until its ACK has come (RFC 3261 13.3.1.4).
@@ -101,19 +108,29 @@ pub(crate) struct Call {
     pub(super) accepted: Option<TxHandle>,
     /// The CSeq number of the INVITE whose ACK is `ack`.
     pub(super) ack_seq: u32,
+    /// When its first 2xx came.
+    pub(super) acked: Instant,
     /// The attempt that sends it.
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
+    pub(super) policy: CallPolicy,
+    pub(super) redirect: Redirect,
     pub(super) media: CallMedia,
     /// The peer's last INVITE had no offer: our 2xx makes one (RFC 3261 13.3.1).
     pub(super) no_offer: bool,
     /// Why it ends, where our BYE alone does not say it.
     pub(super) end: Option<EndReason>,
     pub(super) timers: [Option<TimerId>; 3],
+    pub(super) transfer: Transfer,
 }
 
 impl Call {
+    /// Whether the application has said what media the call can have.
+    pub(super) const fn has_profile(&self) -> bool {
+        self.media.profile.is_some() && !self.media.own
+    }
+
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
         Self {
             state,
@@ -135,14 +152,41 @@ impl Call {
             source: Path::default(),
             accepted: None,
             ack_seq: 0,
+            acked: Instant(0),
             acking: None,
             ack: None,
+            policy: CallPolicy::default(),
+            redirect: Redirect::default(),
             media: CallMedia::default(),
             no_offer: false,
             end: None,
             timers: [None; 3],
+            transfer: Transfer::default(),
         }
     }
+}
+
+/// Starts the next request of a dialog for `owner`.
+pub(super) fn start_in_dialog(
+    low: &mut Low<'_>,
+    owner: Owner,
+    line: Option<LineHandle>,
+    dialog: DialogHandle,
+    what: &InDialog<'_>,
+) -> Result<(AttemptHandle, u32, FromAttempt), Error> {
+    let made = low.dialogs.request(low.down.cx, dialog, what)?;
+    let (near, flow) = low.dialogs.get(dialog).map_or((None, None), |d| (Some(d.local_id), d.flow));
+    let start = Start {
+        owner,
+        request: made.block,
+        method: what.method,
+        hop: made.hop,
+        near,
+        flow: low.down.flow_to(flow, &made.hop),
+        line: line.map_or(0, LineHandle::raw),
+    };
+    let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
+    Ok((attempt, made.cseq, from))
 }
 
 pub(super) const fn owner(h: CallHandle, part: u8) -> Owner {
@@ -164,6 +208,7 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         let (next, act) = step(call.state, happening);
         call.state = next;
+        self.count_call(h);
         Ok(act)
     }
 
@@ -201,7 +246,7 @@ impl Ua {
         let Some(dialog) = call.dialog.and_then(|d| low.dialogs.get(d)) else { return 0 };
         let (local, secure) = (dialog.local_id, dialog.secure);
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), call.line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         contact_value(low.cx(), local, user.get(..len).unwrap_or(&[]), secure, out)
     }
 
@@ -214,23 +259,12 @@ impl Ua {
         part: u8,
         what: &InDialog<'_>,
     ) -> Result<(AttemptHandle, u32), Error> {
-        let made = low.dialogs.request(low.down.cx, dialog, what)?;
-        let (near, flow) =
-            low.dialogs.get(dialog).map_or((None, None), |d| (Some(d.local_id), d.flow));
-        let start = Start {
-            owner: owner(h, part),
-            request: made.block,
-            method: what.method,
-            hop: made.hop,
-            near,
-            flow: low.down.flow_to(flow, &made.hop),
-            line: self.calls.get(h).and_then(|c| c.line).map_or(0, LineHandle::raw),
-        };
-        let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
+        let line = self.calls.get(h).and_then(|c| c.line);
+        let (attempt, cseq, from) = start_in_dialog(low, owner(h, part), line, dialog, what)?;
         if let FromAttempt::AckSent { block, path, .. } = from {
             self.keep_ack(low.cx(), h, block, path);
         }
-        Ok((attempt, made.cseq))
+        Ok((attempt, cseq))
     }
 
     /// Keeps the ACK, to repeat it (RFC 3261 13.2.2.4).
@@ -279,6 +313,8 @@ impl Ua {
         message: Option<BlockId>,
     ) -> Result<(), Error> {
         self.refuse_pending(low, h);
+        self.end_of_followed(low, h, why, status);
+        let why = self.reason(h, why);
         let told = self.tell(low.cx(), h, record::ENDED + why as u16, status, message);
         self.forget(low, h);
         told
@@ -286,7 +322,13 @@ impl Ua {
 
     /// Frees all that a call holds.
     pub(super) fn forget(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        let Some(call) = self.calls.remove(h) else { return };
+        if let Some(call) = self.calls.get_mut(h) {
+            call.state = State::Ended;
+        }
+        self.count_call(h);
+        self.end_policy(low.cx(), h);
+        let Some(mut call) = self.calls.remove(h) else { return };
+        Self::end_redirect(low.cx(), &mut call.redirect);
         if call.caller && call.dialog.is_none() {
             self.undecided = self.undecided.saturating_sub(1);
         }
@@ -298,6 +340,9 @@ impl Ua {
             low.cx().timers.cancel(timer);
         }
         let mut dialog = call.dialog;
+        if self.keep_subscriptions(low, &call) {
+            dialog = None;
+        }
         while let Some(d) = dialog {
             dialog = low.dialogs.end(low.down.cx, d).and_then(|d| d.next);
         }
@@ -330,7 +375,7 @@ impl Ua {
         match self.act(h, Happening::Hangup)? {
             Act::Late => Err(Error::Late),
             Act::GiveUp => self.give_up(low, h, Happening::Hangup),
-            Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            Act::SendRefusal => self.refuse(low, h, self.refusal(h, 480), &Extras::default()),
             Act::SendBye => {
                 self.step(h, Happening::Hangup)?;
                 self.send_bye(low, h)
@@ -364,6 +409,7 @@ impl Ua {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
             part::BYE if m.status() >= 200 => self.bye_ended(low, h),
+            part::REFER => self.on_refer_response(low, h, m),
             _ => Ok(()),
         }
     }
@@ -394,6 +440,7 @@ impl Ua {
             match from.part {
                 part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
                 part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::REFER => return self.on_refer_refused(low, h, status, block),
                 part::BYE => {
                     low.cx().pool.release(block);
                     return self.bye_ended(low, h);
@@ -420,6 +467,7 @@ impl Ua {
             part::INVITE => self.on_invite_failure(low, h, why),
             part::REINVITE => self.on_reinvite_failure(low, h, why),
             part::BYE => self.bye_ended(low, h),
+            part::REFER => self.on_refer_failure(low, h, why),
             _ => Ok(()),
         }
     }
@@ -435,6 +483,7 @@ impl Ua {
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
             TIMER_REPEAT => self.repeat_success(low, h),
+            TIMER_POLICY => self.on_policy_timer(low, h),
             _ if call.hang_up => {
                 call.hang_up = false;
                 match self.hangup(low, h) {
@@ -443,6 +492,8 @@ impl Ua {
                 }
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
+            _ if call.redirect.waiting => self.follow_or_end(low, h),
+            _ if call.state == State::Incoming => self.answer_in_place(low, h),
             _ => self.reinvite_again(low, h),
         }
     }
@@ -451,7 +502,9 @@ impl Ua {
         match self.act(h, Happening::RingOver)? {
             Act::GiveUp => {
                 self.give_up(low, h, Happening::RingOver)?;
-                self.calls.live_mut(h)?.rang_out = true;
+                if let Some(call) = self.calls.get_mut(h) {
+                    call.rang_out = true;
+                }
                 Ok(())
             }
             Act::SendRefusal => match self.refuse_over(low, h) {
@@ -533,14 +586,17 @@ impl Ua {
         path: &Path,
     ) -> Result<(), Error> {
         let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner) else { return Err(Error::Gone) };
-        let h = CallHandle::from_raw(owner.object);
         // RFC 3261 12.2.2: processed as if it were outside a dialog (8.2).
         if let Some(refusal) = outside::inspect_in_dialog(m) {
             return outside::refuse(low, m, e, path, &refusal);
         }
         let cx = &mut *low.down.cx;
         let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
-        let done = self.serve(low, (h, dialog, tx), m, e, path);
+        let done = if owner.kind == OwnerKind::Refer {
+            self.serve_subscription(low, (owner, dialog, tx), m, e, path)
+        } else {
+            self.serve(low, (CallHandle::from_raw(owner.object), dialog, tx), m, e, path)
+        };
         if done.is_err() {
             // It was not taken: a repetition of it is a new request.
             low.down.tx.end(low.down.cx, tx);
@@ -566,6 +622,11 @@ impl Ua {
             Method::Bye => {
                 low.down.tx.reply(cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
+            }
+            Method::Refer => self.on_refer(low, h, dialog, tx, m, number),
+            Method::Notify => {
+                let ours = self.calls.live(h)?.transfer.ours;
+                self.on_notify(low, ours, tx, m)
             }
             Method::Invite => self.on_reinvite(low, h, tx, number, m),
             Method::Message => {

@@ -3,6 +3,7 @@
 
 use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
+use super::pair::{Pair, is_focus};
 use super::session::{Given, Waits, description, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -19,19 +20,22 @@ use crate::wire::name::Name;
 
 impl Ua {
     /// An INVITE for one of our lines: opens a call. `Full` means that it was not admitted.
-    pub(crate) fn on_invite(
+    pub(super) fn on_invite(
         &mut self,
         low: &mut Low<'_>,
         line: Option<LineHandle>,
-        m: &MessageRef<'_>,
-        e: &Essentials,
-        path: &Path,
+        pair: Option<Pair>,
+        (m, e, path): (&MessageRef<'_>, &Essentials, &Path),
     ) -> Result<(), Error> {
         if self.calls_in >= self.max_in {
             return Err(Error::Full(Limit::Calls));
         }
         let tag = low.cx().tag();
         let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
+        if let Some(call) = self.calls.get_mut(h) {
+            call.transfer.pair = pair;
+            call.transfer.focus = is_focus(m);
+        }
         self.calls_in += 1;
         low.cx().promised += 1;
         match self.admit(low, h, line, m, e, path) {
@@ -79,7 +83,9 @@ impl Ua {
         if let Some(block) = block {
             low.cx().pool.hold(block);
         }
-        self.tell(low.cx(), h, record::INCOMING, 0, block)
+        self.tell(low.cx(), h, record::INCOMING, 0, block)?;
+        self.answers_itself(low, h)?;
+        self.judge_call(low, h, m, e)
     }
 
     /// Keeps the offer of an INVITE, or that it has none.
@@ -229,7 +235,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let (_, dialog, _) = self.answerable(h)?;
         if self.calls.live(h)?.media.query.is_some() {
-            return Err(Error::Misuse(Misuse::State));
+            return Err(self.being_answered(h));
         }
         match self.given(low, h, extras)? {
             Given::Ask => {
@@ -329,7 +335,7 @@ impl Ua {
         let fields = [(Name::Warning, warning)];
         if self.act(h, Happening::Reject)? == Act::SendRefusal {
             self.calls.live_mut(h)?.end = Some(EndReason::BadMedia);
-            return self.refuse_with(low, h, status, &Extras::default(), &fields);
+            return self.refuse_with(low, h, status, (&Extras::default(), None), &fields);
         }
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         self.respond(low, h, tx, status, (&Extras::default(), None), &fields)?;
@@ -365,6 +371,8 @@ impl Ua {
             self.step(h, Happening::Answer)?;
         }
         self.disarm(low.cx(), h, TIMER_RING);
+        self.tell_policy(low.cx(), h, true)?;
+        self.end_policy(low.cx(), h);
         let interval = low.cx().config.t1;
         self.calls.live_mut(h)?.invite = None;
         low.dialogs.confirm_uas(dialog)?;
@@ -376,10 +384,15 @@ impl Ua {
             call.repeating = Some(Repeating { block, status: 200, since, interval });
             call.repeat_by = Some(tx);
         }
-        self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))
+        self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))?;
+        if fresh {
+            self.take_place(low, h);
+        }
+        Ok(())
     }
 
-    /// Refuses: a call that came in, or a re-INVITE. Queues output.
+    /// Refuses: a call that came in, or a re-INVITE; status 0 as the line's policy says. Queues
+    /// output.
     pub fn reject(
         &mut self,
         low: &mut Low<'_>,
@@ -387,6 +400,7 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
+        let status = if status == 0 { self.refusal(h, 486) } else { status };
         if !(300..700).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
@@ -420,7 +434,7 @@ impl Ua {
         let mut value = [0u8; 512];
         let len = super::outside::bracketed(contact.as_bytes(), &mut value)?;
         let fields = [(Name::Contact, value.get(..len).unwrap_or(&[]))];
-        self.refuse_with(low, h, status, extras, &fields)
+        self.refuse_with(low, h, status, (extras, None), &fields)
     }
 
     pub(super) fn refuse(
@@ -430,19 +444,20 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
-        self.refuse_with(low, h, status, extras, &[])
+        self.refuse_with(low, h, status, (extras, None), &[])
     }
 
-    fn refuse_with(
+    pub(super) fn refuse_with(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         status: u16,
-        extras: &Extras<'_>,
+        with: (&Extras<'_>, Option<BlockId>),
         fields: &[(Name, &[u8])],
     ) -> Result<(), Error> {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        self.respond(low, h, tx, status, (extras, None), fields)?;
+        self.respond(low, h, tx, status, with, fields)?;
+        self.tell_policy(low.cx(), h, false)?;
         self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
         let call = self.calls.live(h)?;
@@ -523,7 +538,7 @@ impl Ua {
         m: &MessageRef<'_>,
     ) -> Result<bool, Error> {
         let call = self.calls.live(h)?;
-        let (Some(d), ours) = (call.dialog, call.media.profile.is_some()) else { return Ok(true) };
+        let (Some(d), ours) = (call.dialog, call.has_profile()) else { return Ok(true) };
         if low.dialogs.get(d).map(|d| d.session.exchange) != Some(Exchange::Offered) {
             return Ok(true);
         }
@@ -601,7 +616,7 @@ impl Ua {
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
         call.invite_seq = number;
-        let ours = call.media.profile.is_some();
+        let ours = call.has_profile();
         let at = cx.now.after(cx.config.ring);
         self.arm(cx, h, TIMER_RING, at)?;
         self.note_offer(low, h, dialog, m)?;

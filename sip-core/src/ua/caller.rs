@@ -3,6 +3,7 @@
 use super::Extras;
 use super::call::{Call, TIMER_RING, owner, part};
 use super::line::Line;
+use super::privacy::Caller;
 use super::session::{Given, SDP, Waits, description, own_description, rest};
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -16,7 +17,7 @@ use crate::header::uri::is_sips;
 use crate::path::{LocalId, Path};
 use crate::resolve::{Hop, NoWay, first_hop, next_hop};
 use crate::store::pool::{BlockId, Pool};
-use crate::store::queries::Owner;
+use crate::store::queries::{Owner, OwnerKind};
 use crate::tx::{Failure, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -36,6 +37,19 @@ impl Ua {
         user: u64,
         extras: &Extras<'_>,
     ) -> Result<CallHandle, Error> {
+        self.place(low, line, target, user, extras, &[])
+    }
+
+    /// The same with header fields of our own.
+    pub(super) fn place(
+        &mut self,
+        low: &mut Low<'_>,
+        line: LineHandle,
+        target: &str,
+        user: u64,
+        extras: &Extras<'_>,
+        fields: &[(Name, &[u8])],
+    ) -> Result<CallHandle, Error> {
         let uri = Uri::parse(target.as_bytes()).map_err(|_| Error::Misuse(Misuse::BadUri))?;
         // RFC 3261 19.1.1: what a Request-URI may not have.
         if !uri.is_sip() || !uri.headers.is_empty() || !uri.method.is_empty() {
@@ -50,9 +64,10 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             (call.line, call.user) = (Some(line), user);
         }
+        self.count_call(h);
         low.cx().promised += 1;
         self.undecided += 1;
-        match self.send_invite(low, h, line, target.as_bytes(), extras) {
+        match self.send_invite(low, h, line, target.as_bytes(), (extras, fields)) {
             Ok(()) => Ok(h),
             Err(e) => {
                 self.forget(low, h);
@@ -67,12 +82,12 @@ impl Ua {
         h: CallHandle,
         line: LineHandle,
         target: &[u8],
-        extras: &Extras<'_>,
+        (extras, fields): (&Extras<'_>, &[(Name, &[u8])]),
     ) -> Result<(), Error> {
         let at = low.cx().now.after(low.down.cx.config.ring);
         let given = self.given(low, h, extras)?;
         if given == Given::Ask {
-            let request = self.build_invite(low, h, line, target, extras, None)?;
+            let request = self.build_invite(low, h, line, target, (extras, fields), None)?;
             self.ask_media(low, h, None, Waits::Invite, Some(request))?;
             return self.arm(low.cx(), h, TIMER_RING, at);
         }
@@ -82,7 +97,7 @@ impl Ua {
         };
         self.calls.live_mut(h)?.media.offer = offer;
         let sdp = offer.filter(|_| given == Given::Profile);
-        let request = self.build_invite(low, h, line, target, extras, sdp)?;
+        let request = self.build_invite(low, h, line, target, (extras, fields), sdp)?;
         self.start_invite(low, h, request)?;
         self.arm(low.cx(), h, TIMER_RING, at)
     }
@@ -133,28 +148,31 @@ impl Ua {
         h: CallHandle,
         line: LineHandle,
         target: &[u8],
-        extras: &Extras<'_>,
+        (extras, fields): (&Extras<'_>, &[(Name, &[u8])]),
         sdp: Option<BlockId>,
     ) -> Result<BlockId, Error> {
         let tag = self.calls.live(h)?.tag;
         let call_id = low.cx().word();
+        let caller = self.caller(h, extras);
         let (_, near) = self.way(low, line, target)?;
+        let mut user = [0u8; 128];
+        let len = self.contact_user_of(low.cx(), h, &mut user);
+        let user = user.get(..len).unwrap_or(&[]);
         let cx = &mut *low.down.cx;
         let config = self.lines.live(line)?;
         let mut contact = [0u8; 256];
-        let len = near.map_or(0, |id| {
-            let user = config.user_part(&cx.pool);
-            contact_value(cx, id, user, is_sips(target), &mut contact)
-        });
+        let len = near.map_or(0, |id| contact_value(cx, id, user, is_sips(target), &mut contact));
         let contact = contact.get(..len).unwrap_or(&[]);
         let end = rest(cx, extras, None, sdp)?;
         let crate::cx::Cx { pool, scratch, config: settings, .. } = cx;
         let invite = Invite {
             line: config,
+            caller,
             target,
             tag: tag.as_bytes(),
             call_id: call_id.as_bytes(),
             contact,
+            fields,
             product: settings.product.as_bytes(),
         };
         let written = invite.write(Writer::new(scratch), pool, end).map_err(write_error);
@@ -177,6 +195,7 @@ impl Ua {
         let len = uri.len();
         target.get_mut(..len).ok_or(Error::Misuse(Misuse::BadUri))?.copy_from_slice(uri);
         let (hop, near) = self.way(low, line, target.get(..len).unwrap_or(&[]))?;
+        self.keep_invite(low, h, request);
         let start = Start {
             owner: owner(h, part::INVITE),
             request,
@@ -246,6 +265,9 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
         }
+        if !cancelled && self.refused(low, h, status, block)? {
+            return Ok(());
+        }
         if self.step(h, Happening::Refusal)? != Act::TellEnded {
             block.into_iter().for_each(|b| low.cx().pool.release(b));
             return Ok(());
@@ -256,6 +278,7 @@ impl Ua {
             (true, false) => EndReason::Abandoned,
             _ => EndReason::Refused,
         };
+        let (status, block) = self.best_refusal(low, h, status, block);
         self.ended(low, h, why, status, block)
     }
 
@@ -285,6 +308,7 @@ impl Ua {
         if let (Some(dialog), Some(sdp)) = (dialog, description(m)) {
             self.first_answer(low, h, dialog, sdp)?;
         }
+        self.progress_of_followed(low, h, m.status());
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
         dialog.map_or(Ok(()), |d| self.tell_media(low, h, d))
@@ -351,6 +375,7 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+            Self::end_redirect(low.down.cx, &mut call.redirect);
         }
         let offered = self.calls.live(h)?.media.offer.is_some();
         let act = self.step(h, Happening::Success)?;
@@ -367,11 +392,17 @@ impl Ua {
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::ANSWERED, m.status(), block)?;
+        self.answer_of_followed(low, h, m);
         self.tell_media(low, h, dialog)
     }
 
     /// Ends all early dialogs but one.
-    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: Option<DialogHandle>) {
+    pub(super) fn keep_only(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        keep: Option<DialogHandle>,
+    ) {
         let Some(call) = self.calls.get_mut(h) else { return };
         let mut at = core::mem::replace(&mut call.dialog, keep);
         self.undecided += usize::from(at.is_some() && keep.is_none());
@@ -416,7 +447,8 @@ impl Ua {
         }
     }
 
-    /// A 2xx whose transaction is gone: its ACK may have been lost.
+    /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
+    /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
         &mut self,
         low: &mut Low<'_>,
@@ -424,10 +456,14 @@ impl Ua {
         e: &Essentials,
     ) -> Result<bool, Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(false) };
-        let Some(h) = low.dialogs.get(d).map(|d| CallHandle::from_raw(d.owner.object)) else {
+        let owner = low.dialogs.get(d).map(|d| d.owner).filter(|o| o.kind == OwnerKind::Call);
+        let Some(h) = owner.map(|o| CallHandle::from_raw(o.object)) else {
             return Ok(false);
         };
-        let same = self.calls.get(h).is_some_and(|c| Some(c.ack_seq) == e.cseq.map(|c| c.number));
+        let (now, lasts) = (low.cx().now, low.cx().config.t1.saturating_mul(64));
+        let same = self.calls.get(h).is_some_and(|c| {
+            Some(c.ack_seq) == e.cseq.map(|c| c.number) && now < c.acked.after(lasts)
+        });
         if same {
             self.repeat_ack(low, h, e)?;
         }
@@ -443,6 +479,10 @@ impl Ua {
         let cancelled = self.state(h)? == State::Cancelling;
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+        }
+        let as_status = if why == Failure::Timeout { 408 } else { 503 };
+        if !cancelled && self.failed_target(low, h, as_status)? {
+            return Ok(());
         }
         if self.step(h, Happening::Failure)? != Act::TellEnded {
             return Ok(());
@@ -490,10 +530,12 @@ fn send_unowned(
 /// An INVITE that opens a call (RFC 3261 8.1.1, 13.2.1).
 struct Invite<'a> {
     line: &'a Line,
+    caller: Caller,
     target: &'a [u8],
     tag: &'a [u8],
     call_id: &'a [u8],
     contact: &'a [u8],
+    fields: &'a [(Name, &'a [u8])],
     product: &'a [u8],
 }
 
@@ -502,7 +544,7 @@ impl Invite<'_> {
         w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
         w.header(Name::MaxForwards, b"70")?;
         self.line.write_route(&mut w, pool)?;
-        self.line.write_from(&mut w, pool, self.tag)?;
+        self.caller.write_from(&mut w, (self.line, pool), self.tag)?;
         joined(&mut w, Name::To, &[b"<", self.target, b">"])?;
         w.header(Name::CallId, self.call_id)?;
         w.cseq(1, Method::Invite.as_str().as_bytes())?;
@@ -510,6 +552,10 @@ impl Invite<'_> {
             w.header(Name::Contact, self.contact)?;
         }
         w.header(Name::Allow, ALLOW.as_bytes())?;
+        self.caller.write_fields(&mut w, (self.line, pool))?;
+        for (name, value) in self.fields {
+            w.header(*name, value)?;
+        }
         if !self.product.is_empty() {
             w.header(Name::UserAgent, self.product)?;
         }

@@ -1,18 +1,31 @@
 //! The user agent: lines and calls.
 
 mod acknowledge;
+mod answer_mode;
 mod call;
 mod callee;
 mod caller;
 mod credentials;
+mod diverted;
 mod event;
 mod line;
+mod notify;
 mod outside;
+mod pair;
+mod policy;
+mod privacy;
+mod redirect;
+mod referred;
 mod reinvite;
 mod session;
+mod settings;
 pub mod table;
+mod target;
+mod transfer;
 
 pub use event::*;
+pub use pair::CallInfo;
+pub use settings::*;
 
 use crate::attempt::{Attempts, Down};
 use crate::cx::Cx;
@@ -28,7 +41,9 @@ pub(crate) use line::Line;
 pub(crate) use line::TIMER_SHUTDOWN;
 pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS};
+pub(crate) use referred::EVENT_TRANSFER;
 pub(crate) use session::media_error;
+pub(crate) use transfer::{Refer, ReferHandle};
 
 /// The layers below the user agent.
 pub struct Low<'a> {
@@ -51,6 +66,7 @@ impl Low<'_> {
 pub struct Ua {
     pub(crate) lines: Slab<LineHandle, Line>,
     pub(crate) calls: Slab<CallHandle, Call>,
+    pub(crate) refers: Slab<ReferHandle, Refer>,
     pub(crate) calls_in: usize,
     max_in: usize,
     /// Requests that wait for the application, and how many may.
@@ -66,6 +82,7 @@ impl Ua {
         Ok(Self {
             lines: Slab::new(limits.lines, tag, Limit::Lines)?,
             calls: Slab::new(limits.calls, tag, Limit::Calls)?,
+            refers: Slab::new(limits.calls, tag, Limit::Calls)?,
             calls_in: 0,
             max_in: limits.calls_in,
             waiting: 0,
@@ -77,6 +94,7 @@ impl Ua {
     pub(crate) const fn bytes(limits: &Limits) -> usize {
         Slab::<LineHandle, Line>::bytes(limits.lines)
             + Slab::<CallHandle, Call>::bytes(limits.calls)
+            + Slab::<ReferHandle, Refer>::bytes(limits.calls)
     }
 
     /// Whether there is a place for a dialog besides those that are kept.

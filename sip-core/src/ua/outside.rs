@@ -15,11 +15,19 @@ use crate::wire::name::Name;
 use crate::wire::start_line::Method;
 
 /// The methods that the user agent takes, as Allow carries them.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, REFER, NOTIFY";
 
 /// The same, as a list.
-pub const METHODS: [Method; 6] =
-    [Method::Invite, Method::Ack, Method::Cancel, Method::Bye, Method::Options, Method::Message];
+pub const METHODS: [Method; 8] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Cancel,
+    Method::Bye,
+    Method::Options,
+    Method::Message,
+    Method::Refer,
+    Method::Notify,
+];
 
 /// The types of body that it takes in a session.
 const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
@@ -97,6 +105,9 @@ pub(super) fn inspect_in_dialog<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
     {
         return Some(Refusal::with(420, Name::Unsupported, required));
     }
+    if super::pair::misplaced(m) {
+        return Some(Refusal::plain(400));
+    }
     content(m)
 }
 
@@ -163,7 +174,11 @@ impl Ua {
             return refuse(low, m, e, path, &Refusal::plain(404));
         }
         match m.method() {
-            Method::Invite => self.on_invite(low, line, m, e, path),
+            Method::Invite => match self.pair_of(low, m) {
+                Ok(pair) => self.on_invite(low, line, pair, (m, e, path)),
+                Err(status) => refuse(low, m, e, path, &Refusal::plain(status)),
+            },
+            Method::Refer => self.on_outside_refer(low, line, m, e, path),
             // RFC 3261 11.2
             Method::Options => self.say_abilities(low, m, e, path),
             _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
@@ -252,6 +267,9 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
         let owner = low.down.tx.owner(tx).ok_or(Error::Gone)?;
+        if owner.kind == OwnerKind::Refer {
+            return self.reject_transfer(low, tx, status);
+        }
         if owner.kind != OwnerKind::Request {
             return Err(Error::Late);
         }

@@ -1,24 +1,55 @@
 //! `sansip phone`.
 
+use std::cell::RefCell;
+use std::io::{BufRead, IsTerminal};
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::task::Poll;
+
 use clap::Args;
 use sansip::{Limits, Roles};
 use serde_json::{Value, json};
 
 use super::{FAILED, OK, SocketArgs, refuse, run_until_signal, runtime, stats_line};
 use crate::driver::{Driver, OpenError, Setup};
-use crate::listen::{Usage, host_text, outward};
-use crate::phone::{Password, Phone, Plan, Reaction};
+use crate::listen::{Usage, outward};
+use crate::phone::console::{Console, Orders, Plain, Shared};
+use crate::phone::desk::{Desk, Password, Settings};
+use crate::phone::media::OwnMedia;
+use crate::phone::script::{self, Runner};
+use crate::phone::{Phone, Plan, Reaction, terminal};
 use crate::proxy::check_uri;
 use crate::report::Report;
 
-/// An unattended phone
+/// A phone: on a terminal, from a script or unattended
 ///
-/// Without --call it takes the calls that reach it, until Ctrl-C or until it has had --calls of
-/// them. With --call it calls, and ends when its calls have. Each event is one JSON line.
+/// On a terminal it takes commands: 'help' lists them. With --script it takes them from a file,
+/// which can also wait for events and check what is so.
 ///
-/// Exit status: 0 if all calls went as wanted, 1 if one did not, 2 for a wrong argument.
+/// Elsewhere, or with one of the options of an unattended phone (--call to --at-once), it follows
+/// these options: without --call it takes the calls that reach it, until Ctrl-C or until it has had
+/// --calls of them; with --call it calls, and ends when its calls have. Each event is one JSON line.
+///
+/// Exit status: 0 if all went as wanted, 1 if a call or a line of the script did not, 2 for a wrong
+/// argument.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+A phone to type at, registered at a proxy:
+  sansip phone --listen udp:127.0.0.1:5070 --aor sip:alice@example.com \\
+      --proxy sip:127.0.0.1:5060 --register
+
+A script: one command a line, and wait, sleep, expect, fails and say:
+  call sip:bob@127.0.0.1:5070
+  wait progress 1 status=180 within 2
+  wait answered 1
+  expect call 1 state=active
+  fails answer 1
+  sleep 0.5
+  hangup
+  wait ended 1 why=hangup
+  expect calls 0
+
 A phone that rings for a second and answers, and one that calls it:
   sansip phone --listen udp:127.0.0.1:5070 --aor sip:bob@127.0.0.1 --after 1000
   sansip phone --listen udp:127.0.0.1:5072 --aor sip:alice@127.0.0.1 \\
@@ -40,39 +71,55 @@ pub struct PhoneArgs {
     #[arg(long, value_name = "URI")]
     proxy: Option<String>,
 
+    /// The user name that challenges are answered with, if it is not the user of the address of
+    /// record
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    auth_user: String,
+
+    /// Where the password is: the first line of this file. Else the variable SANSIP_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
     /// Register the address of record, at the proxy or at its own domain
     #[arg(long)]
     register: bool,
-
-    /// The user name for challenges, if not that of its address of record
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-
-    /// The password for challenges. Others can see it in the list of processes: SANSIP_PASSWORD in
-    /// the environment does the same
-    #[arg(long, value_name = "PASSWORD")]
-    password: Option<Password>,
-
-    /// The only realm whose challenges get the password
-    #[arg(long, value_name = "REALM")]
-    realm: Option<String>,
 
     /// Take only calls to the user of its address of record; others get 404
     #[arg(long)]
     only_aor: bool,
 
+    /// Take the commands from this file; '-' takes them from standard input, line by line
+    #[arg(long, value_name = "FILE", conflicts_with_all = UNATTENDED)]
+    script: Option<PathBuf>,
+
+    /// With --script: tell each event as a JSON line
+    #[arg(long, requires = "script")]
+    json: bool,
+
+    /// Do not ring by itself when a call comes in (on a terminal or from a script)
+    #[arg(long)]
+    no_ring: bool,
+
+    /// Ask before a call is made that another phone asks for (on a terminal or from a script)
+    #[arg(long)]
+    ask_transfers: bool,
+
+    /// Where the lines typed are kept for the next time; empty: nowhere
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+
     /// How to answer calls: 200 answers, 180 (101 to 199) rings and never answers, 300 to 699
     /// refuses
-    #[arg(long, value_name = "STATUS", default_value_t = 200)]
-    answer: u16,
+    #[arg(long, value_name = "STATUS")]
+    answer: Option<u16>,
 
     /// Where --answer 3xx sends the caller
     #[arg(long, value_name = "URI")]
     redirect_to: Option<String>,
 
     /// Ring this long before the final answer
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    after: u64,
+    #[arg(long, value_name = "MS")]
+    after: Option<u64>,
 
     /// Hang up this long after a call was answered (by default the other side does)
     #[arg(long, value_name = "MS")]
@@ -98,9 +145,14 @@ pub struct PhoneArgs {
     #[arg(long, value_name = "STATUS")]
     expect: Option<u16>,
 
-    /// The port that its session descriptions name
-    #[arg(long, value_name = "PORT", default_value_t = 9)]
-    media_port: u16,
+    /// The port that its session descriptions name: it sends and hears nothing itself
+    #[arg(long, alias = "media-port", value_name = "PORT", default_value = "9")]
+    rtp_port: NonZeroU16,
+
+    /// A codec of its session descriptions: PCMU, PCMA, G722, G729, GSM, opus, telephone-event. May
+    /// be given several times, the best first (by default PCMU, PCMA and telephone-event)
+    #[arg(long, value_name = "NAME")]
+    codec: Vec<String>,
 
     /// How many calls it can have at once
     #[arg(long, value_name = "N", default_value_t = 500)]
@@ -114,11 +166,43 @@ pub fn run(args: &PhoneArgs) -> u8 {
         Ok(ready) => ready,
         Err(problem) => return refuse(&problem),
     };
-    match serve(setup, plan) {
+    let served = match &args.script {
+        Some(file) => return from_script(args, setup, plan, file),
+        None if is_for_a_person(args) => at_terminal(args, setup, plan),
+        None => serve(setup, plan),
+    };
+    match served {
         Ok(true) => OK,
         Ok(false) => FAILED,
         Err(problem) => refuse(&problem),
     }
+}
+
+/// The options that only an unattended phone has.
+const UNATTENDED: [&str; 10] = [
+    "answer",
+    "redirect_to",
+    "after",
+    "hangup_after",
+    "cancel_after",
+    "call",
+    "calls",
+    "rate",
+    "expect",
+    "at_once",
+];
+
+/// Whether somebody sits there and no plan is to be followed.
+fn is_for_a_person(args: &PhoneArgs) -> bool {
+    let planned = args.answer.is_some()
+        || args.redirect_to.is_some()
+        || args.after.is_some()
+        || args.hangup_after.is_some()
+        || args.cancel_after.is_some()
+        || args.call.is_some()
+        || args.calls.is_some()
+        || args.expect.is_some();
+    !planned && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 fn limits(calls: usize) -> Limits {
@@ -166,44 +250,51 @@ fn prepare(args: &PhoneArgs) -> Result<(Setup, Plan), Usage> {
     args.sockets.apply(&mut setup)?;
     setup.config.roles = Roles { ua: true, proxy: false, registrar: false };
     setup.config.product = concat!("sansip/", env!("CARGO_PKG_VERSION")).into();
-    let host = match (&setup.advertise, setup.listens.first()) {
-        (Some(advertise), _) => advertise.host.clone(),
-        (None, Some(listen)) => host_text(outward(listen.address.ip())),
-        (None, None) => String::new(),
-    };
+    let bound = setup.listens.first().map(|listen| outward(listen.address.ip()));
+    let told = setup.advertise.as_ref().and_then(|a| a.host.trim_matches(['[', ']']).parse().ok());
+    let address = told.or(bound).unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
     let plan = Plan {
+        auth_user: args.auth_user.clone(),
+        password: password(args.password_file.as_deref())?,
         aor: args.aor.clone(),
         proxy: args.proxy.clone().unwrap_or_default(),
         register: args.register,
         only_aor: args.only_aor,
         reaction,
-        ring: (args.after > 0).then_some(0),
-        after: args.after,
+        ring: args.after.filter(|ms| *ms > 0).map(|_| 0),
+        after: args.after.unwrap_or(0),
         hangup_after: args.hangup_after,
         cancel_after: args.cancel_after,
         target: args.call.clone(),
         calls: args.calls,
         rate: args.rate,
         expect: args.expect,
-        user: args.user.clone().unwrap_or_default(),
-        realm: args.realm.clone().unwrap_or_default(),
-        password: args
-            .password
-            .clone()
-            .or_else(|| std::env::var("SANSIP_PASSWORD").ok().map(Password)),
-        media: (host, args.media_port),
+        media: OwnMedia::new(address, args.rtp_port.get(), &args.codec)?,
     };
     Ok((setup, plan))
 }
 
+fn password(file: Option<&Path>) -> Result<Option<Password>, Usage> {
+    let Some(file) = file else {
+        return Ok(std::env::var("SANSIP_PASSWORD").ok().map(Password));
+    };
+    let wrong = |problem| Usage::new("--password-file", &file.display().to_string(), problem);
+    let text = std::fs::read_to_string(file).map_err(|why| wrong(why.to_string()))?;
+    match text.lines().next().filter(|line| !line.is_empty()) {
+        Some(line) => Ok(Some(Password(line.to_owned()))),
+        None => Err(wrong("its first line is empty".to_owned())),
+    }
+}
+
 fn reaction(args: &PhoneArgs) -> Result<Reaction, Usage> {
-    let wrong = |problem: &str| Usage::new("--answer", &args.answer.to_string(), problem);
-    match (args.answer, &args.redirect_to) {
-        (101..=199, _) => Ok(Reaction::Ring(args.answer)),
+    let answer = args.answer.unwrap_or(200);
+    let wrong = |problem: &str| Usage::new("--answer", &answer.to_string(), problem);
+    match (answer, &args.redirect_to) {
+        (101..=199, _) => Ok(Reaction::Ring(answer)),
         (200, _) => Ok(Reaction::Answer),
-        (300..=399, Some(to)) => Ok(Reaction::Redirect(args.answer, to.clone())),
+        (300..=399, Some(to)) => Ok(Reaction::Redirect(answer, to.clone())),
         (300..=399, None) => Err(wrong("say with --redirect-to where the caller shall go")),
-        (400..=699, _) => Ok(Reaction::Refuse(args.answer)),
+        (400..=699, _) => Ok(Reaction::Refuse(answer)),
         _ => Err(wrong("not 200, 101 to 199 or 300 to 699")),
     }
 }
@@ -220,5 +311,114 @@ fn serve(setup: Setup, plan: Plan) -> Result<bool, OpenError> {
         line.insert("bad".into(), json!(bad));
         driver.app.report().line(&Value::Object(line));
         Ok(bad == 0)
+    })
+}
+
+fn desk(args: &PhoneArgs, plan: Plan) -> Desk {
+    Desk::new(Settings {
+        aor: plan.aor,
+        proxy: plan.proxy,
+        register: plan.register,
+        only_aor: plan.only_aor,
+        rings: !args.no_ring,
+        asks: args.ask_transfers,
+        auth_user: plan.auth_user,
+        password: plan.password,
+        media: plan.media,
+    })
+}
+
+fn from_script(args: &PhoneArgs, setup: Setup, plan: Plan, file: &Path) -> u8 {
+    let name = file.display();
+    let (runner, lines) = if file.as_os_str() == "-" {
+        (Runner::growing(), Some(standard_input()))
+    } else {
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(why) => return refuse(&format!("--script {name}: {why}")),
+        };
+        match script::read(&text) {
+            Ok(steps) => (Runner::whole(steps), None),
+            Err(wrong) => return refuse(&format!("{name}:{}: {}", wrong.line, wrong.text)),
+        }
+    };
+    let screen: Shared = Rc::new(RefCell::new(Plain { json: args.json }));
+    let console = Console::new(desk(args, plan), Orders::Script(Box::new(runner)), screen);
+    let driver = match operate(setup, console, lines) {
+        Ok(driver) => driver,
+        Err(problem) => return refuse(&problem),
+    };
+    let Some(runner) = driver.app.script() else { return FAILED };
+    match runner.failure() {
+        Some(failure) => {
+            eprintln!("sansip: {name}:{}: {}", failure.line, failure.text);
+            FAILED
+        }
+        None if !runner.is_done() => {
+            eprintln!("sansip: {name}: stopped before its end");
+            FAILED
+        }
+        None => OK,
+    }
+}
+
+fn at_terminal(args: &PhoneArgs, setup: Setup, plan: Plan) -> Result<bool, OpenError> {
+    let history = match &args.history {
+        Some(path) => Some(path.clone()).filter(|p| !p.as_os_str().is_empty()),
+        None => terminal::history_file(),
+    };
+    let saved = terminal::Saved::now();
+    let (terminal, lines) = match terminal::open(history) {
+        Ok(open) => open,
+        Err(why) => {
+            eprintln!("sansip: the terminal cannot be used: {why}");
+            return Ok(false);
+        }
+    };
+    let screen: Shared = Rc::new(RefCell::new(terminal));
+    let console = Console::new(desk(args, plan), Orders::Person(Vec::new()), screen);
+    let ended = operate(setup, console, Some(lines));
+    saved.restore();
+    ended.map(|_| true)
+}
+
+/// The lines of standard input as they come; `None` is their end.
+fn standard_input() -> terminal::Lines {
+    let (sender, lines) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if sender.send(Some(line)).is_err() {
+                return;
+            }
+        }
+        let _ = sender.send(None);
+    });
+    lines
+}
+
+/// Runs the phone until it is done, and gives it the lines that come.
+fn operate(
+    setup: Setup,
+    console: Console,
+    mut lines: Option<terminal::Lines>,
+) -> Result<Driver<Console>, OpenError> {
+    runtime()?.block_on(async {
+        let tap = console.tap();
+        let mut driver = Driver::open(setup, console)?;
+        driver.tap(tap);
+        let addresses = driver.addresses().to_vec();
+        driver.app.listening(&addresses);
+        let mut signals = super::Signals::new();
+        std::future::poll_fn(|cx| {
+            while signals.poll(cx).is_ready() {
+                driver.stop();
+            }
+            while let Some(Poll::Ready(Some(line))) = lines.as_mut().map(|l| l.poll_recv(cx)) {
+                driver.app.input(line);
+            }
+            driver.poll(cx)
+        })
+        .await;
+        Ok(driver)
     })
 }

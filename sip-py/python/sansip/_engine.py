@@ -10,6 +10,7 @@ from ._types import (
     Addr,
     Binding,
     CallHandle,
+    CallInfo,
     Config,
     Extras,
     FlowId,
@@ -19,11 +20,13 @@ from ._types import (
     LineHandle,
     Output,
     Path,
+    Policy,
     QueryId,
     RequestHandle,
     SendId,
     Stats,
     Target,
+    make_call_info,
     make_output,
 )
 
@@ -193,6 +196,16 @@ class Engine:
         """Takes a line out; its calls go on."""
         self._core.remove_line(now_ms, line)
 
+    def set_policy(self, now_ms: int, line: LineHandle, policy: Policy) -> None:
+        """Sets what a line does with calls that begin from now on, in place of what was set
+        before."""
+        self._core.set_policy(now_ms, line, policy)
+
+    def follow(self, now_ms: int, call: CallHandle, target: str = "") -> None:
+        """Lets a call go on that `Redirected` tells of and whose line's policy asks: to this
+        Contact of the response, or to the best."""
+        self._core.follow(now_ms, call, target)
+
     def register(self, now_ms: int, line: LineHandle) -> None:
         """Registers a line and keeps it registered."""
         self._core.register(now_ms, line)
@@ -245,13 +258,13 @@ class Engine:
         self,
         now_ms: int,
         call: CallHandle,
-        status: int = 486,
+        status: int = 0,
         *,
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
     ) -> None:
-        """Refuses a call or a re-INVITE, 300 to 699."""
+        """Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486."""
         self._core.reject(now_ms, call, status, _extras(headers, content_type, body))
 
     def redirect(
@@ -284,6 +297,58 @@ class Engine:
     ) -> None:
         """Changes the session by a re-INVITE."""
         self._core.reinvite(now_ms, call, _extras(headers, content_type, body))
+
+    def transfer(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        target: str,
+        *,
+        keep: bool = False,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Asks the peer to call a URI in our place: a blind transfer. With `keep` the call stays:
+        so the focus of a conference is asked to invite somebody."""
+        extras = _extras(headers, content_type, body)
+        self._core.transfer(now_ms, call, (target, keep), extras)
+
+    def transfer_to(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        other: CallHandle,
+        *,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Asks the peer of `call` to take our place in `other`: an attended transfer."""
+        self._core.transfer_to(now_ms, call, other, _extras(headers, content_type, body))
+
+    def accept_transfer(
+        self,
+        now_ms: int,
+        request: RequestHandle,
+        *,
+        user: int = 0,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> CallHandle:
+        """Places the call that a `TransferRequest` asks for, and tells the peer how it goes."""
+        extras = _extras(headers, content_type, body)
+        return CallHandle(self._core.accept_transfer(now_ms, request, user, extras))
+
+    def reject_transfer(self, now_ms: int, request: RequestHandle, status: int = 603) -> None:
+        """Refuses what a `TransferRequest` asks for, 300 to 699."""
+        self._core.reject_transfer(now_ms, request, status)
+
+    def call_info(self, call: CallHandle) -> Optional[CallInfo]:
+        """What a call has to do with others. None once it has ended."""
+        info = self._core.call_info(call)
+        return None if info is None else make_call_info(*info)
 
     def hold(self, now_ms: int, call: CallHandle) -> None:
         """Puts the peer of an answered call on hold (RFC 3264 8.4)."""

@@ -72,6 +72,16 @@ class Config:
     record_route: bool = True
     dns: bool = True
     outbound: Optional[Addr] = None
+    transferor_leaves: str = "on final notify"
+    """When the transferor hangs up: `on final notify`, `on accepted` or `never`."""
+    transfer_ringing: str = "wait"
+    """What a transfer to a call does that still rings: `wait`, `replaces` or `blind`."""
+    transfer_to_aor: bool = False
+    """Whether an attended transfer names the target by its address of record."""
+    refer_sub: bool = True
+    """Whether our REFERs ask for NOTIFYs (RFC 4488)."""
+    transfers: str = "ask"
+    """What becomes of the peers' REFERs: `ask`, `accept` (those of a call's peer) or `refuse`."""
     min_expires: int = 60
     default_expires: int = 3_600
     max_expires: int = 7_200
@@ -156,6 +166,47 @@ class Line:
     """The only realm whose challenges are answered; empty: any that has an answer."""
     auth_peers: bool = False
     """Whether a challenge in a dialog is answered whoever sends it."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a line does with calls before a person does, and how its own go on when they are
+    redirected. Of several that apply to a call the first of this order acts: refusing anonymous
+    calls, `always`, do-not-disturb, being busy, answering, `no_answer`. Times are seconds."""
+
+    always: str = ""
+    """Where every call is forwarded to by a 302: a URI; empty for nowhere."""
+    busy: str = ""
+    """Where calls are forwarded to while the line is busy; empty for nowhere (486)."""
+    no_answer: str = ""
+    """Where calls are forwarded to that nobody answers; empty for nowhere."""
+    no_answer_after: int = 20
+    dnd: bool = False
+    """Do not disturb: calls are refused, or forwarded to `dnd_to`."""
+    dnd_status: int = 480
+    dnd_to: str = ""
+    refuse_status: int = 486
+    """The status of an `Engine.reject` that names none."""
+    no_waiting: bool = False
+    """The line is busy while it has a call."""
+    calls: int = 0
+    """The line is busy while it has so many calls; 0 for no bound."""
+    ring: bool = False
+    """The engine itself answers 180."""
+    auto_answer: str = "never"
+    """Which calls the engine answers by itself: `never` one, those whose caller has `asked` for it
+    (Answer-Mode, Alert-Info, Call-Info), or `always`."""
+    refuse_anonymous: bool = False
+    """Calls without the caller's identity are refused with 433 (RFC 5079)."""
+    anonymous: bool = False
+    """The line's own calls keep its identity back; a call's own Privacy comes first."""
+    follow: str = "never"
+    """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
+    `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
+    targets: int = 5
+    """To how many targets such a call goes on at most, up to 16."""
+    depth: int = 5
+    """How many redirections may follow one another."""
 
 
 @dataclass(frozen=True)
@@ -345,12 +396,45 @@ class Reinvited(CallEvent):
 
 
 @dataclass(frozen=True)
+class PolicyActed(CallEvent):
+    """The line's policy was first; a person's verb comes too late now."""
+
+    what: str
+    """forward always, forward busy, forward no answer, forward dnd, dnd, busy, anonymous, auto
+    answer or answer mode."""
+
+
+@dataclass(frozen=True)
+class Redirected(CallEvent):
+    """Our INVITE was redirected, and the call goes on: by itself, or when `Engine.follow` says so,
+    as the line's policy has it."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class Transfer(CallEvent):
+    """The transfer that we asked for goes on: what the peer answered to our REFER, or what its
+    NOTIFY says of the new call."""
+
+    status: int
+    """408 where nothing came, 503 where there was no way."""
+    done: bool
+    """It is over: with 2xx it worked, else the call is the person's again."""
+
+
+@dataclass(frozen=True)
+class Referred(CallEvent):
+    """The engine has placed this call because a peer asked for it by REFER."""
+
+
+@dataclass(frozen=True)
 class Ended(CallEvent):
     """The call has ended; its handle is stale."""
 
     why: str
-    """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable or
-    no ack."""
+    """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable, no ack,
+    replaced or transferred."""
     status: int
     """The status that ended it, 0 where there is none."""
 
@@ -393,6 +477,17 @@ class Request(Event):
 
 
 @dataclass(frozen=True)
+class TransferRequest(Event):
+    """A peer asks by REFER for a call: `Engine.accept_transfer` or `Engine.reject_transfer`."""
+
+    request: RequestHandle
+    call: Optional[CallHandle]
+    """The call that it came in or names."""
+    line: Optional[LineHandle]
+    message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Limited(Event):
     """A limit was reached, and something was refused because of it."""
 
@@ -405,6 +500,21 @@ class Unknown(Output):
 
 
 @dataclass(frozen=True)
+class CallInfo:
+    """What a call has to do with others."""
+
+    line: Optional[LineHandle]
+    user: int
+    """The caller's own number of the call."""
+    replaces: Optional[CallHandle]
+    """The call whose place it takes once it is answered (RFC 3891)."""
+    joins: Optional[CallHandle]
+    """The call that it wants to be mixed with (RFC 3911)."""
+    focus: bool
+    """The peer is the focus of a conference (RFC 4579)."""
+
+
+@dataclass(frozen=True)
 class Stats:
     """What an engine holds now, and what it has seen."""
 
@@ -414,6 +524,7 @@ class Stats:
     transactions: int
     attempts: int
     forks: int
+    transfers: int
     timers: int
     queries: int
     flows: int
@@ -427,6 +538,18 @@ class Stats:
 
 def _message(data: Optional[bytes]) -> Optional[Message]:
     return None if data is None else Message.parse(data)
+
+
+def make_call_info(
+    line: Optional[int], user: int, replaces: Optional[int], joins: Optional[int], focus: bool
+) -> CallInfo:
+    """The value that a tuple of the compiled half stands for."""
+
+    def call(raw: Optional[int]) -> Optional[CallHandle]:
+        return None if raw is None else CallHandle(raw)
+
+    of = None if line is None else LineHandle(line)
+    return CallInfo(of, user, call(replaces), call(joins), focus)
 
 
 def make_output(kind: str, *parts: Any) -> Output:
@@ -450,6 +573,9 @@ def make_output(kind: str, *parts: Any) -> Output:
     elif make is Request:
         request, line, message = parts
         made = Request(request, line, _message(message))
+    elif make is TransferRequest:
+        request, call, line, message = parts
+        made = TransferRequest(request, call, line, _message(message))
     else:
         made = make(*parts)
     return made

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sansip::sdp::Agreed;
 use sansip::wire::Name;
 use sansip::wire::message::MessageRef;
 use sansip::{
@@ -10,6 +11,8 @@ use sansip::{
 };
 use serde_json::{Map, Value, json};
 
+use super::desk::{Password, reason};
+use super::media::{Negotiated, OwnMedia};
 use crate::app::App;
 use crate::report::Report;
 
@@ -34,6 +37,10 @@ pub struct Plan {
     pub aor: String,
     /// Where its requests go; empty: where their Request-URI says.
     pub proxy: String,
+    /// The user name that challenges are answered with; empty: that of the address of record.
+    pub auth_user: String,
+    /// The password for them.
+    pub password: Option<Password>,
     /// Whether it registers.
     pub register: bool,
     /// Whether it takes only calls to the user of its address of record.
@@ -56,32 +63,8 @@ pub struct Plan {
     pub rate: f64,
     /// The final status that its calls are to end with.
     pub expect: Option<u16>,
-    /// The user name that it answers challenges with; empty: that of its address of record.
-    pub user: String,
-    /// The only realm whose challenges it answers; empty: any.
-    pub realm: String,
-    /// The password that it answers them with.
-    pub password: Option<Password>,
-    /// Address and port of the media that its session descriptions name.
-    pub media: (String, u16),
-}
-
-/// A password, which is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub String);
-
-impl std::str::FromStr for Password {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(secret)")
-    }
+    /// The media that its session descriptions name.
+    pub media: OwnMedia,
 }
 
 /// Something to do at some moment.
@@ -95,8 +78,7 @@ enum Todo {
     /// Give up a call that is not answered yet.
     Cancel(CallHandle),
     Respond(RequestHandle),
-    /// Answer a question for the password.
-    Prove(QueryId),
+    Password(QueryId),
 }
 
 /// A call as this phone sees it.
@@ -112,7 +94,6 @@ struct Call {
 pub struct Phone {
     plan: Plan,
     report: Report,
-    sdp: String,
     line: Option<LineHandle>,
     calls: HashMap<CallHandle, Call>,
     /// Calls placed whose handle's first event is still to come carry their number as `user`.
@@ -133,11 +114,9 @@ impl Phone {
     /// A phone with this plan.
     #[must_use]
     pub fn new(plan: Plan, report: Report) -> Self {
-        let sdp = session(&plan.media.0, plan.media.1);
         Self {
             plan,
             report,
-            sdp,
             line: None,
             calls: HashMap::new(),
             todo: BTreeMap::new(),
@@ -191,8 +170,7 @@ impl Phone {
         self.numbered += 1;
         let number = self.numbered;
         self.say(now, "calling", fields([("call", json!(number)), ("target", json!(target))]));
-        let extras = Extras { content_type: SDP, body: self.sdp.as_bytes(), ..Extras::default() };
-        match engine.invite(now, line, &target, number, extras) {
+        match self.plan.media.extras(|extras| engine.invite(now, line, &target, number, extras)) {
             Ok(call) => {
                 self.calls.insert(call, Call { number, outgoing: true, answered: false });
                 if let Some(ms) = self.plan.cancel_after {
@@ -234,7 +212,7 @@ impl Phone {
     fn finish(&self, now: Instant, engine: &mut Engine, call: CallHandle) -> Result<(), Error> {
         match &self.plan.reaction {
             Reaction::Ring(_) => Ok(()),
-            Reaction::Answer => engine.answer_call(now, call, self.offer()),
+            Reaction::Answer => self.answer(now, engine, call),
             Reaction::Refuse(status) => engine.reject(now, call, *status, Extras::default()),
             Reaction::Redirect(status, to) => {
                 engine.redirect(now, call, *status, to, Extras::default())
@@ -242,8 +220,8 @@ impl Phone {
         }
     }
 
-    fn offer(&self) -> Extras<'_> {
-        Extras { content_type: SDP, body: self.sdp.as_bytes(), ..Extras::default() }
+    fn answer(&self, now: Instant, engine: &mut Engine, call: CallHandle) -> Result<(), Error> {
+        self.plan.media.extras(|extras| engine.answer_call(now, call, extras))
     }
 
     fn run(&mut self, now: Instant, engine: &mut Engine, what: Todo) {
@@ -256,17 +234,16 @@ impl Phone {
             }
             Todo::Ring(call, status) => engine.ring(now, call, status, Extras::default()),
             Todo::Final(call) => self.finish(now, engine, call),
-            Todo::Accept(call) => engine.answer_call(now, call, self.offer()),
+            Todo::Accept(call) => self.answer(now, engine, call),
             Todo::Hangup(call) => engine.hangup(now, call),
             Todo::Cancel(call) => match self.calls.get(&call) {
                 Some(c) if !c.answered => engine.hangup(now, call),
                 _ => Ok(()),
             },
-            Todo::Prove(query) => {
-                let password = self.plan.password.as_ref();
-                let answer = password.map_or(Answer::NotFound, |p| Answer::Password(&p.0));
-                engine.answer(now, query, answer)
-            }
+            Todo::Password(query) => match &self.plan.password {
+                Some(secret) => engine.answer(now, query, Answer::Password(&secret.0)),
+                None => engine.answer(now, query, Answer::Failed),
+            },
             Todo::Respond(request) => engine.respond(now, request, 200, Extras::default()),
         };
         match done {
@@ -382,39 +359,12 @@ impl Phone {
     }
 }
 
-const SDP: &str = "application/sdp";
-
-/// A session description of one audio stream (RFC 8866, payload types of RFC 3551).
-fn session(host: &str, port: u16) -> String {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let family = if bare.contains(':') { "IP6" } else { "IP4" };
-    format!(
-        "v=0\r\no=- 1 1 IN {family} {bare}\r\ns=-\r\nc=IN {family} {bare}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n"
-    )
-}
-
 fn fields<const N: usize>(list: [(&str, Value); N]) -> Map<String, Value> {
     list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-const fn reason(why: EndReason) -> &'static str {
-    match why {
-        EndReason::Hangup => "hangup",
-        EndReason::RemoteHangup => "remote_hangup",
-        EndReason::Refused => "refused",
-        EndReason::Rejected => "rejected",
-        EndReason::Abandoned => "abandoned",
-        EndReason::Cancelled => "cancelled",
-        EndReason::Timeout => "timeout",
-        EndReason::Unreachable => "unreachable",
-        EndReason::NoAck => "no_ack",
-        EndReason::BadMedia => "bad_media",
-    }
 }
 
 impl App for Phone {
@@ -428,9 +378,7 @@ impl App for Phone {
                 local: None,
                 expires: 0,
                 any: !self.plan.only_aor,
-                user: 0,
-                auth_user: &self.plan.user,
-                auth_realm: &self.plan.realm,
+                auth_user: &self.plan.auth_user,
                 ..LineConfig::default()
             },
         );
@@ -465,12 +413,20 @@ impl App for Phone {
         }
     }
 
+    fn media(&mut self, now: Instant, call: CallHandle, media: &Agreed<'_>) {
+        let Some(call) = self.calls.get(&call) else { return };
+        let mut told = fields([("call", json!(call.number))]);
+        told.append(&mut Negotiated::of(media).fields());
+        self.say(now, "media", told);
+    }
+
     fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
-        let mine = matches!(query, Query::Credentials { line: Some(_), .. });
-        if mine {
-            self.at(now.0, Todo::Prove(id));
+        let known = self.plan.password.is_some();
+        let asked = matches!(query, Query::Credentials { line: Some(_), .. }) && known;
+        if asked {
+            self.at(now.0, Todo::Password(id));
         }
-        mine
+        asked
     }
 
     fn act(&mut self, now: Instant, engine: &mut Engine) {
