@@ -158,7 +158,8 @@ impl Challenge {
     }
 
     /// Whether it can be done as it says.
-    pub(crate) fn is_usable(&self) -> bool {
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
         let plain = |c: u8| !matches!(c, b'"' | b'\\' | 0..=31 | 127);
         self.methods == Challenged::None
             || ((1..=100).contains(&self.realm.len())
