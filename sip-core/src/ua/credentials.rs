@@ -365,6 +365,7 @@ impl Ua {
         match case.owner.kind {
             OwnerKind::Call => self.on_refusal(low, case.owner, status, block),
             OwnerKind::Line => self.on_register_refused(low, case.line, status, Some(block)),
+            OwnerKind::App => Self::tell_answered(low.cx(), case.owner, status, Some(block)),
             _ => {
                 low.cx().pool.release(block);
                 Ok(())

@@ -283,6 +283,23 @@ impl Ua {
         self.policy_in(low.cx(), h, u64::from(after).saturating_mul(1_000))
     }
 
+    /// What an INVITE in place of this request would be answered now, 200 where a person would be
+    /// asked, and the length of the Contact that a forward has.
+    pub(super) fn would_answer(
+        &self,
+        cx: &Cx,
+        line: Option<LineHandle>,
+        (m, e): (&MessageRef<'_>, &Essentials),
+        contact: &mut [u8; 512],
+    ) -> Result<(u16, usize), Error> {
+        let policy = line.and_then(|l| self.lines.get(l)).map(|l| &l.policy);
+        let Some(LinePolicy { rules, calls }) = policy else { return Ok((200, 0)) };
+        let Some(decision) = rules.at_once(*calls, is_anonymous(m, e)) else { return Ok((200, 0)) };
+        let to = decision.to.of(rules.text.map_or(&[][..], |b| cx.pool.bytes_of(b)));
+        let len = if to.is_empty() { 0 } else { bracketed(to, contact)? };
+        Ok((decision.status, len))
+    }
+
     /// Without room the call is told all the same, and rings when the person says so.
     fn ring_by_policy(&mut self, low: &mut Low<'_>, h: CallHandle) {
         let _ = self.ring(low, h, 180, &Extras::default());

@@ -13,7 +13,7 @@ use crate::dialog::contact_value;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::uri::{Uri, UriHeaders, is_sips};
 use crate::header::{CSeq, escape, uri_equal};
-use crate::resolve::{Hop, NoWay, first_hop, next_hop};
+use crate::resolve::{Hop, NoWay, next_hop};
 use crate::store::pool::BlockId;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -320,12 +320,7 @@ impl Ua {
     ) -> Result<Way, Error> {
         let uri = next.uri.of(cx.pool.bytes_of(list));
         let line = line.and_then(|l| self.lines.get(l)).ok_or(Error::Gone)?;
-        let proxy = line.proxy(&cx.pool);
-        let hop = match () {
-            () if next.proxy => next_hop(cx, uri),
-            () if proxy.is_empty() => first_hop(cx, uri),
-            () => next_hop(cx, proxy),
-        };
+        let hop = if next.proxy { next_hop(cx, uri) } else { line.hop(cx, uri) };
         let near = line.identity(cx, hop.as_ref().ok()).or(line.local);
         Ok(Way { hop, near, secure: is_sips(uri) })
     }

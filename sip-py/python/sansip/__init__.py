@@ -46,6 +46,7 @@ from ._types import (
     Reinvite,
     Reinvited,
     Request,
+    RequestAnswered,
     RequestHandle,
     RouteQuery,
     SendId,

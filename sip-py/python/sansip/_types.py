@@ -476,6 +476,17 @@ class TransferRequest(Event):
 
 
 @dataclass(frozen=True)
+class RequestAnswered(Event):
+    """A request of ours outside calls was answered; 408 where nothing came, 503 where there was no
+    way."""
+
+    user: int
+    """The caller's own number of the request."""
+    status: int
+    message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Limited(Event):
     """A limit was reached, and something was refused because of it."""
 
@@ -557,6 +568,9 @@ def make_output(kind: str, *parts: Any) -> Output:
     elif make is StoreQuery:
         query, aor, version, bindings = parts
         made = StoreQuery(query, aor, version, tuple(Binding(*b) for b in bindings))
+    elif make is RequestAnswered:
+        user, status, message = parts
+        made = RequestAnswered(user, status, _message(message))
     elif make is Request:
         request, line, message = parts
         made = Request(request, line, _message(message))
