@@ -42,6 +42,7 @@ struct Rules {
     auto_answer: AutoAnswer,
     refuse_anonymous: bool,
     anonymous: bool,
+    history: bool,
     follow: Follow,
     targets: u8,
     depth: u8,
@@ -118,6 +119,7 @@ impl Rules {
             auto_answer: policy.auto_answer,
             refuse_anonymous: policy.refuse_anonymous,
             anonymous: policy.anonymous,
+            history: policy.history,
             follow: policy.follow,
             targets: or(policy.targets, 5).min(TARGETS),
             depth: or(policy.depth, 5),
@@ -176,6 +178,10 @@ fn check_target(uri: &str) -> Result<(), Error> {
 impl LinePolicy {
     pub(super) const fn is_anonymous(&self) -> bool {
         self.rules.anonymous
+    }
+
+    pub(super) const fn tells_history(&self) -> bool {
+        self.rules.history
     }
 }
 

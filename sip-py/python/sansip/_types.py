@@ -188,6 +188,8 @@ class Policy:
     """Calls without the caller's identity are refused with 433 (RFC 5079)."""
     anonymous: bool = False
     """The line's own calls keep its identity back; a call's own Privacy comes first."""
+    history: bool = False
+    """The line's own calls tell where they have been (History-Info, RFC 7044)."""
     follow: str = "never"
     """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
     `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
