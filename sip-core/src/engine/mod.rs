@@ -10,7 +10,7 @@ mod timers;
 mod verbs;
 
 use crate::attempt::{Attempts, Down};
-use crate::config::Config;
+use crate::config::{Challenged, Config};
 use crate::cx::Cx;
 use crate::dialog::Dialogs;
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
@@ -101,6 +101,12 @@ impl Engine {
             || (roles.registrar && !cfg!(feature = "registrar"))
         {
             return Err(Error::Misuse(Misuse::NotBuilt));
+        }
+        if !config.challenge.is_usable() {
+            return Err(Error::Misuse(Misuse::BadHeader));
+        }
+        if config.challenge.methods != Challenged::None && limits.nonces == 0 {
+            return Err(Error::Misuse(Misuse::BadLimit));
         }
         let tag = config.tag;
         let index = Index::new(&limits.wire).map_err(|_| Error::Full(Limit::Memory))?;
@@ -301,12 +307,12 @@ impl Engine {
         self.core.stats()
     }
 
-    /// Whether nothing lives: no call, dialog, transaction, timer, question or waiting output.
+    /// Whether nothing lives: no call, dialog, transfer, transaction, timer, question or waiting output.
     /// Lines and open connections do not count.
     #[must_use]
     pub fn is_quiescent(&self) -> bool {
         let s = self.core.stats();
-        let objects = s.calls + s.dialogs + s.transactions + s.attempts + s.forks;
+        let objects = s.calls + s.dialogs + s.transactions + s.attempts + s.forks + s.transfers;
         objects + s.timers + s.queries + s.outputs == 0
     }
 }

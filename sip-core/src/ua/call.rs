@@ -440,6 +440,7 @@ impl Ua {
             match from.part {
                 part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
                 part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::REFER => return self.on_refer_refused(low, h, status, block),
                 part::BYE => {
                     low.cx().pool.release(block);
                     return self.bye_ended(low, h);
