@@ -310,6 +310,26 @@
 #define SANSIP_RETRANSMIT_RFC 2
 
 /**
+ * No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
+ */
+#define SANSIP_RELIABLE_NEVER 1
+
+/**
+ * Those with a body are, to a caller that supports it.
+ */
+#define SANSIP_RELIABLE_WITH_BODY 2
+
+/**
+ * All but 100 are, to a caller that supports it.
+ */
+#define SANSIP_RELIABLE_ALWAYS 3
+
+/**
+ * All but 100 are; a caller that does not support it gets 421.
+ */
+#define SANSIP_RELIABLE_REQUIRE 4
+
+/**
  * The transferor hangs up when a NOTIFY says that the new call stands.
  */
 #define SANSIP_LEAVES_ON_FINAL_NOTIFY 1
@@ -353,6 +373,31 @@
  * All REFERs are refused with 603.
  */
 #define SANSIP_TRANSFERS_REFUSE 3
+
+/**
+ * REGISTER and INVITE are challenged.
+ */
+#define SANSIP_CHALLENGE_CALLS 1
+
+/**
+ * All requests are challenged but ACK and CANCEL.
+ */
+#define SANSIP_CHALLENGE_ALL 2
+
+/**
+ * MD5.
+ */
+#define SANSIP_MD5 1
+
+/**
+ * SHA-256.
+ */
+#define SANSIP_SHA_256 2
+
+/**
+ * SHA-512-256.
+ */
+#define SANSIP_SHA_512_256 3
 
 /**
  * Send the bytes of u.transmit.
@@ -415,21 +460,6 @@
 #define SANSIP_Q_CREDENTIALS 6
 
 /**
- * MD5.
- */
-#define SANSIP_MD5 1
-
-/**
- * SHA-256.
- */
-#define SANSIP_SHA_256 2
-
-/**
- * SHA-512-256.
- */
-#define SANSIP_SHA_512_256 3
-
-/**
  * A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
  */
 #define SANSIP_EV_CALL_INCOMING 257
@@ -458,6 +488,16 @@
  * Our re-INVITE was answered with `status`; the message is the response, if one came.
  */
 #define SANSIP_EV_CALL_REINVITED 262
+
+/**
+ * Our UPDATE was answered with `status`; the message is the response, if one came.
+ */
+#define SANSIP_EV_CALL_UPDATED 306
+
+/**
+ * The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+ */
+#define SANSIP_EV_CALL_IDENTITY 307
 
 /**
  * The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
@@ -570,6 +610,11 @@
  * The ACK of our answer never came.
  */
 #define SANSIP_END_NO_ACK 9
+
+/**
+ * The session was not refreshed in time.
+ */
+#define SANSIP_END_SESSION_EXPIRED 13
 
 /**
  * Another call took its place (RFC 3891).
@@ -991,6 +1036,22 @@ typedef struct {
    */
   sansip_addr outbound;
   /**
+   * How long a session lasts without a refresh (RFC 4028), in seconds; 0: 1800.
+   */
+  uint32_t session_expires_s;
+  /**
+   * Not 0: calls ask for no session timer. What the peer asks for is honoured all the same.
+   */
+  uint32_t no_session_timer;
+  /**
+   * The shortest session that is accepted, in seconds; 0: 90.
+   */
+  uint32_t min_se_s;
+  /**
+   * SANSIP_RELIABLE_...; 0: those with a body.
+   */
+  uint32_t reliable;
+  /**
    * When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
    */
   uint32_t transferor_leaves;
@@ -1014,6 +1075,31 @@ typedef struct {
    * 0.
    */
   uint32_t reserved_transfer;
+  /**
+   * SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
+   * secrets are asked for by SANSIP_Q_CREDENTIALS.
+   */
+  uint32_t challenge;
+  /**
+   * For how many milliseconds a nonce holds; 0: 300000.
+   */
+  uint32_t nonce_ms;
+  /**
+   * Not 0: a request's body may be protected too (auth-int).
+   */
+  uint32_t integrity;
+  /**
+   * How many algorithms, at most 4.
+   */
+  uint32_t n_algorithms;
+  /**
+   * SANSIP_MD5 and so on, in the order in which they are offered: the strongest first.
+   */
+  uint32_t algorithms[4];
+  /**
+   * The realm of the challenges.
+   */
+  sansip_str realm;
 } sansip_config;
 
 /**
@@ -1337,7 +1423,7 @@ typedef struct {
    */
   sansip_line line;
   /**
-   * The call, 0 if it is no event of a call.
+   * The call, 0 if it is no event of a call; that of a request which came in one.
    */
   sansip_call call;
   /**
@@ -2076,6 +2162,16 @@ int32_t sansip_reinvite(sansip_engine *engine,
                         uint64_t now_ms,
                         sansip_call call,
                         const sansip_extras *extras);
+
+/**
+ * Sends an UPDATE (RFC 3311 5.1), before the call is answered too. A From among the fields becomes
+ * our identity in the call, if the peer supports that. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_update(sansip_engine *engine,
+                      uint64_t now_ms,
+                      sansip_call call,
+                      const sansip_extras *extras);
 
 /**
  * Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call

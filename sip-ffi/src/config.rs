@@ -1,7 +1,9 @@
 //! How much room an engine has and how it behaves.
 
-use sansip_core::{Config, Leaves, Limits, Network, Retransmit, Ringing, Roles, Transfers};
-use sansip_core::{Error, Limit};
+use sansip_core::{
+    Algorithm, Challenge, Challenged, Config, Error, Leaves, Limit, Limits, Network, Reliable,
+    Retransmit, Ringing, Roles, Transfers,
+};
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
 use crate::code::{ARGUMENT, Code};
@@ -201,6 +203,15 @@ pub const SANSIP_RETRANSMIT_PAID: u32 = 1;
 /// As the timers of RFC 3261 17 say, without that bound: for closed networks and tests.
 pub const SANSIP_RETRANSMIT_RFC: u32 = 2;
 
+/// No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
+pub const SANSIP_RELIABLE_NEVER: u32 = 1;
+/// Those with a body are, to a caller that supports it.
+pub const SANSIP_RELIABLE_WITH_BODY: u32 = 2;
+/// All but 100 are, to a caller that supports it.
+pub const SANSIP_RELIABLE_ALWAYS: u32 = 3;
+/// All but 100 are; a caller that does not support it gets 421.
+pub const SANSIP_RELIABLE_REQUIRE: u32 = 4;
+
 /// The transferor hangs up when a NOTIFY says that the new call stands.
 pub const SANSIP_LEAVES_ON_FINAL_NOTIFY: u32 = 1;
 /// The transferor hangs up when its REFER is accepted.
@@ -221,6 +232,17 @@ pub const SANSIP_TRANSFERS_ASK: u32 = 1;
 pub const SANSIP_TRANSFERS_ACCEPT: u32 = 2;
 /// All REFERs are refused with 603.
 pub const SANSIP_TRANSFERS_REFUSE: u32 = 3;
+/// REGISTER and INVITE are challenged.
+pub const SANSIP_CHALLENGE_CALLS: u32 = 1;
+/// All requests are challenged but ACK and CANCEL.
+pub const SANSIP_CHALLENGE_ALL: u32 = 2;
+
+/// MD5.
+pub const SANSIP_MD5: u32 = 1;
+/// SHA-256.
+pub const SANSIP_SHA_256: u32 = 2;
+/// SHA-512-256.
+pub const SANSIP_SHA_512_256: u32 = 3;
 
 /// A range of addresses.
 #[repr(C)]
@@ -290,6 +312,14 @@ pub struct SansipConfig {
     pub n_trusted: usize,
     /// Where the user agent sends every request outside a dialog; family 0: nowhere.
     pub outbound: SansipAddr,
+    /// How long a session lasts without a refresh (RFC 4028), in seconds; 0: 1800.
+    pub session_expires_s: u32,
+    /// Not 0: calls ask for no session timer. What the peer asks for is honoured all the same.
+    pub no_session_timer: u32,
+    /// The shortest session that is accepted, in seconds; 0: 90.
+    pub min_se_s: u32,
+    /// SANSIP_RELIABLE_...; 0: those with a body.
+    pub reliable: u32,
     /// When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
     pub transferor_leaves: u32,
     /// What a transfer to a call does that still rings: SANSIP_RINGING_...; 0: it waits.
@@ -302,6 +332,19 @@ pub struct SansipConfig {
     pub transfers: u32,
     /// 0.
     pub reserved_transfer: u32,
+    /// SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
+    /// secrets are asked for by SANSIP_Q_CREDENTIALS.
+    pub challenge: u32,
+    /// For how many milliseconds a nonce holds; 0: 300000.
+    pub nonce_ms: u32,
+    /// Not 0: a request's body may be protected too (auth-int).
+    pub integrity: u32,
+    /// How many algorithms, at most 4.
+    pub n_algorithms: u32,
+    /// SANSIP_MD5 and so on, in the order in which they are offered: the strongest first.
+    pub algorithms: [u32; 4],
+    /// The realm of the challenges.
+    pub realm: SansipStr,
 }
 
 // SAFETY: integers, pointers and structs of them, the size first.
@@ -359,12 +402,26 @@ impl SansipConfig {
             n if n <= BINDINGS => n,
             _ => return Err(ARGUMENT),
         };
+        c.session_expires = match self.no_session_timer {
+            0 => or(self.session_expires_s, c.session_expires)?,
+            _ => 0,
+        };
+        c.min_se = or(self.min_se_s, c.min_se)?;
+        c.reliable = match self.reliable {
+            SANSIP_RELIABLE_NEVER => Reliable::Never,
+            0 | SANSIP_RELIABLE_WITH_BODY => Reliable::WithBody,
+            SANSIP_RELIABLE_ALWAYS => Reliable::Always,
+            SANSIP_RELIABLE_REQUIRE => Reliable::Require,
+            _ => return Err(ARGUMENT),
+        };
         if self.outbound.family != 0 {
             c.outbound = Some(self.outbound.get()?);
         }
         self.transfer(&mut c)?;
         // SAFETY: passed on.
         unsafe { self.lists(&mut c) }?;
+        // SAFETY: passed on.
+        unsafe { self.challenges(&mut c.challenge) }?;
         Ok(c)
     }
 
@@ -389,6 +446,32 @@ impl SansipConfig {
         };
         c.transfer_to_aor = self.transfer_to_aor != 0;
         c.refer_sub = self.no_refer_sub == 0;
+        Ok(())
+    }
+
+    /// # Safety
+    /// Its pointers are valid.
+    unsafe fn challenges(&self, c: &mut Challenge) -> Result<(), Code> {
+        c.methods = match self.challenge {
+            0 => Challenged::None,
+            SANSIP_CHALLENGE_CALLS => Challenged::Calls,
+            SANSIP_CHALLENGE_ALL => Challenged::All,
+            _ => return Err(ARGUMENT),
+        };
+        c.nonce = or(self.nonce_ms, c.nonce)?;
+        c.integrity = self.integrity != 0;
+        // SAFETY: passed on.
+        c.realm = unsafe { owned(self.realm) }?;
+        let list = self.algorithms.get(..self.n_algorithms as usize).ok_or(ARGUMENT)?;
+        c.algorithms.try_reserve_exact(list.len()).map_err(memory)?;
+        for algorithm in list {
+            c.algorithms.push(match *algorithm {
+                SANSIP_MD5 => Algorithm::Md5,
+                SANSIP_SHA_256 => Algorithm::Sha256,
+                SANSIP_SHA_512_256 => Algorithm::Sha512_256,
+                _ => return Err(ARGUMENT),
+            });
+        }
         Ok(())
     }
 
@@ -463,12 +546,22 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             trusted: std::ptr::null(),
             n_trusted: 0,
             outbound: SansipAddr::NONE,
+            session_expires_s: c.session_expires,
+            no_session_timer: 0,
+            min_se_s: c.min_se,
+            reliable: SANSIP_RELIABLE_WITH_BODY,
             transferor_leaves: SANSIP_LEAVES_ON_FINAL_NOTIFY,
             transfer_ringing: SANSIP_RINGING_WAIT,
             transfer_to_aor: 0,
             no_refer_sub: 0,
             transfers: SANSIP_TRANSFERS_ASK,
             reserved_transfer: 0,
+            challenge: 0,
+            nonce_ms: ms(c.challenge.nonce),
+            integrity: 0,
+            n_algorithms: 0,
+            algorithms: [0; 4],
+            realm: SansipStr::NONE,
         };
         // SAFETY: by the header's rules.
         unsafe { fill(out, config) }.map(|()| 0)

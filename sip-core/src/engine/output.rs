@@ -170,6 +170,8 @@ pub enum Event {
         request: RequestHandle,
         /// The line that it is for.
         line: Option<LineHandle>,
+        /// The call that it belongs to, if it came in one.
+        call: Option<CallHandle>,
     },
     /// A peer asks by REFER for a call; the message is the REFER. Accept it with
     /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
@@ -263,7 +265,11 @@ fn event_of(record: &EventRecord) -> Option<Event> {
             call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
             line,
         }),
-        3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
+        3 => Some(Event::Request {
+            request: TxHandle::from_raw(record.object),
+            line,
+            call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
+        }),
         _ => None,
     }
 }

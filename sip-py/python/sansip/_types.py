@@ -86,8 +86,28 @@ class Config:
     default_expires: int = 3_600
     max_expires: int = 7_200
     max_bindings: int = 10
+    challenge: Optional[str] = None
+    """Which requests the proxy and the registrar challenge: `None`, `calls` (REGISTER and INVITE) or
+    `all` (but ACK and CANCEL). The secrets are asked for by `CredentialsQuery`."""
+    realm: str = ""
+    algorithms: Tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")
+    """Those that are offered, the strongest first."""
+    integrity: bool = False
+    """Whether a request's body may be protected too (`auth-int`)."""
+    nonce_ms: int = 300_000
+    """For how long a nonce holds."""
+
+    session_expires: int = 1_800
+    """How long a session lasts without a refresh, in seconds (RFC 4028); 0 asks for no timer."""
+    min_se: int = 90
+    reliable: str = "with body"
+    """Which provisional responses are sent reliably (RFC 3262): never, with body, always, require."""
 
     def __post_init__(self) -> None:
+        if self.challenge not in (None, "calls", "all"):
+            raise ValueError("challenge is None, 'calls' or 'all'")
+        if self.reliable not in ("never", "with body", "always", "require"):
+            raise ValueError("reliable is 'never', 'with body', 'always' or 'require'")
         if len(self.seed) != 32 or len(self.cluster_key) != 32:
             raise ValueError("seed and cluster_key have 32 bytes")
 
@@ -384,6 +404,18 @@ class Reinvited(CallEvent):
 
 
 @dataclass(frozen=True)
+class Updated(CallEvent):
+    """Our UPDATE was answered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class IdentityChanged(CallEvent):
+    """The peer is somebody else now: the message's From (RFC 4916)."""
+
+
+@dataclass(frozen=True)
 class PolicyActed(CallEvent):
     """The line's policy was first; a person's verb comes too late now."""
 
@@ -422,7 +454,7 @@ class Ended(CallEvent):
 
     why: str
     """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable, no ack,
-    replaced or transferred."""
+    bad media, session expired, replaced or transferred."""
     status: int
     """The status that ended it, 0 where there is none."""
 
@@ -461,6 +493,8 @@ class Request(Event):
 
     request: RequestHandle
     line: Optional[LineHandle]
+    call: Optional[CallHandle]
+    """The call that it came in, if any."""
     message: Optional[Message] = field(repr=False)
 
 
@@ -559,8 +593,8 @@ def make_output(kind: str, *parts: Any) -> Output:
         query, aor, version, bindings = parts
         made = StoreQuery(query, aor, version, tuple(Binding(*b) for b in bindings))
     elif make is Request:
-        request, line, message = parts
-        made = Request(request, line, _message(message))
+        request, line, call, message = parts
+        made = Request(request, line, call, _message(message))
     elif make is TransferRequest:
         request, call, line, message = parts
         made = TransferRequest(request, call, line, _message(message))
