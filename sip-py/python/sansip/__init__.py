@@ -25,6 +25,7 @@ from ._types import (
     FlowId,
     Forget,
     Ignored,
+    IdentityChanged,
     Incoming,
     Limited,
     Limits,
@@ -46,6 +47,7 @@ from ._types import (
     Reinvite,
     Reinvited,
     Request,
+    RequestAnswered,
     RequestHandle,
     RouteQuery,
     SendId,
@@ -58,6 +60,7 @@ from ._types import (
     Unknown,
     UnknownQuery,
     Unregistered,
+    Updated,
 )
 
 __all__ = [name for name in dir() if not name.startswith("_")]
