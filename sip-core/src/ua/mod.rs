@@ -9,6 +9,7 @@ mod credentials;
 mod diverted;
 mod event;
 mod line;
+mod mapped;
 mod notify;
 mod options;
 mod outside;

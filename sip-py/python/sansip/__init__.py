@@ -32,6 +32,7 @@ from ._types import (
     LineEvent,
     LineHandle,
     LocateQuery,
+    Mapped,
     Output,
     Path,
     Policy,
