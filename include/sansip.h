@@ -310,6 +310,26 @@
 #define SANSIP_RETRANSMIT_RFC 2
 
 /**
+ * No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
+ */
+#define SANSIP_RELIABLE_NEVER 1
+
+/**
+ * Those with a body are, to a caller that supports it.
+ */
+#define SANSIP_RELIABLE_WITH_BODY 2
+
+/**
+ * All but 100 are, to a caller that supports it.
+ */
+#define SANSIP_RELIABLE_ALWAYS 3
+
+/**
+ * All but 100 are; a caller that does not support it gets 421.
+ */
+#define SANSIP_RELIABLE_REQUIRE 4
+
+/**
  * The transferor hangs up when a NOTIFY says that the new call stands.
  */
 #define SANSIP_LEAVES_ON_FINAL_NOTIFY 1
@@ -470,6 +490,16 @@
 #define SANSIP_EV_CALL_REINVITED 262
 
 /**
+ * Our UPDATE was answered with `status`; the message is the response, if one came.
+ */
+#define SANSIP_EV_CALL_UPDATED 306
+
+/**
+ * The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+ */
+#define SANSIP_EV_CALL_IDENTITY 307
+
+/**
  * The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
  * late now.
  */
@@ -592,6 +622,11 @@
  * The ACK of our answer never came.
  */
 #define SANSIP_END_NO_ACK 9
+
+/**
+ * The session was not refreshed in time.
+ */
+#define SANSIP_END_SESSION_EXPIRED 13
 
 /**
  * Another call took its place (RFC 3891).
@@ -1013,6 +1048,22 @@ typedef struct {
    */
   sansip_addr outbound;
   /**
+   * How long a session lasts without a refresh (RFC 4028), in seconds; 0: 1800.
+   */
+  uint32_t session_expires_s;
+  /**
+   * Not 0: calls ask for no session timer. What the peer asks for is honoured all the same.
+   */
+  uint32_t no_session_timer;
+  /**
+   * The shortest session that is accepted, in seconds; 0: 90.
+   */
+  uint32_t min_se_s;
+  /**
+   * SANSIP_RELIABLE_...; 0: those with a body.
+   */
+  uint32_t reliable;
+  /**
    * When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
    */
   uint32_t transferor_leaves;
@@ -1384,7 +1435,7 @@ typedef struct {
    */
   sansip_line line;
   /**
-   * The call, 0 if it is no event of a call.
+   * The call, 0 if it is no event of a call; that of a request which came in one.
    */
   sansip_call call;
   /**
@@ -2135,6 +2186,16 @@ int32_t sansip_reinvite(sansip_engine *engine,
                         uint64_t now_ms,
                         sansip_call call,
                         const sansip_extras *extras);
+
+/**
+ * Sends an UPDATE (RFC 3311 5.1), before the call is answered too. A From among the fields becomes
+ * our identity in the call, if the peer supports that. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_update(sansip_engine *engine,
+                      uint64_t now_ms,
+                      sansip_call call,
+                      const sansip_extras *extras);
 
 /**
  * Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call

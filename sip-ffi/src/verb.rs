@@ -345,6 +345,26 @@ pub unsafe extern "C" fn sansip_reinvite(
     }
 }
 
+/// Sends an UPDATE (RFC 3311 5.1), before the call is answered too. A From among the fields becomes
+/// our identity in the call, if the peer supports that. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_update(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.update(Instant(now_ms), call, adds.get())?)
+        })
+    }
+}
+
 /// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call
 /// ends as the config's transferor_leaves says; with `keep` not 0 it stays: so the focus of a
 /// conference is asked to invite somebody. Its progress: SANSIP_EV_CALL_TRANSFER and

@@ -394,6 +394,11 @@ impl Engine {
         extras.with(|extras| self.done(py, now, &Input::Reinvite { call, extras }))
     }
 
+    fn update(&mut self, py: Python<'_>, now: u64, call: u64, extras: ExtrasIn) -> PyResult<()> {
+        let call = CallHandle::from_raw(call);
+        extras.with(|extras| self.done(py, now, &Input::Update { call, extras }))
+    }
+
     fn transfer(
         &mut self,
         py: Python<'_>,

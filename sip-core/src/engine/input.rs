@@ -47,6 +47,7 @@ pub enum Input<'a> {
     Follow { call: CallHandle, target: &'a str },
     Hangup { call: CallHandle },
     Reinvite { call: CallHandle, extras: Extras<'a> },
+    Update { call: CallHandle, extras: Extras<'a> },
     Transfer { call: CallHandle, target: &'a str, keep: bool, extras: Extras<'a> },
     TransferTo { call: CallHandle, other: CallHandle, extras: Extras<'a> },
     AcceptTransfer { request: RequestHandle, user: u64, extras: Extras<'a> },

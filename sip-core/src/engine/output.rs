@@ -170,6 +170,8 @@ pub enum Event {
         request: RequestHandle,
         /// The line that it is for.
         line: Option<LineHandle>,
+        /// The call that it belongs to, if it came in one.
+        call: Option<CallHandle>,
     },
     /// A peer asks by REFER for a call; the message is the REFER. Accept it with
     /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
@@ -270,10 +272,14 @@ fn event_of(record: &EventRecord, message: Option<&MessageRef<'_>>) -> Option<Ev
             call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
             line,
         }),
+        3 => Some(Event::Request {
+            request: TxHandle::from_raw(record.object),
+            line,
+            call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
+        }),
         5 if record.kind == ua::EVENT_ANSWERED => {
             Some(Event::Answered { user: record.user, status: record.code })
         }
-        3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
         _ => None,
     }
 }

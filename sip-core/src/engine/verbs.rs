@@ -58,6 +58,7 @@ impl Core {
             | Input::Reject { extras, .. }
             | Input::Redirect { extras, .. }
             | Input::Reinvite { extras, .. }
+            | Input::Update { extras, .. }
             | Input::Transfer { extras, .. }
             | Input::TransferTo { extras, .. }
             | Input::AcceptTransfer { extras, .. }
@@ -97,6 +98,7 @@ impl Core {
                 ua.redirect(&mut low, call, status, contact, &extras).map(nothing)
             }
             Input::Reinvite { call, extras } => ua.reinvite(&mut low, call, &extras).map(nothing),
+            Input::Update { call, extras } => ua.update(&mut low, call, &extras).map(nothing),
             Input::Transfer { call, target, keep, extras } => {
                 ua.transfer(&mut low, call, target, keep, &extras).map(nothing)
             }
@@ -285,7 +287,8 @@ impl Engine {
         self.apply(now, &Input::Hangup { call }).map(drop)
     }
 
-    /// Changes the session by a re-INVITE (RFC 3261 14.1). May queue output: call `poll`.
+    /// Changes the session by a re-INVITE (RFC 3261 14.1). A From among the fields is taken as by
+    /// [`update`](Self::update). May queue output: call `poll`.
     pub fn reinvite(
         &mut self,
         now: Instant,
@@ -293,6 +296,20 @@ impl Engine {
         extras: Extras<'_>,
     ) -> Result<(), Error> {
         self.apply(now, &Input::Reinvite { call, extras }).map(drop)
+    }
+
+    /// Sends an UPDATE (RFC 3311 5.1), before the call is answered too: with a body it changes the
+    /// session, without it the Contact and the session timer are refreshed. A From among the fields
+    /// becomes our identity in the call (RFC 4916), if the peer supports that. `Misuse` before there
+    /// is a dialog, if the peer does not allow UPDATE, while an UPDATE of the application's is open,
+    /// and with a body while an offer is. May queue output: call `poll`.
+    pub fn update(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Update { call, extras }).map(drop)
     }
 
     /// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589 6). The

@@ -3,11 +3,14 @@
 use super::Extras;
 use super::call::{Call, TIMER_RING, owner, part};
 use super::line::Line;
+use super::outside::abilities;
 use super::privacy::Caller;
 use super::session::{Given, SDP, Waits, description, own_description, rest};
+use super::session_timer::{Fields, first_fields};
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
+use crate::config::{Config, Reliable};
 use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
 use crate::error::{Error, Limit, Misuse};
@@ -173,6 +176,8 @@ impl Ua {
             contact,
             fields,
             product: settings.product.as_bytes(),
+            timer: first_fields(settings, 0),
+            settings,
         };
         let written = invite.write(Writer::new(scratch), pool, end).map_err(write_error);
         let request = written.and_then(|len| pool.copy_in(scratch.get(..len).unwrap_or(&[])));
@@ -295,7 +300,8 @@ impl Ua {
             return Ok(());
         }
         let mut dialog = low.dialogs.of_response(low.down.cx, m, e);
-        let fresh = e.to.is_some_and(|t| !t.tag.is_empty()) && dialog.is_none();
+        let fresh =
+            e.to.is_some_and(|t| !t.tag.is_empty()) && dialog.is_none() && m.status() != 199;
         if fresh && self.early_dialogs(low, h) < EARLY_MAX {
             // Without room for another early dialog its 2xx still makes one.
             dialog = match self.add_dialog(low, h, m, e, path) {
@@ -304,13 +310,19 @@ impl Ua {
                 Err(e) => return Err(e),
             };
         }
+        let Some(reliable) = self.take_provisional(low, h, dialog, m, e)? else { return Ok(()) };
         if let (Some(dialog), Some(sdp)) = (dialog, description(m)) {
             self.first_answer(low, h, dialog, sdp)?;
+            if reliable {
+                self.answer_is_final(low, dialog);
+            }
         }
         self.progress_of_followed(low, h, m.status());
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
-        dialog.map_or(Ok(()), |d| self.tell_media(low, h, d))
+        let told = dialog.map_or(Ok(()), |d| self.tell_media(low, h, d));
+        self.end_early(low, h, m, e);
+        told
     }
 
     fn early_dialogs(&self, low: &Low<'_>, h: CallHandle) -> usize {
@@ -389,6 +401,7 @@ impl Ua {
         if !usable {
             return self.end_unusable(low, h);
         }
+        self.timer_answered(low, h, m)?;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::ANSWERED, m.status(), block)?;
         self.answer_of_followed(low, h, m);
@@ -536,6 +549,8 @@ struct Invite<'a> {
     contact: &'a [u8],
     fields: &'a [(Name, &'a [u8])],
     product: &'a [u8],
+    timer: Fields,
+    settings: &'a Config,
 }
 
 impl Invite<'_> {
@@ -550,7 +565,12 @@ impl Invite<'_> {
         if !self.contact.is_empty() {
             w.header(Name::Contact, self.contact)?;
         }
-        w.header(Name::Allow, ALLOW.as_bytes())?;
+        for (name, value) in abilities(self.settings).into_iter().chain(self.timer.each()) {
+            w.header(name, value)?;
+        }
+        if self.settings.reliable == Reliable::Require {
+            w.header(Name::Require, b"100rel")?;
+        }
         self.caller.write_fields(&mut w, (self.line, pool))?;
         // RFC 7044 9.1
         if self.line.policy.tells_history() {

@@ -25,6 +25,7 @@ from ._types import (
     FlowId,
     Forget,
     Ignored,
+    IdentityChanged,
     Incoming,
     Limited,
     Limits,
@@ -60,6 +61,7 @@ from ._types import (
     Unknown,
     UnknownQuery,
     Unregistered,
+    Updated,
 )
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -298,6 +298,19 @@ class Engine:
         """Changes the session by a re-INVITE."""
         self._core.reinvite(now_ms, call, _extras(headers, content_type, body))
 
+    def update(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        *,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Sends an UPDATE, before the call is answered too. A From among the headers becomes our
+        identity in the call, if the peer supports that."""
+        self._core.update(now_ms, call, _extras(headers, content_type, body))
+
     def transfer(
         self,
         now_ms: int,

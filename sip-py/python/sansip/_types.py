@@ -97,9 +97,17 @@ class Config:
     nonce_ms: int = 300_000
     """For how long a nonce holds."""
 
+    session_expires: int = 1_800
+    """How long a session lasts without a refresh, in seconds (RFC 4028); 0 asks for no timer."""
+    min_se: int = 90
+    reliable: str = "with body"
+    """Which provisional responses are sent reliably (RFC 3262): never, with body, always, require."""
+
     def __post_init__(self) -> None:
         if self.challenge not in (None, "calls", "all"):
             raise ValueError("challenge is None, 'calls' or 'all'")
+        if self.reliable not in ("never", "with body", "always", "require"):
+            raise ValueError("reliable is 'never', 'with body', 'always' or 'require'")
         if len(self.seed) != 32 or len(self.cluster_key) != 32:
             raise ValueError("seed and cluster_key have 32 bytes")
 
@@ -398,6 +406,18 @@ class Reinvited(CallEvent):
 
 
 @dataclass(frozen=True)
+class Updated(CallEvent):
+    """Our UPDATE was answered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class IdentityChanged(CallEvent):
+    """The peer is somebody else now: the message's From (RFC 4916)."""
+
+
+@dataclass(frozen=True)
 class PolicyActed(CallEvent):
     """The line's policy was first; a person's verb comes too late now."""
 
@@ -436,7 +456,7 @@ class Ended(CallEvent):
 
     why: str
     """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable, no ack,
-    replaced or transferred."""
+    bad media, session expired, replaced or transferred."""
     status: int
     """The status that ended it, 0 where there is none."""
 
@@ -483,6 +503,8 @@ class Request(Event):
 
     request: RequestHandle
     line: Optional[LineHandle]
+    call: Optional[CallHandle]
+    """The call that it came in, if any."""
     message: Optional[Message] = field(repr=False)
 
 
@@ -598,8 +620,8 @@ def make_output(kind: str, *parts: Any) -> Output:
         user, status, message = parts
         made = RequestAnswered(user, status, _message(message))
     elif make is Request:
-        request, line, message = parts
-        made = Request(request, line, _message(message))
+        request, line, call, message = parts
+        made = Request(request, line, call, _message(message))
     elif make is TransferRequest:
         request, call, line, message = parts
         made = TransferRequest(request, call, line, _message(message))
