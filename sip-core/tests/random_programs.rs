@@ -117,6 +117,8 @@ struct World {
     latest: Instant,
     heard: Heard,
     lines: Vec<LineHandle>,
+    /// Those, and those that were to be removed.
+    all_lines: Vec<LineHandle>,
     flows: Vec<FlowId>,
     next_flow: u64,
     trace: bool,
@@ -174,6 +176,7 @@ impl World {
             latest: Instant(0),
             heard: Heard::default(),
             lines: Vec::new(),
+            all_lines: Vec::new(),
             flows: Vec::new(),
             next_flow: 1,
             trace: std::env::var_os("TRACE").is_some(),
@@ -200,6 +203,7 @@ impl World {
         }
         if let Ok(sansip::Done::Line(line)) = done {
             self.lines.push(line);
+            self.all_lines.push(line);
         }
         if let Ok(sansip::Done::Call(call)) = done {
             keep(&mut self.heard.calls, call);
@@ -670,9 +674,9 @@ impl World {
             turns += 1;
             assert!(turns < 10_000, "it goes on and on: {:?}", self.engine.stats());
         }
-        for line in self.lines.clone() {
+        for line in &self.all_lines {
             // A policy may have a block.
-            let _ = self.engine.set_policy(self.now, line, Policy::default());
+            let _ = self.engine.set_policy(self.now, *line, Policy::default());
         }
         let stats = self.engine.stats();
         assert!(self.engine.is_quiescent(), "{stats:?}");
