@@ -551,6 +551,12 @@
 #define SANSIP_EV_LINE_FAILED 515
 
 /**
+ * The registrar sees another address than we tell, or no longer does: `addr` (RFC 3581).
+ * sansip_set_local can take it. The message is its response.
+ */
+#define SANSIP_EV_LINE_MAPPED 516
+
+/**
  * A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
  */
 #define SANSIP_EV_REQUEST 769
@@ -1440,6 +1446,10 @@ typedef struct {
    * Your own number of the call, or of the line.
    */
   uint64_t user;
+  /**
+   * Where the kind says so.
+   */
+  sansip_addr addr;
   /**
    * The message that caused it, for sansip_read and sansip_header; empty if none did.
    */

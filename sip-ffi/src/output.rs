@@ -84,6 +84,9 @@ pub const SANSIP_EV_LINE_UNREGISTERED: u32 = 0x202;
 /// The line could not be registered; `status` is the refusal, 408 where nothing came back, 503
 /// where there was no way.
 pub const SANSIP_EV_LINE_FAILED: u32 = 0x203;
+/// The registrar sees another address than we tell, or no longer does: `addr` (RFC 3581).
+/// sansip_set_local can take it. The message is its response.
+pub const SANSIP_EV_LINE_MAPPED: u32 = 0x204;
 /// A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
 pub const SANSIP_EV_REQUEST: u32 = 0x301;
 /// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
@@ -236,6 +239,8 @@ pub struct SansipEvent {
     pub request: SansipRequest,
     /// Your own number of the call, or of the line.
     pub user: u64,
+    /// Where the kind says so.
+    pub addr: SansipAddr,
     /// The message that caused it, for sansip_read and sansip_header; empty if none did.
     pub message: SansipBytes,
 }
@@ -448,6 +453,7 @@ impl Lent {
             call: SansipCall { v: 0 },
             request: SansipRequest { v: 0 },
             user: 0,
+            addr: SansipAddr::NONE,
             message: message.map_or(SansipBytes::NONE, |m| self.keep(m.bytes())),
         };
         let line = |line: Option<LineHandle>| SansipLine { v: line.map_or(0, LineHandle::raw) };
@@ -553,6 +559,10 @@ fn line_change(e: &mut SansipEvent, change: LineChange) {
             e.expires_s = expires;
         }
         LineChange::Unregistered => e.kind = SANSIP_EV_LINE_UNREGISTERED,
+        LineChange::Mapped { address } => {
+            e.kind = SANSIP_EV_LINE_MAPPED;
+            e.addr = address.into();
+        }
         LineChange::Failed { status } => {
             e.kind = SANSIP_EV_LINE_FAILED;
             e.status = status.into();

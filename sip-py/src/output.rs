@@ -96,6 +96,9 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 LineChange::Registered { expires } => {
                     ("Registered", of, expires).into_bound_py_any(py)
                 }
+                LineChange::Mapped { address } => {
+                    ("Mapped", of, addr(address)).into_bound_py_any(py)
+                }
                 LineChange::Unregistered => ("Unregistered", of).into_bound_py_any(py),
                 LineChange::Failed { status } => {
                     ("RegisterFailed", of, status).into_bound_py_any(py)

@@ -33,6 +33,7 @@ from ._types import (
     LineEvent,
     LineHandle,
     LocateQuery,
+    Mapped,
     Output,
     Path,
     Policy,

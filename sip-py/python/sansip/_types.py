@@ -483,6 +483,14 @@ class Unregistered(LineEvent):
 
 
 @dataclass(frozen=True)
+class Mapped(LineEvent):
+    """The registrar sees another address than we tell, or no longer does (RFC 3581):
+    `Engine.set_local` can take it."""
+
+    address: Addr
+
+
+@dataclass(frozen=True)
 class RegisterFailed(LineEvent):
     """The line could not be registered."""
 
@@ -594,6 +602,9 @@ def make_output(kind: str, *parts: Any) -> Output:
     if issubclass(make, CallEvent):
         call, line, user, message = parts[0]
         made = make(call, line, user, _message(message), *parts[1:])
+    elif make is Mapped:
+        line, user, message = parts[0]
+        made = Mapped(line, user, _message(message), Addr(*parts[1]))
     elif issubclass(make, LineEvent):
         line, user, message = parts[0]
         made = make(line, user, _message(message), *parts[1:])
