@@ -652,6 +652,21 @@
 #define SANSIP_POLICY_BUSY 6
 
 /**
+ * It was refused because it came without its caller's identity.
+ */
+#define SANSIP_POLICY_ANONYMOUS 7
+
+/**
+ * It was answered.
+ */
+#define SANSIP_POLICY_AUTO_ANSWER 8
+
+/**
+ * It was refused because it requires to be answered without a person.
+ */
+#define SANSIP_POLICY_ANSWER_MODE 9
+
+/**
  * The peer closed it.
  */
 #define SANSIP_FLOW_CLOSED 1
@@ -700,6 +715,21 @@
  * It goes on by itself (RFC 3261 8.1.3.4).
  */
 #define SANSIP_FOLLOW_ALWAYS 2
+
+/**
+ * The engine answers no call by itself.
+ */
+#define SANSIP_AUTO_ANSWER_NEVER 0
+
+/**
+ * It answers those whose caller asks for it, by Answer-Mode (RFC 5373), Alert-Info or Call-Info.
+ */
+#define SANSIP_AUTO_ANSWER_ASKED 1
+
+/**
+ * It answers every call, unless its caller asks for a person.
+ */
+#define SANSIP_AUTO_ANSWER_ALWAYS 2
 
 /**
  * The bytes are one datagram: the body ends where the datagram does.
@@ -1487,6 +1517,14 @@ typedef struct {
    * Requests refused with 503 because a table was full.
    */
   uint64_t refused_full;
+  /**
+   * REFERs that wait, or whose subscription goes on.
+   */
+  uint32_t transfers;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } sansip_stats;
 
 /**
@@ -1623,7 +1661,8 @@ typedef struct {
 /**
  * What a line does with calls before a person does, and how its own go on when they are
  * redirected. All 0: everything is left to the person. Of several that apply to a call the first
- * of this order acts: `always`, do-not-disturb, being busy, `no_answer`.
+ * of this order acts: refusing anonymous calls, `always`, do-not-disturb, being busy, answering,
+ * `no_answer`.
  */
 typedef struct {
   /**
@@ -1687,9 +1726,18 @@ typedef struct {
    */
   uint32_t depth;
   /**
-   * 0.
+   * SANSIP_AUTO_ANSWER_...
    */
-  uint32_t reserved;
+  uint32_t auto_answer;
+  /**
+   * Not 0: calls without the caller's identity are refused with 433 (RFC 5079).
+   */
+  uint32_t refuse_anonymous;
+  /**
+   * Not 0: the line's own calls keep its identity back (RFC 3323, RFC 3325). A call's own Privacy
+   * field comes first: id or user keep it back, none shows it.
+   */
+  uint32_t anonymous;
 } SansipPolicy;
 
 /**

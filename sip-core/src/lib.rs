@@ -106,7 +106,7 @@ pub mod wire;
 pub use config::{Config, Leaves, Network, Reliable, Retransmit, Ringing, Roles, Transfers};
 #[cfg(feature = "ua")]
 pub use engine::input::{
-    Done, Extras, FlowEnd, FlowInfo, Follow, Input, LineConfig, Policy, SendEnd,
+    AutoAnswer, Done, Extras, FlowEnd, FlowInfo, Follow, Input, LineConfig, Policy, SendEnd,
 };
 #[cfg(feature = "ua")]
 pub use engine::output::{

@@ -6,7 +6,7 @@ mod net;
 mod peer;
 
 use peer::{Bench, Out};
-use sansip::{CallChange, EndReason, Error, Extras, Misuse, Policy, PolicyAct};
+use sansip::{AutoAnswer, CallChange, EndReason, Error, Extras, Misuse, Policy, PolicyAct};
 
 const CAROL: &str = "sip:carol@example.net";
 
@@ -286,4 +286,167 @@ fn what_no_policy_can_be_is_misuse() {
     }
     b.engine.remove_line(now, b.line).unwrap();
     assert_eq!(b.engine.set_policy(now, b.line, Policy::default()), Err(Error::Gone));
+}
+
+// RFC 5079: nobody in From, and no asserted identity that may be shown.
+#[test]
+fn calls_without_their_callers_identity_are_refused_by_setting() {
+    let from = |b: &mut Bench, n: u32, from: &str, more: &str| {
+        b.ask(&format!(
+            "INVITE sip:bob@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKi{n}\r\nMax-Forwards: 70\r\nFrom: {from};tag=at{n}\r\nTo: <sip:bob@example.com>\r\nCall-ID: c{n}\r\nCSeq: 10 INVITE\r\nContact: <sip:alice@10.0.0.9>\r\n{more}Content-Length: 0\r\n\r\n"
+        ))
+    };
+    let nobody = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    let asserted = "P-Asserted-Identity: <sip:alice@example.com>\r\n";
+    let mut b = bench(Policy { refuse_anonymous: true, always: CAROL, ..Policy::default() });
+    let sent = from(&mut b, 1, nobody, "");
+    assert_eq!(sent[0].first_line(), "SIP/2.0 433 Anonymity Disallowed");
+    assert_eq!(b.changes(), acted(PolicyAct::Anonymous, 433));
+    let kept_back = format!("{asserted}Privacy: user;ID\r\n");
+    assert_eq!(status(&from(&mut b, 2, nobody, &kept_back)[0]), 433);
+    assert_eq!(status(&from(&mut b, 3, "<sip:Anonymous@example.com>", "")[0]), 433);
+    assert_eq!(status(&from(&mut b, 4, nobody, asserted)[0]), 302, "the callee may know who");
+    assert_eq!(status(&from(&mut b, 5, "<sip:alice@example.com>", "Privacy: id\r\n")[0]), 302);
+    set(&mut b, Policy::default());
+    assert!(from(&mut b, 6, nobody, "").is_empty());
+}
+
+// RFC 3323 4.1, RFC 3325 9.2
+#[test]
+fn our_identity_is_kept_back_by_policy_or_for_one_call() {
+    let id: &[(&str, &str)] = &[("Privacy", "id")];
+    let none: &[(&str, &str)] = &[("Privacy", "none")];
+    for (anonymous, headers, hidden) in
+        [(true, &[][..], true), (true, none, false), (false, id, true), (false, &[], false)]
+    {
+        let mut b = bench(Policy { anonymous, ..Policy::default() });
+        let now = b.at();
+        let extras = Extras { headers, ..Extras::default() };
+        let call = b.engine.invite(now, b.line, "sip:alice@10.0.0.9", 0, extras).unwrap();
+        let out = b.drain().remove(0);
+        let real = "<sip:bob@example.com>";
+        if hidden {
+            let nobody = "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=";
+            assert!(out.header("From").starts_with(nobody));
+            assert_eq!(out.all("Privacy"), ["id"]);
+            assert_eq!(out.all("P-Preferred-Identity"), [real]);
+            assert_eq!(out.header("Contact"), "<sip:10.0.0.1:5060>");
+        } else {
+            assert!(out.header("From").starts_with(real));
+            assert_eq!(out.all("P-Preferred-Identity"), Vec::<&str>::new());
+            assert_eq!(out.header("Contact"), "<sip:bob@10.0.0.1:5060>");
+        }
+        // The session goes on under the same name.
+        b.ask(&out.answer("200 OK", "at", "Contact: <sip:alice@10.0.0.9>\r\n"));
+        b.engine.reinvite(now, call, Extras::default()).unwrap();
+        let again = b.drain().remove(0);
+        assert_eq!(again.header("From"), out.header("From"));
+        assert_eq!(again.header("Contact"), out.header("Contact"));
+    }
+}
+
+const WANTS: [&str; 7] = [
+    "Alert-Info: <http://example.com>;info=alert-autoanswer\r\n",
+    "Alert-Info: info = alert-autoanswer; delay=0\r\n",
+    "Alert-Info: Auto Answer\r\n",
+    "Alert-Info: Intercom\r\n",
+    "Alert-Info: <sip:x>;answer-after=0\r\n",
+    "Call-Info: <sip:x>; answer-after = 0\r\n",
+    "Answer-Mode: Auto\r\n",
+];
+
+#[test]
+fn the_engine_answers_whom_the_setting_lets_it() {
+    for (auto_answer, wanted, plain) in [
+        (AutoAnswer::Never, false, false),
+        (AutoAnswer::Asked, true, false),
+        (AutoAnswer::Always, true, true),
+    ] {
+        for wish in WANTS.iter().chain(&[""]) {
+            let mut b = bench(Policy { auto_answer, ring: true, ..Policy::default() });
+            let sent = invite(&mut b, 1, wish);
+            let itself = if wish.is_empty() { plain } else { wanted };
+            let got: Vec<u16> = sent.iter().map(status).collect();
+            assert_eq!(got, [if itself { 200 } else { 180 }], "{auto_answer:?} {wish}");
+            let told = CallChange::Policy { what: PolicyAct::AutoAnswer };
+            assert_eq!(b.changes().contains(&told), itself);
+            let says = if wish.starts_with("Answer-Mode") && itself { "Auto" } else { "" };
+            assert_eq!(sent[0].header("Answer-Mode"), says, "RFC 5373 4.3");
+            if itself {
+                ack(&mut b, 1, &sent[0]);
+                assert_eq!(b.changes().last(), Some(&CallChange::Confirmed));
+                let (call, now) = (b.call(), b.at());
+                assert_eq!(b.engine.reject(now, call, 486, Extras::default()), Err(Error::Late));
+            }
+        }
+    }
+}
+
+// RFC 5373 4.2
+#[test]
+fn an_answer_mode_that_is_required_is_honoured_or_refused() {
+    let auto = "Answer-Mode: Auto;require\r\n";
+    let private = "Priv-Answer-Mode: Auto;require\r\n";
+    for (auto_answer, wish, got) in [
+        (AutoAnswer::Never, auto, Some(403)),
+        (AutoAnswer::Asked, auto, Some(200)),
+        (AutoAnswer::Always, private, Some(403)),
+        (AutoAnswer::Always, "Priv-Answer-Mode: Auto\r\n", Some(200)),
+        (AutoAnswer::Asked, "Priv-Answer-Mode: Auto\r\n", None),
+        (AutoAnswer::Always, "Answer-Mode: Manual;require\r\n", None),
+        (AutoAnswer::Always, "Answer-Mode: Mystic;require\r\n", Some(200)),
+    ] {
+        let mut b = bench(Policy { auto_answer, ..Policy::default() });
+        let sent = invite(&mut b, 1, wish);
+        assert_eq!(sent.first().map(status), got, "{auto_answer:?} {wish}");
+        if got == Some(403) {
+            assert_eq!(b.changes(), acted(PolicyAct::AnswerMode, 403));
+        }
+    }
+}
+
+#[test]
+fn the_engine_answers_after_the_time_that_was_asked_for() {
+    let mut b = bench(Policy {
+        auto_answer: AutoAnswer::Asked,
+        no_answer: CAROL,
+        no_answer_after: 10,
+        ring: true,
+        ..Policy::default()
+    });
+    assert_eq!(status(&invite(&mut b, 1, "Call-Info: <sip:x>;answer-after=4\r\n")[0]), 180);
+    assert!(b.run(3_999).is_empty());
+    assert_eq!(status(&b.run(1)[0]), 200);
+    // Somebody who talks is not put into another call, but is told of it.
+    let sent = invite(&mut b, 2, "Call-Info: <sip:x>;answer-after=0\r\n");
+    assert_eq!(sent.iter().map(status).collect::<Vec<_>>(), [180]);
+}
+
+// DESIGN 3.12, with the application's media asked for in between.
+#[test]
+fn a_person_is_late_while_the_engine_asks_for_the_media_of_its_answer() {
+    let mut config = net::config(9);
+    config.roles.proxy = false;
+    config.roles.registrar = false;
+    config.ask_media = true;
+    let mut b = Bench::new(config);
+    set(&mut b, Policy { auto_answer: AutoAnswer::Always, ..Policy::default() });
+    let text = "INVITE sip:bob@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKi\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=at\r\nTo: <sip:bob@example.com>\r\nCall-ID: c\r\nCSeq: 10 INVITE\r\nContact: <sip:alice@10.0.0.9>\r\nContent-Length: 0\r\n\r\n";
+    let path = sansip::Path { local: peer::LOCAL, remote: peer::PEER, flow: None };
+    let now = b.at();
+    b.engine.receive(now, path, text.as_bytes()).unwrap();
+    let (mut query, mut call) = (None, None);
+    while let Some(output) = b.engine.poll() {
+        match output {
+            sansip::Output::Query(id, sansip::Query::Media { .. }) => query = Some(id),
+            sansip::Output::Event(sansip::Event::Call { call: c, .. }, _) => call = Some(c),
+            _ => {}
+        }
+    }
+    let (query, call) = (query.unwrap(), call.unwrap());
+    assert_eq!(b.engine.answer_call(now, call, Extras::default()), Err(Error::Late));
+    let sdp = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    b.engine.answer(now, query, sansip::Answer::Description(sdp)).unwrap();
+    assert_eq!(status(&b.drain()[0]), 200);
+    assert_eq!(b.changes(), [CallChange::Policy { what: PolicyAct::AutoAnswer }]);
 }

@@ -9,22 +9,9 @@ use net::Net;
 use peer::{Bench, Out};
 use sansip::{CallChange, CallHandle, EndReason, Error, Extras, Follow, Misuse, Policy};
 
-const FOLLOW: Policy<'_> = Policy {
-    follow: Follow::Follow,
-    always: "",
-    busy: "",
-    no_answer: "",
-    no_answer_after: 0,
-    dnd: false,
-    dnd_status: 0,
-    dnd_to: "",
-    refuse_status: 0,
-    no_waiting: false,
-    calls: 0,
-    ring: false,
-    targets: 0,
-    depth: 0,
-};
+fn follow() -> Policy<'static> {
+    Policy { follow: Follow::Follow, ..Policy::default() }
+}
 
 fn bench(policy: Policy<'_>) -> Bench {
     let mut config = net::config(9);
@@ -76,7 +63,7 @@ fn refused(status: u16) -> CallChange {
 
 #[test]
 fn a_302_is_followed_with_the_same_call_id_and_the_next_cseq() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (_, first) = dial(&mut b);
     let diverted = "Diversion: <sip:alice@10.0.0.9>;reason=unconditional;counter=1\r\n";
     let second =
@@ -113,7 +100,7 @@ fn without_a_policy_a_302_ends_the_call() {
 
 #[test]
 fn contacts_are_tried_by_q_and_the_best_refusal_is_the_end() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (_, first) = dial(&mut b);
     let contacts = "Contact: <sip:x@10.0.0.9>;q=0.2, <sip:y@10.0.0.9>;q=0.7\r\nContact: <sip:z@10.0.0.9>;q=0.7\r\n";
     let mut invite = next(b.ask(&moved(&first, contacts)));
@@ -135,7 +122,7 @@ fn contacts_are_tried_by_q_and_the_best_refusal_is_the_end() {
 // RFC 3261 21.6
 #[test]
 fn a_6xx_speaks_for_all_targets() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (_, first) = dial(&mut b);
     let second = next(b.ask(&moved(&first, "Contact: <sip:x@10.0.0.9>, <sip:y@10.0.0.9>\r\n")));
     assert_eq!(b.ask(&second.answer("603 Decline", "t", "")).len(), 1);
@@ -144,7 +131,7 @@ fn a_6xx_speaks_for_all_targets() {
 
 #[test]
 fn silence_of_a_target_is_a_refusal_of_it() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (_, first) = dial(&mut b);
     let second = next(b.ask(&moved(&first, "Contact: <sip:x@10.0.0.9>, <sip:y@10.0.0.9>\r\n")));
     let sent = b.run(33_000);
@@ -160,7 +147,7 @@ fn silence_of_a_target_is_a_refusal_of_it() {
 // RFC 3261 8.1.3.4: no URI is tried twice.
 #[test]
 fn a_target_that_was_tried_is_not_tried_again() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (_, first) = dial(&mut b);
     let second = next(b.ask(&moved(&first, "Contact: <sip:carol@10.0.0.9>\r\n")));
     let back = "Contact: <sip:ALICE@10.0.0.9>\r\nContact: <sip:alice@10.0.0.9>\r\nContact: <sip:%63arol@10.0.0.9>\r\n";
@@ -174,7 +161,7 @@ fn a_target_that_was_tried_is_not_tried_again() {
 #[test]
 fn targets_and_depth_are_bounded() {
     for (targets, depth, most) in [(0, 0, 5), (3, 0, 3), (16, 2, 2), (200, 200, 16)] {
-        let mut b = bench(Policy { targets, depth, ..FOLLOW });
+        let mut b = bench(Policy { targets, depth, ..follow() });
         let (_, mut invite) = dial(&mut b);
         let mut n = 0;
         loop {
@@ -193,7 +180,7 @@ fn targets_and_depth_are_bounded() {
 // S19: what was to be secure stays so; RFC 3261 19.1.1: no other scheme, no other method.
 #[test]
 fn only_what_an_invite_can_go_to_is_tried() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (_, first) = dial(&mut b);
     let contacts = "Contact: <tel:+123>, <mailto:a@b>, <sip:x@10.0.0.9;method=MESSAGE>, <sip:y@10.0.0.9;method=INVITE;user=phone>\r\n";
     let second = next(b.ask(&moved(&first, contacts)));
@@ -205,7 +192,7 @@ fn only_what_an_invite_can_go_to_is_tried() {
 // RFC 3261 19.1.5
 #[test]
 fn the_header_part_of_a_contact_gives_only_what_is_harmless() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (_, first) = dial(&mut b);
     let uri = "sip:x@10.0.0.9?Subject=din%6Eer&Route=%3Csip:evil%3E&From=%3Csip:e%40e%3E&Priority=a%0D%0AB:%20c&Replaces=c%3Bto-tag%3Da%3Bfrom-tag%3Db&X-Odd=1&Contact=%3Csip:e%3E&body=hi";
     let second = next(b.ask(&moved(&first, &format!("Contact: <{uri}>\r\n"))));
@@ -222,7 +209,7 @@ fn the_header_part_of_a_contact_gives_only_what_is_harmless() {
 
 #[test]
 fn a_person_is_asked_and_may_choose() {
-    let ask = Policy { follow: Follow::Ask, ..FOLLOW };
+    let ask = Policy { follow: Follow::Ask, ..follow() };
     let contacts = "Contact: <sip:x@10.0.0.9>;q=0.9, <sip:y@10.0.0.9>;q=0.1\r\n";
     for (chosen, uri) in [("", "x"), ("sip:y@10.0.0.9", "y")] {
         let mut b = bench(ask);
@@ -259,7 +246,7 @@ fn a_person_is_asked_and_may_choose() {
 
 #[test]
 fn hanging_up_ends_the_call_at_whatever_target_it_is() {
-    let mut b = bench(FOLLOW);
+    let mut b = bench(follow());
     let (call, first) = dial(&mut b);
     let second = next(b.ask(&moved(&first, "Contact: <sip:x@10.0.0.9>, <sip:y@10.0.0.9>\r\n")));
     b.ask(&second.answer("180 Ringing", "t", "Contact: <sip:x@10.0.0.9>\r\n"));
@@ -282,7 +269,7 @@ fn two_phones_that_forward_to_each_other_end_within_the_bound() {
     let (b, to_c) = net.phone("b");
     let (c, to_b) = net.phone("c");
     let now = net.at();
-    net.engine(a).set_policy(now, line, FOLLOW).unwrap();
+    net.engine(a).set_policy(now, line, follow()).unwrap();
     let always = |always| Policy { always, ..Policy::default() };
     net.engine(b).set_policy(now, to_c, always("sip:c@10.0.0.3")).unwrap();
     net.engine(c).set_policy(now, to_b, always("sip:b@10.0.0.2")).unwrap();

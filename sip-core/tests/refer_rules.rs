@@ -8,8 +8,8 @@ mod peer;
 
 use peer::{Bench, Out, param};
 use sansip::{
-    CallChange, CallHandle, Config, EndReason, Error, Event, Extras, Leaves, Misuse, RequestHandle,
-    Transfers,
+    Answer, CallChange, CallHandle, Config, EndReason, Error, Event, Extras, Leaves, LineConfig,
+    Misuse, RequestHandle, Transfers,
 };
 
 fn bench_with(set: impl Fn(&mut Config)) -> Bench {
@@ -544,4 +544,82 @@ fn a_storm_of_refers() {
     b.run(40_000);
     assert!(b.ask(&outside("after", "")).is_empty());
     nothing_left(&mut b);
+}
+
+const CHALLENGE: &str =
+    "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=MD5\r\n";
+
+/// A bench whose line answers the challenges of a call's peer.
+fn proving() -> Bench {
+    let mut b = bench();
+    let line = LineConfig { aor: "sip:ann@example.com", auth_peers: true, ..LineConfig::default() };
+    b.line = b.engine.add_line(b.at(), line).unwrap();
+    b
+}
+
+/// Nothing lives; the credentials are kept for the next request.
+fn quiet(b: &mut Bench) {
+    b.engine.shutdown(b.at()).unwrap();
+    b.finish();
+}
+
+fn tell(b: &mut Bench, answer: Answer<'_>) -> Vec<Out> {
+    let (id, _) = b.asked.pop().expect("a question");
+    b.engine.answer(b.at(), id, answer).unwrap();
+    b.drain()
+}
+
+// RFC 3261 22.3: a challenged REFER goes again with a higher CSeq number, and that is the one that
+// its NOTIFYs name (RFC 3515 2.4.6).
+#[test]
+fn a_refer_that_is_challenged() {
+    let mut b = proving();
+    let mut p = Peer::new(&mut b);
+    let refer = p.sent_refer(&mut b);
+    b.ask(&refer.answer("407 Proxy Authentication Required", "", CHALLENGE));
+    let again = tell(&mut b, Answer::Password("x")).remove(0);
+    assert_ne!(again.header("Proxy-Authorization"), "");
+    assert_eq!(again.header("Refer-To"), refer.header("Refer-To"));
+    let seq = |o: &Out| -> u32 { o.header("CSeq").split(' ').next().unwrap().parse().unwrap() };
+    assert_eq!(seq(&again), seq(&refer) + 1);
+    assert_eq!(told(&b), []);
+    b.ask(&again.answer("202 Accepted", "", ""));
+    let more = format!(
+        "Event: refer;id={}\r\nSubscription-State: terminated\r\nContent-Type: message/sipfrag\r\n",
+        seq(&again)
+    );
+    let text = p.request("NOTIFY", &more, "SIP/2.0 200 OK\r\n");
+    assert_eq!(starts(&b.ask(&text)), ["200", "BYE"]);
+    quiet(&mut b);
+    // There is no secret: the challenge is a refusal.
+    let mut b = proving();
+    let mut p = Peer::new(&mut b);
+    let refer = p.sent_refer(&mut b);
+    b.ask(&refer.answer("407 Proxy Authentication Required", "", CHALLENGE));
+    tell(&mut b, Answer::Failed);
+    assert_eq!(told(&b), [(407, true)]);
+    assert!(b.engine.call_info(p.call).is_some());
+    quiet(&mut b);
+}
+
+// A NOTIFY may be challenged too.
+#[test]
+fn a_notify_that_is_challenged() {
+    for known in [true, false] {
+        let mut b = proving();
+        let mut p = Peer::new(&mut b);
+        p.refer(&mut b, "Refer-To: <sip:carol@10.0.0.7>\r\n");
+        let (_, sent) = accept(&mut b);
+        b.ask(&sent[1].answer("407 Proxy Authentication Required", "", CHALLENGE));
+        if known {
+            let again = tell(&mut b, Answer::Password("x")).remove(0);
+            assert!(again.text.ends_with("SIP/2.0 100 Trying\r\n"));
+            b.ask(&again.answer("200 OK", "", ""));
+        } else {
+            tell(&mut b, Answer::Failed);
+        }
+        let told = b.ask(&sent[2].answer("180 Ringing", "ct", ""));
+        assert_eq!(starts(&told), if known { vec!["NOTIFY"] } else { vec![] });
+        quiet(&mut b);
+    }
 }

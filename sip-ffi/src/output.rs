@@ -138,6 +138,12 @@ pub const SANSIP_POLICY_FORWARD_DND: u32 = 4;
 pub const SANSIP_POLICY_DND: u32 = 5;
 /// It was refused because the line is busy.
 pub const SANSIP_POLICY_BUSY: u32 = 6;
+/// It was refused because it came without its caller's identity.
+pub const SANSIP_POLICY_ANONYMOUS: u32 = 7;
+/// It was answered.
+pub const SANSIP_POLICY_AUTO_ANSWER: u32 = 8;
+/// It was refused because it requires to be answered without a person.
+pub const SANSIP_POLICY_ANSWER_MODE: u32 = 9;
 
 /// Bytes to send. With path.flow set, write them to that connection, whole and in order; else send
 /// one datagram from the socket of path.local to path.remote.
@@ -533,6 +539,9 @@ const fn policy(what: PolicyAct) -> u32 {
         PolicyAct::ForwardDnd => SANSIP_POLICY_FORWARD_DND,
         PolicyAct::Dnd => SANSIP_POLICY_DND,
         PolicyAct::Busy => SANSIP_POLICY_BUSY,
+        PolicyAct::Anonymous => SANSIP_POLICY_ANONYMOUS,
+        PolicyAct::AutoAnswer => SANSIP_POLICY_AUTO_ANSWER,
+        PolicyAct::AnswerMode => SANSIP_POLICY_ANSWER_MODE,
     }
 }
 

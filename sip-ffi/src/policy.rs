@@ -1,6 +1,6 @@
 //! A line's policy.
 
-use sansip_core::{CallHandle, Error, Follow, Instant, LineHandle, Misuse, Policy};
+use sansip_core::{AutoAnswer, CallHandle, Error, Follow, Instant, LineHandle, Misuse, Policy};
 
 use crate::abi::{SansipCall, SansipLine, SansipStr, Sized32, read};
 use crate::code::Code;
@@ -14,9 +14,17 @@ pub const SANSIP_FOLLOW_ASK: u32 = 1;
 /// It goes on by itself (RFC 3261 8.1.3.4).
 pub const SANSIP_FOLLOW_ALWAYS: u32 = 2;
 
+/// The engine answers no call by itself.
+pub const SANSIP_AUTO_ANSWER_NEVER: u32 = 0;
+/// It answers those whose caller asks for it, by Answer-Mode (RFC 5373), Alert-Info or Call-Info.
+pub const SANSIP_AUTO_ANSWER_ASKED: u32 = 1;
+/// It answers every call, unless its caller asks for a person.
+pub const SANSIP_AUTO_ANSWER_ALWAYS: u32 = 2;
+
 /// What a line does with calls before a person does, and how its own go on when they are
 /// redirected. All 0: everything is left to the person. Of several that apply to a call the first
-/// of this order acts: `always`, do-not-disturb, being busy, `no_answer`.
+/// of this order acts: refusing anonymous calls, `always`, do-not-disturb, being busy, answering,
+/// `no_answer`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct SansipPolicy {
@@ -50,8 +58,13 @@ pub struct SansipPolicy {
     pub targets: u32,
     /// How many redirections may follow one another; 0: 5.
     pub depth: u32,
-    /// 0.
-    pub reserved: u32,
+    /// SANSIP_AUTO_ANSWER_...
+    pub auto_answer: u32,
+    /// Not 0: calls without the caller's identity are refused with 433 (RFC 5079).
+    pub refuse_anonymous: u32,
+    /// Not 0: the line's own calls keep its identity back (RFC 3323, RFC 3325). A call's own Privacy
+    /// field comes first: id or user keep it back, none shows it.
+    pub anonymous: u32,
 }
 
 // SAFETY: integers and structs of a pointer and an integer, the size first.
@@ -62,6 +75,15 @@ fn follow(mode: u32) -> Result<Follow, Code> {
         SANSIP_FOLLOW_NEVER => Ok(Follow::Never),
         SANSIP_FOLLOW_ASK => Ok(Follow::Ask),
         SANSIP_FOLLOW_ALWAYS => Ok(Follow::Follow),
+        _ => Err(Error::Misuse(Misuse::BadLimit).into()),
+    }
+}
+
+fn auto_answer(mode: u32) -> Result<AutoAnswer, Code> {
+    match mode {
+        SANSIP_AUTO_ANSWER_NEVER => Ok(AutoAnswer::Never),
+        SANSIP_AUTO_ANSWER_ASKED => Ok(AutoAnswer::Asked),
+        SANSIP_AUTO_ANSWER_ALWAYS => Ok(AutoAnswer::Always),
         _ => Err(Error::Misuse(Misuse::BadLimit).into()),
     }
 }
@@ -97,6 +119,9 @@ pub unsafe extern "C" fn sansip_set_policy(
                 no_waiting: from.no_waiting != 0,
                 calls: small(from.calls)?,
                 ring: from.ring != 0,
+                auto_answer: auto_answer(from.auto_answer)?,
+                refuse_anonymous: from.refuse_anonymous != 0,
+                anonymous: from.anonymous != 0,
                 follow: follow(from.follow)?,
                 targets: small(from.targets)?,
                 depth: small(from.depth)?,

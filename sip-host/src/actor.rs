@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use sansip::wire::message::MessageRef;
 use sansip::{Engine, Event, Instant, Query, QueryId};
-use sansip_sim::app::{App as _, Io};
+use sansip_sim::app::{App as _, Asked, Io};
 use sansip_sim::phone::Phone;
 
 use crate::app::App;
@@ -14,6 +14,7 @@ use crate::app::App;
 pub struct Actor {
     phone: Phone,
     events: VecDeque<(Event, Option<Vec<u8>>)>,
+    queries: VecDeque<(QueryId, Asked)>,
     verbs: VecDeque<String>,
     /// The verbs that could not be done, and why.
     pub refused: Vec<String>,
@@ -23,7 +24,13 @@ impl Actor {
     /// An actor that is this phone.
     #[must_use]
     pub const fn new(phone: Phone) -> Self {
-        Self { phone, events: VecDeque::new(), verbs: VecDeque::new(), refused: Vec::new() }
+        Self {
+            phone,
+            events: VecDeque::new(),
+            queries: VecDeque::new(),
+            verbs: VecDeque::new(),
+            refused: Vec::new(),
+        }
     }
 
     /// Tells it a verb; it is done when the driver is polled next.
@@ -47,14 +54,18 @@ impl App for Actor {
         self.events.push_back((*event, message.map(|m| m.bytes().to_vec())));
     }
 
-    fn query(&mut self, _now: Instant, _id: QueryId, _query: &Query<'_>) -> bool {
-        false
+    fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
+        self.queries.push_back((id, Asked::of(query, now.0)));
+        true
     }
 
     fn act(&mut self, now: Instant, engine: &mut Engine) {
         let mut io = Io { engine, now };
         while let Some((event, message)) = self.events.pop_front() {
             self.phone.on_event(&mut io, event, message.as_deref());
+        }
+        while let Some((id, query)) = self.queries.pop_front() {
+            self.phone.on_query(&mut io, id, &query);
         }
         while let Some(verb) = self.verbs.pop_front() {
             let words: Vec<&str> = verb.split(' ').collect();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use sansip::{Addr, Binding, Limits, Retransmit, Roles, Transport};
+use sansip::{Addr, Binding, Leaves, Limits, Retransmit, Roles, Transport};
 use sansip_sim::chart::Chart;
 use sansip_sim::director::Director;
 use sansip_sim::flow::{Flow, Role};
@@ -202,12 +202,6 @@ impl From<OpenError> for FlowError {
     }
 }
 
-/// Whether our phones can run a flow: transfers cannot be run yet.
-#[must_use]
-pub fn is_built(flow: &Flow) -> bool {
-    !flow.steps.iter().any(|s| s.what.method() == "REFER")
-}
-
 /// Runs a flow on free ports of 127.0.0.1. Needs a tokio runtime.
 ///
 /// # Errors
@@ -257,7 +251,7 @@ impl Stage {
         let mut parties = vec![(Role::P, Addr::from(at_proxy))];
         let mut phones = Vec::new();
         for role in flow.users.iter().copied() {
-            let phone = open_phone(clock, role, at_proxy)?;
+            let phone = open_phone(clock, flow, role, at_proxy)?;
             let at = phone.addresses().first().map(|(_, a)| *a).ok_or(FlowError::NoSocket)?;
             let now = proxy.now();
             let contact = format!("sip:{}@{at}", user(role));
@@ -366,10 +360,18 @@ fn open_proxy(clock: Clock) -> Result<Driver<Proxy>, OpenError> {
     Driver::open(setup, Proxy::new(Vec::new(), false))
 }
 
-fn open_phone(clock: Clock, role: Role, proxy: SocketAddr) -> Result<Driver<Actor>, OpenError> {
+fn open_phone(
+    clock: Clock,
+    flow: &Flow,
+    role: Role,
+    proxy: SocketAddr,
+) -> Result<Driver<Actor>, OpenError> {
     let mut setup = setup(clock);
     setup.config.roles = Roles { ua: true, proxy: false, registrar: false };
-    let phone = Phone::new(&aor(role)).via(&format!("sip:{proxy};lr")).takes_reinvites();
+    // As documented: the transferor leaves before the new call; where a NOTIFY is drawn, after it.
+    let notified = flow.steps.iter().any(|s| s.what.method() == "NOTIFY");
+    setup.config.transferor_leaves = if notified { Leaves::Never } else { Leaves::OnAccepted };
+    let phone = Phone::new(&aor(role)).via(&format!("sip:{proxy};lr")).as_a_whole();
     Driver::open(setup, Actor::new(phone))
 }
 

@@ -505,6 +505,7 @@ impl Engine {
             ("transactions", s.transactions as u64),
             ("attempts", s.attempts as u64),
             ("forks", s.forks as u64),
+            ("transfers", s.transfers as u64),
             ("timers", s.timers as u64),
             ("queries", s.queries as u64),
             ("flows", s.flows as u64),

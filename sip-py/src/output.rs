@@ -124,6 +124,9 @@ const fn policy(what: PolicyAct) -> &'static str {
         PolicyAct::ForwardDnd => "forward dnd",
         PolicyAct::Dnd => "dnd",
         PolicyAct::Busy => "busy",
+        PolicyAct::Anonymous => "anonymous",
+        PolicyAct::AutoAnswer => "auto answer",
+        PolicyAct::AnswerMode => "answer mode",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sansip::{Follow, Policy};
+use sansip::{AutoAnswer, Follow, Policy};
 
 /// The attributes of `sansip.Policy`.
 #[derive(FromPyObject)]
@@ -18,6 +18,9 @@ pub(crate) struct PolicyIn {
     no_waiting: bool,
     calls: u16,
     ring: bool,
+    auto_answer: String,
+    refuse_anonymous: bool,
+    anonymous: bool,
     follow: String,
     targets: u8,
     depth: u8,
@@ -31,6 +34,12 @@ impl PolicyIn {
             "follow" => Follow::Follow,
             other => return Err(PyValueError::new_err(format!("no way to follow: {other}"))),
         };
+        let auto_answer = match self.auto_answer.as_str() {
+            "never" => AutoAnswer::Never,
+            "asked" => AutoAnswer::Asked,
+            "always" => AutoAnswer::Always,
+            other => return Err(PyValueError::new_err(format!("no way to answer: {other}"))),
+        };
         Ok(Policy {
             always: &self.always,
             busy: &self.busy,
@@ -43,6 +52,9 @@ impl PolicyIn {
             no_waiting: self.no_waiting,
             calls: self.calls,
             ring: self.ring,
+            auto_answer,
+            refuse_anonymous: self.refuse_anonymous,
+            anonymous: self.anonymous,
             follow,
             targets: self.targets,
             depth: self.depth,

@@ -322,6 +322,15 @@ impl Prompt for PhonePrompt {
                 Some(format!("invite {}", aor(exchange.callee)))
             }
             What::Request("INVITE") => Some(format!("hold {number}")),
+            What::Request("REFER") => {
+                let third = score.third(step);
+                let with_third = |c: &(Role, Role)| *c == (role, third);
+                let mut own = score.calls.iter().filter(own);
+                match own.position(with_third) {
+                    Some(other) => Some(format!("transfer_to {number} {}", other + 1)),
+                    None => Some(format!("transfer {number} {}", aor(third))),
+                }
+            }
             What::Request("BYE" | "CANCEL") => Some(format!("hangup {number}")),
             What::Response(180, _) => Some(format!("ring 180 {number}")),
             What::Response(200, "INVITE") if exchange.opens => Some(format!("answer {number}")),

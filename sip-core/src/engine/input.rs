@@ -5,7 +5,7 @@ use crate::path::{FlowId, Local, LocalId, Path};
 use crate::store::queries::QueryId;
 
 pub use crate::flow::{FlowEnd, FlowInfo};
-pub use crate::ua::{Extras, Follow, LineConfig, Policy};
+pub use crate::ua::{AutoAnswer, Extras, Follow, LineConfig, Policy};
 
 /// Why a datagram could not be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -255,7 +255,7 @@ impl Ua {
         let Some(dialog) = call.dialog.and_then(|d| low.dialogs.get(d)) else { return 0 };
         let (local, secure) = (dialog.local_id, dialog.secure);
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), call.line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         contact_value(low.cx(), local, user.get(..len).unwrap_or(&[]), secure, out)
     }
 
@@ -456,6 +456,7 @@ impl Ua {
                 part::UPDATE => {
                     return self.on_update_refused(low, h, (status, false), Some(block));
                 }
+                part::REFER => return self.on_refer_refused(low, h, status, block),
                 part::BYE => {
                     low.cx().pool.release(block);
                     return self.bye_ended(low, h);

@@ -87,7 +87,7 @@ impl Ua {
         }
         self.tell(low.cx(), h, record::INCOMING, 0, block)?;
         self.answers_itself(low, h)?;
-        self.judge_call(low, h)
+        self.judge_call(low, h, m, e)
     }
 
     /// Keeps the offer of an INVITE, or that it has none.
@@ -243,7 +243,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let (_, dialog, _) = self.answerable(h)?;
         if self.calls.live(h)?.media.query.is_some() {
-            return Err(Error::Misuse(Misuse::State));
+            return Err(self.being_answered(h));
         }
         match self.given(low, h, extras)? {
             Given::Ask => {
@@ -369,7 +369,7 @@ impl Ua {
             self.step(h, Happening::Answer)?;
         }
         self.disarm(low.cx(), h, TIMER_RING);
-        self.tell_policy(low.cx(), h)?;
+        self.tell_policy(low.cx(), h, true)?;
         self.end_policy(low.cx(), h);
         let interval = low.cx().config.t1;
         self.calls.live_mut(h)?.invite = None;
@@ -455,7 +455,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         self.respond(low, h, tx, status, with, fields)?;
-        self.tell_policy(low.cx(), h)?;
+        self.tell_policy(low.cx(), h, false)?;
         self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
         let call = self.calls.live(h)?;

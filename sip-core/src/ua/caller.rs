@@ -4,6 +4,7 @@ use super::Extras;
 use super::call::{Call, TIMER_RING, owner, part};
 use super::line::Line;
 use super::outside::abilities;
+use super::privacy::Caller;
 use super::session::{Given, SDP, Waits, description, own_description, rest};
 use super::session_timer::{Fields, first_fields};
 use super::table::{Act, Happening, State};
@@ -155,19 +156,21 @@ impl Ua {
     ) -> Result<BlockId, Error> {
         let tag = self.calls.live(h)?.tag;
         let call_id = low.cx().word();
+        let caller = self.caller(h, extras);
         let (_, near) = self.way(low, line, target)?;
+        let mut user = [0u8; 128];
+        let len = self.contact_user_of(low.cx(), h, &mut user);
+        let user = user.get(..len).unwrap_or(&[]);
         let cx = &mut *low.down.cx;
         let config = self.lines.live(line)?;
         let mut contact = [0u8; 256];
-        let len = near.map_or(0, |id| {
-            let user = config.user_part(&cx.pool);
-            contact_value(cx, id, user, is_sips(target), &mut contact)
-        });
+        let len = near.map_or(0, |id| contact_value(cx, id, user, is_sips(target), &mut contact));
         let contact = contact.get(..len).unwrap_or(&[]);
         let end = rest(cx, extras, None, sdp)?;
         let crate::cx::Cx { pool, scratch, config: settings, .. } = cx;
         let invite = Invite {
             line: config,
+            caller,
             target,
             tag: tag.as_bytes(),
             call_id: call_id.as_bytes(),
@@ -540,6 +543,7 @@ fn send_unowned(
 /// An INVITE that opens a call (RFC 3261 8.1.1, 13.2.1).
 struct Invite<'a> {
     line: &'a Line,
+    caller: Caller,
     target: &'a [u8],
     tag: &'a [u8],
     call_id: &'a [u8],
@@ -555,7 +559,7 @@ impl Invite<'_> {
         w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
         w.header(Name::MaxForwards, b"70")?;
         self.line.write_route(&mut w, pool)?;
-        self.line.write_from(&mut w, pool, self.tag)?;
+        self.caller.write_from(&mut w, (self.line, pool), self.tag)?;
         joined(&mut w, Name::To, &[b"<", self.target, b">"])?;
         w.header(Name::CallId, self.call_id)?;
         w.cseq(1, Method::Invite.as_str().as_bytes())?;
@@ -568,6 +572,7 @@ impl Invite<'_> {
         if self.settings.reliable == Reliable::Require {
             w.header(Name::Require, b"100rel")?;
         }
+        self.caller.write_fields(&mut w, (self.line, pool))?;
         for (name, value) in self.fields {
             w.header(*name, value)?;
         }

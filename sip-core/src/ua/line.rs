@@ -122,6 +122,19 @@ impl Line {
         joined(w, Name::From, &[display, b" <", aor, b">;tag=", tag])
     }
 
+    /// `P-Preferred-Identity: "display" <aor>` (RFC 3325 9.2)
+    pub(super) fn write_identity(&self, w: &mut Writer<'_>, pool: &Pool) -> Result<(), WriteError> {
+        let bytes = pool.bytes_of(self.text);
+        let (aor, display) = (self.aor.of(bytes), self.display.of(bytes));
+        let space: &[u8] = if display.is_empty() { b"" } else { b" " };
+        joined(w, Name::PPreferredIdentity, &[display, space, b"<", aor, b">"])
+    }
+
+    /// Whether its own calls keep its identity back.
+    pub(super) const fn is_anonymous(&self) -> bool {
+        self.policy.is_anonymous()
+    }
+
     /// The outbound proxy as a preloaded route (RFC 3261 8.1.2).
     pub(super) fn write_route(&self, w: &mut Writer<'_>, pool: &Pool) -> Result<(), WriteError> {
         let proxy = self.proxy(pool);

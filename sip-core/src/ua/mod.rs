@@ -1,6 +1,7 @@
 //! The user agent: lines and calls.
 
 mod acknowledge;
+mod answer_mode;
 mod call;
 mod callee;
 mod caller;
@@ -17,6 +18,7 @@ mod outside;
 mod pair;
 mod policy;
 pub mod prack;
+mod privacy;
 mod redirect;
 mod referred;
 mod reinvite;

@@ -1,16 +1,20 @@
 //! What a line does with a call before a person does. A policy acts as a person would, by the same
 //! means, and whoever is first wins.
 
+use super::answer_mode::{Mode, mode};
 use super::call::TIMER_POLICY;
 use super::outside::bracketed;
-use super::settings::{Follow, Policy, PolicyAct};
+use super::privacy::is_anonymous;
+use super::settings::{AutoAnswer, Follow, Policy, PolicyAct};
 use super::table::{Act, Happening, State};
 use super::{CallHandle, Extras, LineHandle, Low, Ua, diverted, record};
 use crate::cx::Cx;
 use crate::error::{Error, Limit, Misuse};
+use crate::header::essentials::Essentials;
 use crate::header::uri::{Scheme, Uri};
 use crate::store::pool::BlockId;
 use crate::store::timers::{TimerId, TimerKey};
+use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
 
@@ -19,6 +23,9 @@ const RETRY: u64 = 100;
 
 /// The most targets that a redirected call goes on to.
 const TARGETS: u8 = 16;
+
+/// The status of an answer that has Answer-Mode.
+const SAYS: u16 = 201;
 
 /// A line's policy: its numbers, and its texts in one block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +39,9 @@ struct Rules {
     dnd: bool,
     no_waiting: bool,
     ring: bool,
+    auto_answer: AutoAnswer,
+    refuse_anonymous: bool,
+    anonymous: bool,
     follow: Follow,
     targets: u8,
     depth: u8,
@@ -58,6 +68,8 @@ pub(super) struct CallPolicy {
     /// What is being done, until it is told.
     acting: Option<PolicyAct>,
     refuse_status: u16,
+    /// Our identity is kept back in it.
+    pub withheld: bool,
     /// Whether its line counts it.
     counted: bool,
 }
@@ -79,6 +91,12 @@ impl Decision {
     const fn refuse(what: PolicyAct, status: u16) -> Self {
         Self { what, to: Span::EMPTY, status }
     }
+
+    /// `says`: the answer says that nobody gave it (RFC 5373 4.3).
+    const fn answer(says: bool) -> Self {
+        let status = if says { SAYS } else { 200 };
+        Self { what: PolicyAct::AutoAnswer, to: Span::EMPTY, status }
+    }
 }
 
 /// How a line's own calls go on when they are redirected.
@@ -97,6 +115,9 @@ impl Rules {
             dnd: policy.dnd,
             no_waiting: policy.no_waiting,
             ring: policy.ring,
+            auto_answer: policy.auto_answer,
+            refuse_anonymous: policy.refuse_anonymous,
+            anonymous: policy.anonymous,
             follow: policy.follow,
             targets: or(policy.targets, 5).min(TARGETS),
             depth: or(policy.depth, 5),
@@ -112,8 +133,11 @@ impl Rules {
     }
 
     /// What is done at once with a call that comes while the line has so many others.
-    fn at_once(&self, calls: u16) -> Option<Decision> {
+    fn at_once(&self, calls: u16, anonymous: bool) -> Option<Decision> {
         use PolicyAct as P;
+        if self.refuse_anonymous && anonymous {
+            return Some(Decision::refuse(P::Anonymous, 433));
+        }
         if !self.always.is_empty() {
             return Some(Decision::forward(P::ForwardAlways, self.always));
         }
@@ -128,12 +152,31 @@ impl Rules {
             false => Decision::forward(P::ForwardBusy, self.busy),
         })
     }
+
+    /// What is done with a call that may ring, and after how many seconds; 0 is at once.
+    fn later(&self, calls: u16, mode: Mode) -> Option<(Decision, u32)> {
+        let auto = match mode {
+            Mode::Refused => return Some((Decision::refuse(PolicyAct::AnswerMode, 403), 0)),
+            // A person who talks is not put into another call.
+            Mode::Itself { after, says } if calls == 0 => Some((Decision::answer(says), after)),
+            _ => None,
+        };
+        let forward = Decision::forward(PolicyAct::ForwardNoAnswer, self.no_answer);
+        let forward = (!self.no_answer.is_empty()).then_some((forward, self.no_answer_after));
+        [auto, forward].into_iter().flatten().min_by_key(|(_, after)| *after)
+    }
 }
 
 /// Whether a call can be sent there by a 302.
 fn check_target(uri: &str) -> Result<(), Error> {
     let usable = Uri::parse(uri.as_bytes()).is_ok_and(|u| u.scheme != Scheme::Other);
     if uri.is_empty() || usable { Ok(()) } else { Err(Error::Misuse(Misuse::BadUri)) }
+}
+
+impl LinePolicy {
+    pub(super) const fn is_anonymous(&self) -> bool {
+        self.rules.anonymous
+    }
 }
 
 impl Ua {
@@ -202,7 +245,13 @@ impl Ua {
     }
 
     /// A call has come and was told: what its line's policy does with it.
-    pub(super) fn judge_call(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+    pub(super) fn judge_call(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
         // One that takes the place of another is part of that one.
         let alone = call.transfer.pair.is_none();
@@ -214,23 +263,24 @@ impl Ua {
         self.count_call(h);
         let policy = &mut self.calls.live_mut(h)?.policy;
         policy.refuse_status = rules.refuse_status;
-        let decision = rules.at_once(calls);
-        if decision.is_none_or(|d| d.what == PolicyAct::ForwardBusy) && rules.ring {
+        let trusted = low.cx().config.is_trusted(self.calls.live(h)?.source.remote.ip);
+        let decision = rules.at_once(calls, is_anonymous(m, e)).map(|d| (d, 0));
+        let decision = decision.or_else(|| rules.later(calls, mode(m, rules.auto_answer, trusted)));
+        let rings = |d: (Decision, u32)| d.1 > 0 || d.0.what == PolicyAct::ForwardBusy;
+        if rules.ring && decision.is_none_or(rings) {
             self.ring_by_policy(low, h);
         }
-        let no_answer = Decision::forward(PolicyAct::ForwardNoAnswer, rules.no_answer);
-        let later = (!rules.no_answer.is_empty()).then_some(no_answer);
-        let Some(next) = decision.or(later) else { return Ok(()) };
+        let Some((next, after)) = decision else { return Ok(()) };
         let policy = &mut self.calls.live_mut(h)?.policy;
         policy.next = Some(next);
         policy.text = rules.text;
         if let Some(block) = rules.text {
             low.cx().pool.hold(block);
         }
-        if decision.is_some() {
+        if after == 0 {
             return self.act_by_policy(low, h);
         }
-        self.policy_in(low.cx(), h, u64::from(rules.no_answer_after).saturating_mul(1_000))
+        self.policy_in(low.cx(), h, u64::from(after).saturating_mul(1_000))
     }
 
     /// Without room the call is told all the same, and rings when the person says so.
@@ -284,6 +334,11 @@ impl Ua {
         decision: Decision,
     ) -> Result<(), Error> {
         let none = Extras::default();
+        if decision.what == PolicyAct::AutoAnswer {
+            let headers: &[(&str, &str)] =
+                if decision.status == SAYS { &[("Answer-Mode", "Auto")] } else { &[] };
+            return self.answer(low, h, &Extras { headers, ..none });
+        }
         let Some((reason, cause)) = decision.what.reason() else {
             return self.refuse(low, h, decision.status, &none);
         };
@@ -301,10 +356,17 @@ impl Ua {
         sent
     }
 
-    /// Tells that a policy has acted, if it has.
-    pub(super) fn tell_policy(&mut self, cx: &mut Cx, h: CallHandle) -> Result<(), Error> {
+    /// A final response to a call has been sent, an answer or a refusal: tells it if a policy did
+    /// that.
+    pub(super) fn tell_policy(
+        &mut self,
+        cx: &mut Cx,
+        h: CallHandle,
+        answered: bool,
+    ) -> Result<(), Error> {
         let acting = self.calls.get_mut(h).and_then(|c| c.policy.acting.take());
-        let Some(what) = acting else { return Ok(()) };
+        let did = |what: &PolicyAct| answered == (*what == PolicyAct::AutoAnswer);
+        let Some(what) = acting.filter(did) else { return Ok(()) };
         self.tell(cx, h, record::POLICY, what as u16, None)
     }
 
@@ -320,6 +382,13 @@ impl Ua {
         if let Some(block) = policy.text.take() {
             cx.pool.release(block);
         }
+    }
+
+    /// Why a call cannot be answered whose media the application is asked for: it is being answered
+    /// already.
+    pub(super) fn being_answered(&self, h: CallHandle) -> Error {
+        let by_policy = self.calls.get(h).is_some_and(|c| c.policy.acting.is_some());
+        if by_policy { Error::Late } else { Error::Misuse(Misuse::State) }
     }
 
     /// The status of a refusal that names none.

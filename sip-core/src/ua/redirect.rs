@@ -274,12 +274,11 @@ impl Ua {
         let cseq = call.redirect.cseq.saturating_add(1);
         let cx = &mut *low.down.cx;
         let way = self.way_to(cx, line, list, next)?;
+        let mut user = [0u8; 128];
+        let len = self.contact_user_of(cx, h, &mut user);
+        let user = user.get(..len).unwrap_or(&[]);
         let mut contact = [0u8; 256];
-        let len = way.near.map_or(0, |id| {
-            let user =
-                line.and_then(|l| self.lines.get(l)).map_or(&[][..], |l| l.user_part(&cx.pool));
-            contact_value(cx, id, user, way.secure, &mut contact)
-        });
+        let len = way.near.map_or(0, |id| contact_value(cx, id, user, way.secure, &mut contact));
         let Cx { pool, scratch, .. } = &mut *cx;
         let m = MessageRef::lazy(pool.bytes_of(kept)).ok_or(Error::Gone)?;
         let bytes = pool.bytes_of(list);

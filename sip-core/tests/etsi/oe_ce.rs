@@ -1,6 +1,6 @@
 //! Call establishment, originating endpoint.
 
-use sansip::{CallChange, EndReason};
+use sansip::{CallChange, EndReason, Follow, Policy};
 
 use crate::iut::{CONTACT, Iut, Out, T1, challenge, labels, proves};
 
@@ -459,6 +459,73 @@ fn sip_cc_oe_ce_v_049() {
     assert!(invite.header("Via").starts_with("SIP/2.0/TCP "));
     assert_eq!(invite.header("Content-Length"), invite.body().len().to_string());
     assert!(invite.body().starts_with("v=0\r\n"));
+}
+
+/// A phone whose line follows redirections by itself.
+fn following() -> Iut {
+    let mut iut = Iut::udp();
+    let policy = Policy { follow: Follow::Follow, ..Policy::default() };
+    let now = iut.at();
+    iut.engine.set_policy(now, iut.line, policy).unwrap();
+    iut
+}
+
+/// The INVITE that follows a redirection; the first.
+fn followed(iut: &mut Iut, status: &str, contacts: &str) -> (Out, Out) {
+    let first = iut.dial();
+    let mut sent = iut.ask(&first.answer(status, "rt", contacts));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    (first, sent.remove(1))
+}
+
+/// RFC 3261 8.1.3.4, 21.3.4: a 305 is acknowledged, and the call goes to the proxy in its Contact.
+#[test]
+fn sip_cc_oe_ce_v_029() {
+    let proxy = "Contact: <sip:10.0.0.7:5090;lr>\r\n";
+    let (_, second) = followed(&mut following(), "305 Use Proxy", proxy);
+    assert_eq!(second.to.to_string(), "10.0.0.7:5090");
+}
+
+/// RFC 3261 8.1.3.4: a new request goes to each Contact in the order of its q, until one answers.
+#[test]
+fn sip_cc_oe_ce_v_030() {
+    let mut iut = following();
+    let contacts = "Contact: <sip:x@10.0.0.9>;q=0.2, <sip:y@10.0.0.9>;q=0.7\r\n";
+    let (_, second) = followed(&mut iut, "300 Multiple Choices", contacts);
+    assert_eq!(second.request_uri(), "sip:y@10.0.0.9");
+    let sent = iut.ask(&second.answer("480 Temporarily Unavailable", "yt", ""));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    assert_eq!(sent[1].request_uri(), "sip:x@10.0.0.9");
+    assert_eq!(labels(&iut.ask(&sent[1].accept("200 OK", "xt", CONTACT))), ["ACK"]);
+    assert_eq!(iut.last_change(), Some(CallChange::Answered { status: 200 }));
+}
+
+/// RFC 3261 8.1.3.4: no URI is tried twice.
+#[test]
+fn sip_cc_oe_ce_v_031() {
+    let mut iut = following();
+    let (_, second) = followed(&mut iut, "302 Moved Temporarily", "Contact: <sip:x@10.0.0.9>\r\n");
+    let again = "Contact: <sip:alice@10.0.0.9>, <sip:x@10.0.0.9>\r\n";
+    assert_eq!(labels(&iut.ask(&second.answer("302 Moved Temporarily", "xt", again))), ["ACK"]);
+    assert!(matches!(iut.last_change(), Some(CallChange::Ended { .. })));
+    iut.finish();
+}
+
+/// RFC 3261 21.3.3, 8.1.3.4: a 302 is followed with the same To, From and Call-ID and the next
+/// CSeq number, in a transaction of its own.
+#[test]
+fn sip_cc_oe_ce_v_043() {
+    let mut iut = following();
+    let moved = "Contact: <sip:carol@10.0.0.9>\r\n";
+    let (first, second) = followed(&mut iut, "302 Moved Temporarily", moved);
+    assert_eq!(second.request_uri(), "sip:carol@10.0.0.9");
+    for name in ["To", "From", "Call-ID"] {
+        assert_eq!(second.header(name), first.header(name), "{name}");
+    }
+    assert_eq!(second.cseq(), first.cseq() + 1);
+    assert_ne!(second.branch(), first.branch());
+    assert_eq!(second.body(), first.body());
+    assert_eq!(labels(&iut.ask(&second.accept("200 OK", "ct", CONTACT))), ["ACK"]);
 }
 
 /// The INVITE again, with credentials, after a 401 or a 407; the first.

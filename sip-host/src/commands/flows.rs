@@ -9,7 +9,7 @@ use sansip_sim::flow::{FLOWS, Flow, find};
 use sansip_sim::{mermaid, pcap, svg};
 
 use super::{FAILED, OK, refuse, runtime};
-use crate::flows::{Run, is_built, run as run_flow};
+use crate::flows::{Run, run as run_flow};
 
 /// Run documented call flows between phones and a proxy, over UDP sockets of 127.0.0.1
 ///
@@ -17,10 +17,10 @@ use crate::flows::{Run, is_built, run as run_flow};
 /// vendor's guides document it. Differences that the RFCs require are printed with their clause.
 ///
 /// Exit status: 0 if all ran as documented or as the RFCs require, 1 if one did not, 2 for an
-/// unknown flow or one that cannot be run yet.
+/// unknown flow.
 #[derive(Args, Debug)]
 pub struct FlowsArgs {
-    /// The flows to run; all that can be run if none is named
+    /// The flows to run; all if none is named
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
@@ -110,8 +110,7 @@ fn names() -> String {
 pub fn run(args: &FlowsArgs) -> u8 {
     if args.list {
         for flow in FLOWS {
-            let note = if is_built(flow) { "" } else { " (not built yet)" };
-            println!("{:<26} {}{note}", flow.name, flow.title);
+            println!("{:<26} {}", flow.name, flow.title);
         }
         return OK;
     }
@@ -146,13 +145,10 @@ pub fn run(args: &FlowsArgs) -> u8 {
 
 fn wanted(names_given: &[String]) -> Result<Vec<&'static Flow>, String> {
     if names_given.is_empty() {
-        return Ok(FLOWS.iter().filter(|f| is_built(f)).collect());
+        return Ok(FLOWS.iter().collect());
     }
     names_given
         .iter()
-        .map(|name| {
-            let flow = find(name).ok_or_else(|| format!("unknown flow '{name}' ({})", names()))?;
-            if is_built(flow) { Ok(flow) } else { Err(format!("flow '{name}' is not built yet")) }
-        })
+        .map(|name| find(name).ok_or_else(|| format!("unknown flow '{name}' ({})", names())))
         .collect()
 }

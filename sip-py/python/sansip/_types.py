@@ -166,8 +166,8 @@ class Line:
 @dataclass(frozen=True)
 class Policy:
     """What a line does with calls before a person does, and how its own go on when they are
-    redirected. Of several that apply to a call the first of this order acts: `always`,
-    do-not-disturb, being busy, `no_answer`. Times are seconds."""
+    redirected. Of several that apply to a call the first of this order acts: refusing anonymous
+    calls, `always`, do-not-disturb, being busy, answering, `no_answer`. Times are seconds."""
 
     always: str = ""
     """Where every call is forwarded to by a 302: a URI; empty for nowhere."""
@@ -188,6 +188,13 @@ class Policy:
     """The line is busy while it has so many calls; 0 for no bound."""
     ring: bool = False
     """The engine itself answers 180."""
+    auto_answer: str = "never"
+    """Which calls the engine answers by itself: `never` one, those whose caller has `asked` for it
+    (Answer-Mode, Alert-Info, Call-Info), or `always`."""
+    refuse_anonymous: bool = False
+    """Calls without the caller's identity are refused with 433 (RFC 5079)."""
+    anonymous: bool = False
+    """The line's own calls keep its identity back; a call's own Privacy comes first."""
     follow: str = "never"
     """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
     `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
@@ -400,7 +407,8 @@ class PolicyActed(CallEvent):
     """The line's policy was first; a person's verb comes too late now."""
 
     what: str
-    """forward always, forward busy, forward no answer, forward dnd, dnd or busy."""
+    """forward always, forward busy, forward no answer, forward dnd, dnd, busy, anonymous, auto
+    answer or answer mode."""
 
 
 @dataclass(frozen=True)
@@ -525,6 +533,7 @@ class Stats:
     transactions: int
     attempts: int
     forks: int
+    transfers: int
     timers: int
     queries: int
     flows: int
