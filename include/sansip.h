@@ -375,6 +375,31 @@
 #define SANSIP_TRANSFERS_REFUSE 3
 
 /**
+ * REGISTER and INVITE are challenged.
+ */
+#define SANSIP_CHALLENGE_CALLS 1
+
+/**
+ * All requests are challenged but ACK and CANCEL.
+ */
+#define SANSIP_CHALLENGE_ALL 2
+
+/**
+ * MD5.
+ */
+#define SANSIP_MD5 1
+
+/**
+ * SHA-256.
+ */
+#define SANSIP_SHA_256 2
+
+/**
+ * SHA-512-256.
+ */
+#define SANSIP_SHA_512_256 3
+
+/**
  * Send the bytes of u.transmit.
  */
 #define SANSIP_TRANSMIT 1
@@ -433,21 +458,6 @@
  * without to check somebody else's credentials.
  */
 #define SANSIP_Q_CREDENTIALS 6
-
-/**
- * MD5.
- */
-#define SANSIP_MD5 1
-
-/**
- * SHA-256.
- */
-#define SANSIP_SHA_256 2
-
-/**
- * SHA-512-256.
- */
-#define SANSIP_SHA_512_256 3
 
 /**
  * A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
@@ -1065,6 +1075,31 @@ typedef struct {
    * 0.
    */
   uint32_t reserved_transfer;
+  /**
+   * SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
+   * secrets are asked for by SANSIP_Q_CREDENTIALS.
+   */
+  uint32_t challenge;
+  /**
+   * For how many milliseconds a nonce holds; 0: 300000.
+   */
+  uint32_t nonce_ms;
+  /**
+   * Not 0: a request's body may be protected too (auth-int).
+   */
+  uint32_t integrity;
+  /**
+   * How many algorithms, at most 4.
+   */
+  uint32_t n_algorithms;
+  /**
+   * SANSIP_MD5 and so on, in the order in which they are offered: the strongest first.
+   */
+  uint32_t algorithms[4];
+  /**
+   * The realm of the challenges.
+   */
+  sansip_str realm;
 } sansip_config;
 
 /**

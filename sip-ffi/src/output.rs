@@ -13,7 +13,7 @@ use crate::abi::{
     SansipAddr, SansipBytes, SansipCall, SansipFlow, SansipLine, SansipPath, SansipQuery,
     SansipRequest, SansipSendId, SansipStr, bytes_of,
 };
-use crate::config::BINDINGS;
+use crate::config::{BINDINGS, SANSIP_MD5, SANSIP_SHA_256, SANSIP_SHA_512_256};
 
 /// Send the bytes of u.transmit.
 pub const SANSIP_TRANSMIT: u32 = 1;
@@ -43,13 +43,6 @@ pub const SANSIP_Q_STORE: u32 = 5;
 /// `text` in `realm`, by `algorithm`. With `line` to answer a challenge to a request of that line,
 /// without to check somebody else's credentials.
 pub const SANSIP_Q_CREDENTIALS: u32 = 6;
-
-/// MD5.
-pub const SANSIP_MD5: u32 = 1;
-/// SHA-256.
-pub const SANSIP_SHA_256: u32 = 2;
-/// SHA-512-256.
-pub const SANSIP_SHA_512_256: u32 = 3;
 
 /// A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
 pub const SANSIP_EV_CALL_INCOMING: u32 = 0x101;

@@ -4,8 +4,11 @@ use std::net::IpAddr;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sansip::wire::WireLimits;
-use sansip::{Addr, Leaves, Network, Reliable, Retransmit, Ringing, Roles, Transfers};
+use sansip::wire::{Span, WireLimits};
+use sansip::{
+    Addr, Algorithm, Challenge, Challenged, Leaves, Network, Reliable, Retransmit, Ringing, Roles,
+    Transfers,
+};
 
 /// The attributes of `sansip.Config`.
 #[derive(FromPyObject)]
@@ -41,6 +44,11 @@ pub(crate) struct Config {
     default_expires: u32,
     max_expires: u32,
     max_bindings: usize,
+    challenge: Option<String>,
+    realm: String,
+    algorithms: Vec<String>,
+    integrity: bool,
+    nonce_ms: u64,
     session_expires: u32,
     min_se: u32,
     reliable: String,
@@ -94,6 +102,18 @@ impl TryFrom<Config> for sansip::Config {
         to.default_expires = c.default_expires;
         to.max_expires = c.max_expires;
         to.max_bindings = c.max_bindings;
+        to.challenge = Challenge {
+            methods: match c.challenge.as_deref() {
+                None => Challenged::None,
+                Some("calls") => Challenged::Calls,
+                // The class takes no other word.
+                Some(_) => Challenged::All,
+            },
+            realm: c.realm,
+            algorithms: c.algorithms.iter().map(|name| algorithm(name)).collect(),
+            integrity: c.integrity,
+            nonce: c.nonce_ms,
+        };
         to.session_expires = c.session_expires;
         to.min_se = c.min_se;
         to.reliable = match c.reliable.as_str() {
@@ -104,6 +124,10 @@ impl TryFrom<Config> for sansip::Config {
         };
         Ok(to)
     }
+}
+
+fn algorithm(name: &str) -> Algorithm {
+    Algorithm::of(name.as_bytes(), Some(Span::new(0, name.len())))
 }
 
 /// The attributes of `sansip.Addr`.

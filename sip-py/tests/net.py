@@ -38,7 +38,7 @@ class Net:
                 for output in engine.outputs():
                     if isinstance(output, Transmit):
                         wire.append((name, output))
-                    else:
+                    elif not isinstance(output, sansip.Unknown):
                         assert isinstance(output, Event), output
                         self.events[name].append(output)
             if not wire:

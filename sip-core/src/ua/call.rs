@@ -453,10 +453,10 @@ impl Ua {
             match from.part {
                 part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
                 part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::REFER => return self.on_refer_refused(low, h, status, block),
                 part::UPDATE => {
                     return self.on_update_refused(low, h, (status, false), Some(block));
                 }
-                part::REFER => return self.on_refer_refused(low, h, status, block),
                 part::BYE => {
                     low.cx().pool.release(block);
                     return self.bye_ended(low, h);
@@ -657,6 +657,10 @@ impl Ua {
             Method::Prack => self.on_prack(low, (h, dialog, tx), m),
             Method::Update => self.on_update(low, (h, dialog, tx), m),
             Method::Refer => self.on_refer(low, h, dialog, tx, m, number),
+            Method::Subscribe => {
+                let theirs = self.calls.live(h)?.transfer.theirs;
+                self.on_subscribe(low, theirs, tx, m, e)
+            }
             Method::Notify => {
                 let ours = self.calls.live(h)?.transfer.ours;
                 self.on_notify(low, ours, tx, m)

@@ -6,7 +6,7 @@ use super::call::{Again, TIMER_SESSION, part};
 use super::description::{Taken, warning};
 use super::outside::abilities;
 use super::session::{description, own_description, park_fields, rest};
-use super::session_timer::Happening as TimerHappening;
+use super::session_timer::{Fields, Happening as TimerHappening};
 use super::table::{Act, Happening, State};
 use super::{CallHandle, LineHandle, Low, Ua, record};
 use crate::attempt::AttemptHandle;
@@ -134,7 +134,7 @@ impl Ua {
         let mut user = [0u8; 128];
         let len = self.contact_user_of(low.cx(), h, &mut user);
         // RFC 4028 7.2: there is no session before the 2xx.
-        let timer = confirmed.then(|| self.timer_fields(low.cx(), h)).unwrap_or_default();
+        let timer = if confirmed { self.timer_fields(low.cx(), h) } else { Fields::default() };
         let mut fields = [(Name::Other, &[][..]); 5];
         let own = abilities(&low.cx().config);
         let n = fill(&mut fields, own.into_iter().chain(timer.each()));

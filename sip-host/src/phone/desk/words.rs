@@ -77,7 +77,7 @@ pub(super) fn ended(
         EndReason::BadMedia => format!("ended: no session could be had with {peer}"),
         EndReason::Replaced => format!("ended{after}: another call took its place"),
         EndReason::Transferred => format!("ended{after}: transferred"),
-        EndReason::SessionExpired => format!("ended{after}: {peer} refreshed the session no more"),
+        EndReason::SessionExpired => format!("ended{after}: the session was not refreshed"),
     }
 }
 
