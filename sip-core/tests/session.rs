@@ -306,6 +306,55 @@ fn early_media(reliable: Reliable) {
     p.hang_up(call);
 }
 
+const MOVED: &[Stream<'static>] = &[audio(4_444, &[PCMU])];
+
+// RFC 3311 5.2: an offer in an UPDATE is answered from the call's media, before the 2xx too.
+#[test]
+fn an_offer_in_an_update_is_answered_by_the_engine() {
+    for early in [true, false] {
+        let mut p = Pair::new();
+        let (a, b) = (media(A, STREAMS[A]), media(B, STREAMS[B]));
+        let call = p.invite(Extras { media: Some(&a), ..Extras::default() });
+        let (now, peer) = (p.net.at(), p.net.call(B));
+        let extras = Extras { media: Some(&b), ..Extras::default() };
+        p.net.engine(B).ring(now, peer, 183, extras).unwrap();
+        p.net.settle();
+        if !early {
+            p.pick_up(Extras::default());
+        }
+        let moved = media(A, MOVED);
+        let extras = Extras { media: Some(&moved), ..Extras::default() };
+        p.net.engine(A).update(now, call, extras).unwrap();
+        p.net.settle();
+        let count = |label: &str| p.net.trace.iter().filter(|s| s.label() == label).count();
+        assert_eq!((count("UPDATE"), count("200 UPDATE")), (1, 1));
+        assert_eq!(p.hears(B).3, Some((ip(A), 4_444)), "early: {early}");
+        assert_eq!(p.net.changes(A).last(), Some(&CallChange::Updated { status: 200 }));
+        if early {
+            p.pick_up(Extras::default());
+        }
+        p.hang_up(call);
+    }
+}
+
+// RFC 3262 5: the INVITE had no offer; the reliable response makes it, and the PRACK answers.
+#[test]
+fn an_offer_in_a_reliable_provisional_response_is_answered_in_the_prack() {
+    let mut p = Pair::new();
+    let call = p.invite(Extras::default());
+    p.answer(A, Answer::NotFound);
+    let (now, peer) = (p.net.at(), p.net.call(B));
+    let b = media(B, STREAMS[B]);
+    let extras = Extras { media: Some(&b), ..Extras::default() };
+    p.net.engine(B).ring(now, peer, 183, extras).unwrap();
+    p.net.settle();
+    let a = media(A, STREAMS[A]);
+    assert!(p.answer(A, Answer::Media(&a)).contains("m=audio 5000"));
+    assert_eq!(p.hears(A).3, Some((ip(B), 5_000)));
+    p.pick_up(Extras::default());
+    p.hang_up(call);
+}
+
 #[test]
 fn an_answer_that_cannot_be_used_ends_the_call() {
     let mut p = Pair::new();
