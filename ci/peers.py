@@ -310,7 +310,7 @@ class Pjsip(Peer):
             except queue.Empty:
                 self.fail(f"no {event} {fields or ''} within {self.bound} s; last: {self.events[-3:]}")
             if line is None:
-                self.fail("has ended")
+                self.fail(f"has ended with {self.process.wait(5)}")
             self.events.append(json.loads(line))
 
     def command(self, line):
@@ -330,7 +330,7 @@ class Pjsip(Peer):
             except queue.Empty:
                 continue
             if text is None:
-                self.fail("has ended")
+                self.fail(f"has ended with {self.process.wait(5)}")
             self.events.append(json.loads(text))
         self.fail(f"'{line}' is not done after {self.bound} s")
 

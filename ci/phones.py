@@ -16,7 +16,7 @@ from peers import PHONES, Scene
 from sansip import Failure
 
 # Seconds that one check may take.
-BOUND = 20
+BOUND = 12
 
 # What is known to fail, by phone and check: whose fault it is and why. Such a check does not fail
 # the run, but one that passes after all does: the entry is to be taken out then.
