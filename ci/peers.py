@@ -1,5 +1,6 @@
 """Phones of others, driven without a sound card, and the scene that they act in."""
 
+import hashlib
 import json
 import os
 import queue
@@ -16,6 +17,21 @@ from sansip import Failure, Process, free_port, wait_bound
 
 HOST = "127.0.0.1"
 DOMAIN = "example.com"
+USERS = ("ours", "third", "peer", "reliable", "timed")
+
+
+def password(user):
+    return f"secret of {user}".replace(" ", "-")
+
+
+def write_users(path):
+    """The proxy's users: HA1 by MD5, for phones of yore, and by SHA-256."""
+    with open(path, "w") as file:
+        for user in USERS:
+            text = f"{user}:{DOMAIN}:{password(user)}".encode()
+            file.write(f"{user}:{DOMAIN}:{hashlib.md5(text).hexdigest()}\n")
+            file.write(f"{user}:{DOMAIN}:SHA-256:{hashlib.sha256(text).hexdigest()}\n")
+    return path
 
 
 class Ours:
@@ -30,6 +46,7 @@ class Ours:
             [sansip, "phone", "--listen", f"udp:{HOST}:{self.port}", "--aor", f"sip:{user}@{DOMAIN}",
              "--proxy", f"sip:{HOST}:{proxy}", "--register", "--script", "-", "--json", *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "SANSIP_PASSWORD": password(user)},
         )
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -89,7 +106,8 @@ class Scene:
         self.sansip, self.folder, self.bound = sansip, folder, bound
         self.proxy_port = free_port()
         self.proxy = Process(sansip, "proxy", "--domain", DOMAIN, "--listen",
-                             f"udp:{HOST}:{self.proxy_port}")
+                             f"udp:{HOST}:{self.proxy_port}", "--users",
+                             write_users(os.path.join(folder, "users")))
         self.parties, self.peers = [], []
         self.ours = self.our_phone("ours")
 
@@ -158,7 +176,7 @@ class Baresip(Peer):
                 f"module_app ctrl_tcp.so\nmodule_app menu.so\nctrl_tcp_listen {HOST}:{control}\n")
         with open(os.path.join(home, "accounts"), "w") as file:
             file.write(f"<sip:{user}@{DOMAIN};transport=udp>;outbound=\"sip:{HOST}:{proxy};lr\";"
-                       f"regint=600;answermode=manual\n")
+                       f"auth_user={user};auth_pass={password(user)};regint=600;answermode=manual\n")
         open(os.path.join(home, "contacts"), "w").close()
         self.log = open(os.path.join(folder, f"baresip-{user}.log"), "w")
         self.process = subprocess.Popen(
@@ -277,6 +295,7 @@ class Pjsip(Peer):
     def __init__(self, folder, user, proxy, bound, **more):
         self.user, self.bound = user, bound
         options = {"user": user, "domain": DOMAIN, "host": HOST, "port": free_port(), "proxy": proxy,
+                   "password": password(user),
                    "log": os.path.join(folder, f"pjsip-{user}.log"), **more}
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pjsip_phone.py")
         self.log = open(os.path.join(folder, f"pjsip-{user}.events"), "w")
