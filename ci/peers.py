@@ -404,4 +404,111 @@ class Pjsip(Peer):
                 self.process.wait(10)
 
 
-PHONES = [Baresip, Pjsip]
+class Linphone(Peer):
+    """linphone's daemon, over its standard input and output."""
+
+    name = "linphone"
+    CAN = ("register", "call_in", "call_out", "cancel", "refuse", "hold_by_us", "hold_by_peer",
+           "transfer_by_us", "transfer_by_peer")
+
+    @classmethod
+    def missing(cls):
+        return "" if shutil.which("linphone-daemon") else "no linphone-daemon on this machine"
+
+    def __init__(self, folder, user, proxy, bound, **_):
+        self.user, self.bound, self.at = user, bound, 0
+        home = os.path.join(folder, f"linphone-{user}")
+        os.makedirs(os.path.join(home, ".local/share/linphone"))
+        with open(os.path.join(home, "rc"), "w") as file:
+            file.write(f"[sip]\ndefault_proxy=0\nsip_port={free_port()}\nsip_tcp_port=0\nsip_tls_port=0\n"
+                       f"bind_address={HOST}\nmedia_encryption=none\n"
+                       f"[rtp]\naudio_rtp_port={free_port()}\n[net]\nmtu=0\nfirewall_policy=0\n"
+                       f"[proxy_0]\nreg_proxy=<sip:{HOST}:{proxy}>\nreg_route=<sip:{HOST}:{proxy};lr>\n"
+                       f"reg_identity=sip:{user}@{DOMAIN}\nreg_expires=600\nreg_sendregister=1\n"
+                       f"[auth_info_0]\nusername={user}\npasswd={password(user)}\nrealm={DOMAIN}\n")
+        self.log = open(os.path.join(folder, f"linphone-{user}.log"), "w")
+        self.process = subprocess.Popen(
+            ["linphone-daemon", "--config", "rc", "--log", "messages"], cwd=home,
+            env={**os.environ, "HOME": home}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        self.text = ""
+
+    def command(self, line):
+        """Gives one command; what it answers."""
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        self.text = ""
+        end = time.monotonic() + 5
+        while not re.search(r"Status: (Ok|Error)\n.*\n\n", self.text, re.S):
+            if select.select([self.process.stdout], [], [], 0.1)[0]:
+                data = os.read(self.process.stdout.fileno(), 65_536)
+                if not data:
+                    self.fail(f"has ended with {self.process.wait(5)}")
+                self.text += data.decode(errors="replace").replace("\r", "")
+                self.log.write(data.decode(errors="replace"))
+                self.log.flush()
+            elif time.monotonic() > end:
+                break
+        return self.text
+
+    def until(self, command, wanted):
+        end = time.monotonic() + self.bound
+        while not re.search(wanted, answer := self.command(command)):
+            if time.monotonic() > end:
+                self.fail(f"'{command}' is not {wanted} within {self.bound} s: {answer!r}")
+            time.sleep(0.1)
+
+    def state(self, wanted):
+        """Waits for a state of the newest call."""
+        self.until(f"call-status {self.at}", wanted)
+
+    def registered(self):
+        self.until("register-status ALL", "LinphoneRegistrationOk")
+
+    def call(self, user):
+        self.at += 1
+        self.command(f"call {self.uri(user)}")
+
+    def incoming(self):
+        self.at += 1
+        self.state("IncomingReceived")
+
+    def answer(self):
+        self.incoming()
+        self.command(f"answer {self.at}")
+
+    def wait_ringing(self):
+        self.state("OutgoingRinging|OutgoingEarlyMedia")
+
+    def wait_established(self):
+        self.state("StreamsRunning")
+
+    def wait_closed(self):
+        if self.at == 0:
+            self.at = 1
+        self.state("Released|End|No call with such id|Error")
+
+    def hangup(self):
+        self.command(f"terminate {self.at}")
+
+    def refuse(self):
+        self.incoming()
+        self.hangup()
+
+    def hold(self):
+        self.command(f"call-pause {self.at}")
+
+    def resume(self):
+        self.state("Paused$|Paused\n")
+        self.command(f"call-resume {self.at}")
+
+    def transfer(self, user):
+        self.command(f"call-transfer {self.at} {self.uri(user)}")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+
+PHONES = [Baresip, Pjsip, Linphone]
