@@ -562,6 +562,12 @@
 #define SANSIP_EV_TRANSFER 770
 
 /**
+ * Our request of sansip_options was answered with `status`, 408 where nothing came, 503 where there
+ * was no way; `user` is your own number of it, the message is the response.
+ */
+#define SANSIP_EV_ANSWERED 1281
+
+/**
  * The limit whose error is `code` was reached, and something was refused because of it.
  */
 #define SANSIP_EV_LIMITED 1025
@@ -1773,6 +1779,14 @@ typedef struct {
    * field comes first: id or user keep it back, none shows it.
    */
   uint32_t anonymous;
+  /**
+   * Not 0: the line's own calls tell where they have been (History-Info, RFC 7044).
+   */
+  uint32_t history;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } SansipPolicy;
 
 /**
@@ -2237,6 +2251,18 @@ int32_t sansip_hold(sansip_engine *engine, uint64_t now_ms, sansip_call call);
  * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
  */
 int32_t sansip_resume(sansip_engine *engine, uint64_t now_ms, sansip_call call);
+
+/**
+ * Asks `target`, a sip: or sips: URI, what it can do, as a line or (0) as the engine itself (RFC 3261
+ * 11.1). SANSIP_EV_ANSWERED tells the answer and gives `user` back. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+ */
+int32_t sansip_options(sansip_engine *engine,
+                       uint64_t now_ms,
+                       sansip_line line,
+                       sansip_str target,
+                       uint64_t user,
+                       const sansip_extras *extras);
 
 /**
  * Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.

@@ -89,6 +89,9 @@ pub const SANSIP_EV_REQUEST: u32 = 0x301;
 /// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
 /// else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
 pub const SANSIP_EV_TRANSFER: u32 = 0x302;
+/// Our request of sansip_options was answered with `status`, 408 where nothing came, 503 where there
+/// was no way; `user` is your own number of it, the message is the response.
+pub const SANSIP_EV_ANSWERED: u32 = 0x501;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -471,6 +474,11 @@ impl Lent {
                 e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
                 e.line = line(of);
+            }
+            Event::Answered { user, status } => {
+                e.kind = SANSIP_EV_ANSWERED;
+                e.user = user;
+                e.status = status.into();
             }
             Event::Limited(limit) => {
                 e.kind = SANSIP_EV_LIMITED;

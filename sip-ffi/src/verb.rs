@@ -536,6 +536,28 @@ pub unsafe extern "C" fn sansip_resume(
     unsafe { verb(engine, |e| Ok(e.resume(Instant(now_ms), call)?)) }
 }
 
+/// Asks `target`, a sip: or sips: URI, what it can do, as a line or (0) as the engine itself (RFC 3261
+/// 11.1). SANSIP_EV_ANSWERED tells the answer and gives `user` back. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_options(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    line: SansipLine,
+    target: SansipStr,
+    user: u64,
+    extras: *const SansipExtras,
+) -> i32 {
+    let line = (line.v != 0).then(|| LineHandle::from_raw(line.v));
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            Ok(e.options(Instant(now_ms), line, target.text()?, user, adds.get())?)
+        })
+    }
+}
+
 /// Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.
 /// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
 /// SANSIP_E_FULL_...

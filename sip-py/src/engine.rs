@@ -463,6 +463,19 @@ impl Engine {
         self.done(py, now, &Input::Resume { call: CallHandle::from_raw(call) })
     }
 
+    fn options(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: Option<u64>,
+        target: (String, u64),
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let line = line.map(LineHandle::from_raw);
+        let (target, user) = (target.0.as_str(), target.1);
+        extras.with(|extras| self.done(py, now, &Input::Options { line, target, user, extras }))
+    }
+
     fn respond(
         &mut self,
         py: Python<'_>,

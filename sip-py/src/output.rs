@@ -111,6 +111,9 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
             let (call, line) = (call.map(CallHandle::raw), line.map(LineHandle::raw));
             ("TransferRequest", request.raw(), call, line, message).into_bound_py_any(py)
         }
+        Event::Answered { user, status } => {
+            ("RequestAnswered", user, status, message).into_bound_py_any(py)
+        }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),
     }

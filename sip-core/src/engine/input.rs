@@ -54,6 +54,7 @@ pub enum Input<'a> {
     RejectTransfer { request: RequestHandle, status: u16 },
     Hold { call: CallHandle },
     Resume { call: CallHandle },
+    Options { line: Option<LineHandle>, target: &'a str, user: u64, extras: Extras<'a> },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     Send { path: Path, bytes: &'a [u8] },
     Shutdown,

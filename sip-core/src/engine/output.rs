@@ -185,6 +185,13 @@ pub enum Event {
         /// The line that it is for.
         line: Option<LineHandle>,
     },
+    /// A request of ours outside calls was answered: the message is the final response.
+    Answered {
+        /// The caller's number of the request.
+        user: u64,
+        /// The status; 408 where nothing came, 503 where there was no way (RFC 3261 8.1.3.1).
+        status: u16,
+    },
     /// A limit was reached and something was refused because of it.
     Limited(Limit),
 }
@@ -270,6 +277,9 @@ fn event_of(record: &EventRecord) -> Option<Event> {
             line,
             call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
         }),
+        5 if record.kind == ua::EVENT_ANSWERED => {
+            Some(Event::Answered { user: record.user, status: record.code })
+        }
         _ => None,
     }
 }

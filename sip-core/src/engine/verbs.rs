@@ -62,6 +62,7 @@ impl Core {
             | Input::Transfer { extras, .. }
             | Input::TransferTo { extras, .. }
             | Input::AcceptTransfer { extras, .. }
+            | Input::Options { extras, .. }
             | Input::Respond { extras, .. } => {
                 if !extras.body.is_empty() && extras.content_type.is_empty() {
                     return Err(Error::Misuse(Misuse::BadHeader));
@@ -112,6 +113,9 @@ impl Core {
             }
             Input::Hold { call } => ua.hold(&mut low, call).map(nothing),
             Input::Resume { call } => ua.resume(&mut low, call).map(nothing),
+            Input::Options { line, target, user, extras } => {
+                ua.options(&mut low, line, target, user, &extras).map(nothing)
+            }
             Input::Respond { request, status, extras } => {
                 if !(100..700).contains(&status) {
                     return Err(Error::Misuse(Misuse::BadStatus));
@@ -375,6 +379,20 @@ impl Engine {
     /// Ends the hold of a call (RFC 3264 8.4). May queue output: call `poll`.
     pub fn resume(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
         self.apply(now, &Input::Resume { call }).map(drop)
+    }
+
+    /// Asks `target`, a `sip:` or `sips:` URI, what it can do, as a line or as the engine itself (RFC
+    /// 3261 11.1). [`Event::Answered`](super::output::Event::Answered) tells the answer. May queue
+    /// output: call `poll`.
+    pub fn options(
+        &mut self,
+        now: Instant,
+        line: Option<LineHandle>,
+        target: &str,
+        user: u64,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Options { line, target, user, extras }).map(drop)
     }
 
     /// Answers a request that [`Event::Request`](super::output::Event::Request) brought. May queue

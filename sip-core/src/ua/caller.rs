@@ -18,7 +18,7 @@ use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::{LocalId, Path};
-use crate::resolve::{Hop, NoWay, first_hop, next_hop};
+use crate::resolve::{Hop, NoWay};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::tx::{Failure, TxHandle};
@@ -130,7 +130,7 @@ impl Ua {
     }
 
     /// The first hop of a line's request, and the identity that it goes out by.
-    fn way(
+    pub(super) fn way(
         &self,
         low: &mut Low<'_>,
         line: LineHandle,
@@ -138,8 +138,7 @@ impl Ua {
     ) -> Result<(Result<Hop, NoWay>, Option<LocalId>), Error> {
         let cx = low.cx();
         let config = self.lines.live(line)?;
-        let proxy = config.proxy(&cx.pool);
-        let hop = if proxy.is_empty() { first_hop(cx, target) } else { next_hop(cx, proxy) };
+        let hop = config.hop(cx, target);
         let near = config.identity(cx, hop.as_ref().ok()).or(config.local);
         Ok((hop, near))
     }
@@ -558,7 +557,7 @@ impl Invite<'_> {
     fn write(&self, mut w: Writer<'_>, pool: &Pool, end: BlockId) -> Result<usize, WriteError> {
         w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
         w.header(Name::MaxForwards, b"70")?;
-        self.line.write_route(&mut w, pool)?;
+        self.line.write_route(&mut w, pool, is_sips(self.target))?;
         self.caller.write_from(&mut w, (self.line, pool), self.tag)?;
         joined(&mut w, Name::To, &[b"<", self.target, b">"])?;
         w.header(Name::CallId, self.call_id)?;
@@ -573,6 +572,11 @@ impl Invite<'_> {
             w.header(Name::Require, b"100rel")?;
         }
         self.caller.write_fields(&mut w, (self.line, pool))?;
+        // RFC 7044 9.1
+        if self.line.policy.tells_history() {
+            w.header(Name::Supported, b"histinfo")?;
+            joined(&mut w, Name::HistoryInfo, &[b"<", self.target, b">;index=1"])?;
+        }
         for (name, value) in self.fields {
             w.header(*name, value)?;
         }

@@ -48,7 +48,7 @@ fn supported(config: &Config) -> &'static str {
 }
 
 /// The types of body that it takes in a session.
-const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
+pub(super) const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
 
 /// A request of the application's has waited too long for its answer.
 pub(crate) const TIMER_REQUEST: u8 = kind::LINE + 1;
@@ -221,7 +221,7 @@ impl Ua {
             },
             Method::Refer => self.on_outside_refer(low, line, m, e, path),
             // RFC 3261 11.2
-            Method::Options => self.say_abilities(low, m, e, path),
+            Method::Options => self.say_abilities(low, line, m, e, path),
             _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
         }
     }
@@ -236,13 +236,15 @@ impl Ua {
     ) -> Result<(), Error> {
         match inspect(low.down.cx, m, e, path) {
             Some(refusal) => refuse(low, m, e, path, &refusal),
-            None => self.say_abilities(low, m, e, path),
+            None => self.say_abilities(low, None, m, e, path),
         }
     }
 
+    /// RFC 3261 11.2: as an INVITE would be answered now, with what we can do.
     fn say_abilities(
         &self,
         low: &mut Low<'_>,
+        line: Option<super::LineHandle>,
         m: &MessageRef<'_>,
         e: &Essentials,
         path: &Path,
@@ -253,8 +255,11 @@ impl Ua {
             (Name::AcceptEncoding, &b"identity"[..]),
             (Name::Supported, supported(&low.down.cx.config).as_bytes()),
         ];
-        let reply = Reply { extra: &fields, ..Reply::default() };
-        low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
+        let mut contact = [0u8; 512];
+        let (status, len) = self.would_answer(low.cx(), line, (m, e), &mut contact)?;
+        let contact = (len > 0).then(|| contact.get(..len).unwrap_or(&[]));
+        let reply = Reply { contact, extra: &fields, ..Reply::default() };
+        low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(|_| ())
     }
 
     /// Hands a request to the application.

@@ -47,6 +47,7 @@ from ._types import (
     Reinvite,
     Reinvited,
     Request,
+    RequestAnswered,
     RequestHandle,
     RouteQuery,
     SendId,

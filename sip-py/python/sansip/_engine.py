@@ -371,6 +371,22 @@ class Engine:
         """Ends the hold of a call (RFC 3264 8.4)."""
         self._core.resume(now_ms, call)
 
+    def options(
+        self,
+        now_ms: int,
+        target: str,
+        *,
+        line: Optional[LineHandle] = None,
+        user: int = 0,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+    ) -> None:
+        """Asks a `sip:` or `sips:` URI what it can do, as a line or as the engine itself (RFC 3261
+        11.1). `RequestAnswered` tells the answer and gives `user` back."""
+        extras = _extras(headers, content_type, body)
+        self._core.options(now_ms, line, (target, user), extras)
+
     def respond(
         self,
         now_ms: int,

@@ -208,6 +208,8 @@ class Policy:
     """Calls without the caller's identity are refused with 433 (RFC 5079)."""
     anonymous: bool = False
     """The line's own calls keep its identity back; a call's own Privacy comes first."""
+    history: bool = False
+    """The line's own calls tell where they have been (History-Info, RFC 7044)."""
     follow: str = "never"
     """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
     `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
@@ -510,6 +512,17 @@ class TransferRequest(Event):
 
 
 @dataclass(frozen=True)
+class RequestAnswered(Event):
+    """A request of ours outside calls was answered; 408 where nothing came, 503 where there was no
+    way."""
+
+    user: int
+    """The caller's own number of the request."""
+    status: int
+    message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Limited(Event):
     """A limit was reached, and something was refused because of it."""
 
@@ -592,6 +605,9 @@ def make_output(kind: str, *parts: Any) -> Output:
     elif make is StoreQuery:
         query, aor, version, bindings = parts
         made = StoreQuery(query, aor, version, tuple(Binding(*b) for b in bindings))
+    elif make is RequestAnswered:
+        user, status, message = parts
+        made = RequestAnswered(user, status, _message(message))
     elif make is Request:
         request, line, call, message = parts
         made = Request(request, line, call, _message(message))
