@@ -66,7 +66,7 @@ impl Users {
     pub fn read(path: &Path) -> Result<Self, Usage> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
-            .map_err(|why| Usage::new("--users", &shown, &why.to_string()))?;
+            .map_err(|why| Usage::new("--users", &shown, why.to_string()))?;
         Self::parse(&text).map_err(|problem| Usage::new("--users", &shown, &problem))
     }
 
