@@ -5,7 +5,7 @@
 # build/venv, cargo into build/tools), else the step is skipped and the summary says why.
 
 STEPS := fmt clippy rust-tests docs bare-metal header-check c-tests python-tests demo-check \
-         interop torture-wire bench fuzz-short
+         interop phones torture-wire bench fuzz-short
 MORE_STEPS := interop-full size fuzz-long deny
 
 .PHONY: help demo test clean $(STEPS) $(MORE_STEPS)

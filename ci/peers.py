@@ -1,5 +1,6 @@
 """Phones of others, driven without a sound card, and the scene that they act in."""
 
+import hashlib
 import json
 import os
 import queue
@@ -16,6 +17,22 @@ from sansip import Failure, Process, free_port, wait_bound
 
 HOST = "127.0.0.1"
 DOMAIN = "example.com"
+USERS = ("ours", "third", "peer", "reliable", "timed")
+
+
+def password(user):
+    return f"secret of {user}".replace(" ", "-")
+
+
+def write_users(path, algorithms):
+    """The proxy's users: HA1 by each of these algorithms."""
+    with open(path, "w") as file:
+        for user in USERS:
+            text = f"{user}:{DOMAIN}:{password(user)}".encode()
+            for name in algorithms:
+                ha1 = hashlib.new(name.replace("-", ""), text).hexdigest()
+                file.write(f"{user}:{DOMAIN}:{name}:{ha1}\n")
+    return path
 
 
 class Ours:
@@ -30,6 +47,7 @@ class Ours:
             [sansip, "phone", "--listen", f"udp:{HOST}:{self.port}", "--aor", f"sip:{user}@{DOMAIN}",
              "--proxy", f"sip:{HOST}:{proxy}", "--register", "--script", "-", "--json", *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "SANSIP_PASSWORD": password(user)},
         )
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -85,11 +103,12 @@ class Ours:
 class Scene:
     """A proxy, our phone and those of others."""
 
-    def __init__(self, sansip, folder, bound):
+    def __init__(self, sansip, folder, bound, algorithms):
         self.sansip, self.folder, self.bound = sansip, folder, bound
         self.proxy_port = free_port()
         self.proxy = Process(sansip, "proxy", "--domain", DOMAIN, "--listen",
-                             f"udp:{HOST}:{self.proxy_port}")
+                             f"udp:{HOST}:{self.proxy_port}", "--users",
+                             write_users(os.path.join(folder, "users"), algorithms))
         self.parties, self.peers = [], []
         self.ours = self.our_phone("ours")
 
@@ -121,6 +140,7 @@ class Peer:
 
     name = ""
     CAN = ()
+    ALGORITHMS = ("MD5", "SHA-256")
 
     @classmethod
     def missing(cls):
@@ -138,6 +158,8 @@ class Baresip(Peer):
     """baresip 1.0, over its control socket: netstrings of JSON."""
 
     name = "baresip"
+    # It gives up at a challenge by SHA-256 though one by MD5 follows (against RFC 8760 2.4).
+    ALGORITHMS = ("MD5",)
     CAN = ("register", "call_in", "call_out", "cancel", "refuse", "hold_by_us", "hold_by_peer",
            "transfer_by_us", "transfer_by_peer")
 
@@ -157,8 +179,8 @@ class Baresip(Peer):
                 "module g711.so\nmodule aubridge.so\nmodule_tmp account.so\n"
                 f"module_app ctrl_tcp.so\nmodule_app menu.so\nctrl_tcp_listen {HOST}:{control}\n")
         with open(os.path.join(home, "accounts"), "w") as file:
-            file.write(f"<sip:{user}@{DOMAIN};transport=udp>;outbound=\"sip:{HOST}:{proxy};lr\";"
-                       f"regint=600;answermode=manual\n")
+            file.write(f"<sip:{user}@{DOMAIN};transport=udp>;outbound=\"sip:{HOST}:{proxy}\";"
+                       f"auth_user={user};auth_pass={password(user)};regint=600;answermode=manual\n")
         open(os.path.join(home, "contacts"), "w").close()
         self.log = open(os.path.join(folder, f"baresip-{user}.log"), "w")
         self.process = subprocess.Popen(
@@ -277,6 +299,7 @@ class Pjsip(Peer):
     def __init__(self, folder, user, proxy, bound, **more):
         self.user, self.bound = user, bound
         options = {"user": user, "domain": DOMAIN, "host": HOST, "port": free_port(), "proxy": proxy,
+                   "password": password(user),
                    "log": os.path.join(folder, f"pjsip-{user}.log"), **more}
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pjsip_phone.py")
         self.log = open(os.path.join(folder, f"pjsip-{user}.events"), "w")
@@ -310,7 +333,7 @@ class Pjsip(Peer):
             except queue.Empty:
                 self.fail(f"no {event} {fields or ''} within {self.bound} s; last: {self.events[-3:]}")
             if line is None:
-                self.fail("has ended")
+                self.fail(f"has ended with {self.process.wait(5)}")
             self.events.append(json.loads(line))
 
     def command(self, line):
@@ -330,7 +353,7 @@ class Pjsip(Peer):
             except queue.Empty:
                 continue
             if text is None:
-                self.fail("has ended")
+                self.fail(f"has ended with {self.process.wait(5)}")
             self.events.append(json.loads(text))
         self.fail(f"'{line}' is not done after {self.bound} s")
 
@@ -381,4 +404,111 @@ class Pjsip(Peer):
                 self.process.wait(10)
 
 
-PHONES = [Baresip, Pjsip]
+class Linphone(Peer):
+    """linphone's daemon, over its standard input and output."""
+
+    name = "linphone"
+    CAN = ("register", "call_in", "call_out", "cancel", "refuse", "hold_by_us", "hold_by_peer",
+           "transfer_by_us", "transfer_by_peer")
+
+    @classmethod
+    def missing(cls):
+        return "" if shutil.which("linphone-daemon") else "no linphone-daemon on this machine"
+
+    def __init__(self, folder, user, proxy, bound, **_):
+        self.user, self.bound, self.at = user, bound, 0
+        home = os.path.join(folder, f"linphone-{user}")
+        os.makedirs(os.path.join(home, ".local/share/linphone"))
+        with open(os.path.join(home, "rc"), "w") as file:
+            file.write(f"[sip]\ndefault_proxy=0\nsip_port={free_port()}\nsip_tcp_port=0\nsip_tls_port=0\n"
+                       f"bind_address={HOST}\nmedia_encryption=none\n"
+                       f"[rtp]\naudio_rtp_port={free_port()}\n[net]\nmtu=0\nfirewall_policy=0\n"
+                       f"[proxy_0]\nreg_proxy=<sip:{HOST}:{proxy}>\nreg_route=<sip:{HOST}:{proxy};lr>\n"
+                       f"reg_identity=sip:{user}@{DOMAIN}\nreg_expires=600\nreg_sendregister=1\n"
+                       f"[auth_info_0]\nusername={user}\npasswd={password(user)}\nrealm={DOMAIN}\n")
+        self.log = open(os.path.join(folder, f"linphone-{user}.log"), "w")
+        self.process = subprocess.Popen(
+            ["linphone-daemon", "--config", "rc", "--log", "messages"], cwd=home,
+            env={**os.environ, "HOME": home}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        self.text = ""
+
+    def command(self, line):
+        """Gives one command; what it answers."""
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        self.text = ""
+        end = time.monotonic() + 5
+        while not re.search(r"Status: (Ok|Error)\n.*\n\n", self.text, re.S):
+            if select.select([self.process.stdout], [], [], 0.1)[0]:
+                data = os.read(self.process.stdout.fileno(), 65_536)
+                if not data:
+                    self.fail(f"has ended with {self.process.wait(5)}")
+                self.text += data.decode(errors="replace").replace("\r", "")
+                self.log.write(data.decode(errors="replace"))
+                self.log.flush()
+            elif time.monotonic() > end:
+                break
+        return self.text
+
+    def until(self, command, wanted):
+        end = time.monotonic() + self.bound
+        while not re.search(wanted, answer := self.command(command)):
+            if time.monotonic() > end:
+                self.fail(f"'{command}' is not {wanted} within {self.bound} s: {answer!r}")
+            time.sleep(0.1)
+
+    def state(self, wanted):
+        """Waits for a state of the newest call."""
+        self.until(f"call-status {self.at}", wanted)
+
+    def registered(self):
+        self.until("register-status ALL", "LinphoneRegistrationOk")
+
+    def call(self, user):
+        self.at += 1
+        self.command(f"call {self.uri(user)}")
+
+    def incoming(self):
+        self.at += 1
+        self.state("IncomingReceived")
+
+    def answer(self):
+        self.incoming()
+        self.command(f"answer {self.at}")
+
+    def wait_ringing(self):
+        self.state("OutgoingRinging|OutgoingEarlyMedia")
+
+    def wait_established(self):
+        self.state("StreamsRunning")
+
+    def wait_closed(self):
+        if self.at == 0:
+            self.at = 1
+        self.state("Released|End|No call with such id|Error")
+
+    def hangup(self):
+        self.command(f"terminate {self.at}")
+
+    def refuse(self):
+        self.incoming()
+        self.hangup()
+
+    def hold(self):
+        self.command(f"call-pause {self.at}")
+
+    def resume(self):
+        self.state("Paused$|Paused\n")
+        self.command(f"call-resume {self.at}")
+
+    def transfer(self, user):
+        self.command(f"call-transfer {self.at} {self.uri(user)}")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+
+PHONES = [Baresip, Pjsip, Linphone]

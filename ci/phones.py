@@ -16,7 +16,10 @@ from peers import PHONES, Scene
 from sansip import Failure
 
 # Seconds that one check may take.
-BOUND = 20
+BOUND = 12
+
+# Seconds that all may take; a check is not begun after that.
+SECONDS = float(os.environ.get("PHONES_SECONDS", 900))
 
 # What is known to fail, by phone and check: whose fault it is and why. Such a check does not fail
 # the run, but one that passes after all does: the entry is to be taken out then.
@@ -204,7 +207,7 @@ CHECKS = [register, call_in, call_out, cancel, refuse, hold_by_us, hold_by_peer,
 def run(sansip, phone, check):
     """Runs one check with a proxy, our phone and the peer of its own. The verdict and its reason."""
     with tempfile.TemporaryDirectory(prefix="sansip-phones-") as folder:
-        scene = Scene(sansip, folder, BOUND)
+        scene = Scene(sansip, folder, BOUND, phone.ALGORITHMS)
         try:
             peer = scene.start(phone)
             check(scene, peer)
@@ -219,11 +222,15 @@ def run(sansip, phone, check):
 
 def keep(scene, phone, check):
     """Keeps what a failed check has written."""
-    target = os.path.join(os.environ.get("PHONES_LOG", "build/phones"), f"{phone.name}-{check.__name__}")
+    logs = os.environ.get("PHONES_LOG", "build/phones")
+    target = os.path.join(logs, f"{phone.name}-{check.__name__}")
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(scene.folder, target, ignore=lambda folder, names: [
-        n for n in names if not os.path.isfile(os.path.join(folder, n))
-        and not os.path.isdir(os.path.join(folder, n))])
+
+    def special(folder, names):
+        paths = {name: os.path.join(folder, name) for name in names}
+        return [n for n, p in paths.items() if not (os.path.isfile(p) or os.path.isdir(p))]
+
+    shutil.copytree(scene.folder, target, ignore=special)
 
 
 def main():
@@ -231,6 +238,7 @@ def main():
     wanted = sys.argv[2:]
     only = [c for c in os.environ.get("PHONES_CHECKS", "").split() if c]
     table, bad = [], 0
+    began = time.monotonic()
     for phone in PHONES:
         if wanted and phone.name not in wanted:
             continue
@@ -245,6 +253,9 @@ def main():
             if check.__name__ not in phone.CAN:
                 continue
             start = time.monotonic()
+            if start - began > SECONDS:
+                table.append((phone.name, check.__name__, "not run", "no time left", 0.0))
+                continue
             verdict, reason = run(sansip, phone, check)
             known = KNOWN.get((phone.name, check.__name__))
             if verdict == "failed" and known:

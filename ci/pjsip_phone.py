@@ -37,11 +37,15 @@ class Call(pj.Call):
 
     def onCallTransferRequest(self, prm):
         say("refer", to=prm.dstUri)
-        prm.newCall = Call(self.phone)
-        self.phone.calls.append(prm.newCall)
+        # Kept here: the parameter alone does not keep it alive.
+        call = Call(self.phone)
+        self.phone.calls.append(call)
+        prm.newCall = call
 
     def onCallTransferStatus(self, prm):
         say("transfer", status=prm.statusCode, final=bool(prm.finalNotify))
+        if prm.finalNotify and prm.statusCode // 100 == 2:
+            self.phone.leaving.append(self)
 
     def onCallReplaceRequest(self, prm):
         say("replace")
@@ -70,7 +74,7 @@ class Account(pj.Account):
 
 class Phone:
     def __init__(self, options):
-        self.calls, self.ended = [], []
+        self.calls, self.ended, self.leaving = [], [], []
         self.domain = options["domain"]
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
@@ -143,6 +147,9 @@ class Phone:
         while True:
             self.endpoint.libHandleEvents(10)
             self.ended.clear()
+            while self.leaving:
+                # The transferor leaves when it is told that the new call stands (RFC 5589 6).
+                self.leaving.pop().hangup(pj.CallOpParam())
             if not select.select([sys.stdin], [], [], 0)[0]:
                 continue
             data = os.read(0, 4096).decode()

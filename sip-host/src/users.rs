@@ -67,7 +67,7 @@ impl Users {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|why| Usage::new("--users", &shown, why.to_string()))?;
-        Self::parse(&text).map_err(|problem| Usage::new("--users", &shown, problem))
+        Self::parse(&text).map_err(|problem| Usage::new("--users", &shown, &problem))
     }
 
     /// Reads a file's text: a user a line, empty lines and those that begin with `#` apart.

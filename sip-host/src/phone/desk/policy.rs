@@ -61,7 +61,7 @@ impl Rules {
         match self.auto_answer {
             AutoAnswer::Never => {}
             AutoAnswer::Asked => {
-                add(true, "answering by itself where the caller asks for it".into())
+                add(true, "answering by itself where the caller asks for it".into());
             }
             AutoAnswer::Always => add(true, "answering every call by itself".into()),
         }
