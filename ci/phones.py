@@ -70,7 +70,38 @@ def refuse(scene, peer):
     scene.ours("wait ended 2 why=refused")
 
 
-CHECKS = [register, call_in, call_out, cancel, refuse]
+def established(scene, peer):
+    scene.ours(f"call {peer.user}", "wait progress 1 status=180 within 10")
+    peer.answer()
+    scene.ours("wait answered 1")
+    peer.wait_established()
+
+
+def over(scene, peer):
+    scene.ours("hangup", "wait ended 1 why=hangup")
+    peer.wait_closed()
+
+
+def hold_by_us(scene, peer):
+    """We hold the peer and resume."""
+    established(scene, peer)
+    scene.ours("wait media 1 held=no direction=sendrecv", "hold", "wait media 1 held=local direction=sendonly",
+               "resume", "wait media 1 held=no direction=sendrecv")
+    over(scene, peer)
+
+
+def hold_by_peer(scene, peer):
+    """The peer holds us and resumes."""
+    established(scene, peer)
+    scene.ours("wait media 1 held=no")
+    peer.hold()
+    scene.ours("wait media 1 held=remote direction=recvonly")
+    peer.resume()
+    scene.ours("wait media 1 held=no direction=sendrecv")
+    over(scene, peer)
+
+
+CHECKS = [register, call_in, call_out, cancel, refuse, hold_by_us, hold_by_peer]
 
 
 def run(sansip, phone, check):

@@ -542,6 +542,18 @@
 #define SANSIP_EV_CALL_REINVITED 262
 
 /**
+ * The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
+ * late now.
+ */
+#define SANSIP_EV_CALL_POLICY 264
+
+/**
+ * Our INVITE was redirected with `status`, and the call goes on: by itself, or when sansip_follow
+ * says so, as the line's policy has it. The message is the response.
+ */
+#define SANSIP_EV_CALL_REDIRECTED 265
+
+/**
  * The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
  * new call goes, by `status`. The message is that response or NOTIFY.
  */
@@ -657,6 +669,51 @@
 #define SANSIP_END_BAD_MEDIA 10
 
 /**
+ * It was forwarded, as every call is.
+ */
+#define SANSIP_POLICY_FORWARD_ALWAYS 1
+
+/**
+ * It was forwarded because the line is busy.
+ */
+#define SANSIP_POLICY_FORWARD_BUSY 2
+
+/**
+ * It was forwarded because nobody answered.
+ */
+#define SANSIP_POLICY_FORWARD_NO_ANSWER 3
+
+/**
+ * It was forwarded because nobody is to be disturbed.
+ */
+#define SANSIP_POLICY_FORWARD_DND 4
+
+/**
+ * It was refused because nobody is to be disturbed.
+ */
+#define SANSIP_POLICY_DND 5
+
+/**
+ * It was refused because the line is busy.
+ */
+#define SANSIP_POLICY_BUSY 6
+
+/**
+ * It was refused because it came without its caller's identity.
+ */
+#define SANSIP_POLICY_ANONYMOUS 7
+
+/**
+ * It was answered.
+ */
+#define SANSIP_POLICY_AUTO_ANSWER 8
+
+/**
+ * It was refused because it requires to be answered without a person.
+ */
+#define SANSIP_POLICY_ANSWER_MODE 9
+
+/**
  * The peer closed it.
  */
 #define SANSIP_FLOW_CLOSED 1
@@ -690,6 +747,36 @@
  * No timer is pending.
  */
 #define SANSIP_NEVER 18446744073709551615ull
+
+/**
+ * A redirected call of the line ends, refused with the 3xx.
+ */
+#define SANSIP_FOLLOW_NEVER 0
+
+/**
+ * A person decides: sansip_follow or hang up.
+ */
+#define SANSIP_FOLLOW_ASK 1
+
+/**
+ * It goes on by itself (RFC 3261 8.1.3.4).
+ */
+#define SANSIP_FOLLOW_ALWAYS 2
+
+/**
+ * The engine answers no call by itself.
+ */
+#define SANSIP_AUTO_ANSWER_NEVER 0
+
+/**
+ * It answers those whose caller asks for it, by Answer-Mode (RFC 5373), Alert-Info or Call-Info.
+ */
+#define SANSIP_AUTO_ANSWER_ASKED 1
+
+/**
+ * It answers every call, unless its caller asks for a person.
+ */
+#define SANSIP_AUTO_ANSWER_ALWAYS 2
 
 /**
  * The bytes are one datagram: the body ends where the datagram does.
@@ -1329,7 +1416,7 @@ typedef struct {
    */
   uint32_t status;
   /**
-   * SANSIP_END_..., where the kind says so.
+   * SANSIP_END_... or SANSIP_POLICY_..., where the kind says so.
    */
   uint32_t why;
   /**
@@ -1621,6 +1708,14 @@ typedef struct {
    * Requests refused with 503 because a table was full.
    */
   uint64_t refused_full;
+  /**
+   * REFERs that wait, or whose subscription goes on.
+   */
+  uint32_t transfers;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } sansip_stats;
 
 /**
@@ -1867,6 +1962,88 @@ typedef struct {
    */
   sansip_call joins;
 } SansipCallInfo;
+
+/**
+ * What a line does with calls before a person does, and how its own go on when they are
+ * redirected. All 0: everything is left to the person. Of several that apply to a call the first
+ * of this order acts: refusing anonymous calls, `always`, do-not-disturb, being busy, answering,
+ * `no_answer`.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_policy).
+   */
+  uint32_t size;
+  /**
+   * After how many seconds nobody has answered; 0: 20.
+   */
+  uint32_t no_answer_after_s;
+  /**
+   * Where every call is forwarded to by a 302: a URI; empty for nowhere.
+   */
+  sansip_str always;
+  /**
+   * Where calls are forwarded to while the line is busy; empty for nowhere (486).
+   */
+  sansip_str busy;
+  /**
+   * Where calls are forwarded to that nobody answers; empty for nowhere.
+   */
+  sansip_str no_answer;
+  /**
+   * Where calls are forwarded to while `dnd` is set; empty refuses them.
+   */
+  sansip_str dnd_to;
+  /**
+   * Not 0: do not disturb.
+   */
+  uint32_t dnd;
+  /**
+   * The status of that refusal, 400 to 699; 0: 480.
+   */
+  uint32_t dnd_status;
+  /**
+   * The status of a person's sansip_reject that names none, 400 to 699; 0: 486.
+   */
+  uint32_t refuse_status;
+  /**
+   * Not 0: the line is busy while it has a call.
+   */
+  uint32_t no_waiting;
+  /**
+   * The line is busy while it has so many calls; 0: no bound.
+   */
+  uint32_t calls;
+  /**
+   * Not 0: the engine itself answers 180.
+   */
+  uint32_t ring;
+  /**
+   * SANSIP_FOLLOW_...
+   */
+  uint32_t follow;
+  /**
+   * To how many targets a redirected call goes on at most; 0: 5, and 16 is the most.
+   */
+  uint32_t targets;
+  /**
+   * How many redirections may follow one another; 0: 5.
+   */
+  uint32_t depth;
+  /**
+   * SANSIP_AUTO_ANSWER_...
+   */
+  uint32_t auto_answer;
+  /**
+   * Not 0: calls without the caller's identity are refused with 433 (RFC 5079).
+   */
+  uint32_t refuse_anonymous;
+  /**
+   * Not 0: the line's own calls keep its identity back (RFC 3323, RFC 3325). A call's own Privacy
+   * field comes first: id or user keep it back, none shows it.
+   */
+  uint32_t anonymous;
+} SansipPolicy;
 
 /**
  * A target of a request that the proxy forwards.
@@ -2219,7 +2396,7 @@ int32_t sansip_answer_call(sansip_engine *engine,
                            const sansip_extras *extras);
 
 /**
- * Refuses a call or a re-INVITE, 300 to 699. May queue output.
+ * Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486. May queue output.
  * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
  * SANSIP_E_FULL_...
  */
@@ -2346,6 +2523,24 @@ int32_t sansip_send(sansip_engine *engine,
  * Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.
  */
 int32_t sansip_shutdown(sansip_engine *engine, uint64_t now_ms);
+
+/**
+ * Sets what a line does with calls that begin from now on, in place of what was set before. Queues
+ * nothing.
+ * Errors: SANSIP_E_GONE, SANSIP_E_BAD_URI, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_LIMIT,
+ * SANSIP_E_FULL_BLOCKS.
+ */
+int32_t sansip_set_policy(sansip_engine *engine,
+                          uint64_t now_ms,
+                          sansip_line line,
+                          const SansipPolicy *policy);
+
+/**
+ * Lets a call go on that SANSIP_EV_CALL_REDIRECTED tells of and whose line's policy asks: to this
+ * Contact of the response, or to the best if `target` is empty. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_FULL_...
+ */
+int32_t sansip_follow(sansip_engine *engine, uint64_t now_ms, sansip_call call, sansip_str target);
 
 /**
  * To SANSIP_Q_DNS: the addresses, best first (at most 16; ports do not matter), and for how many

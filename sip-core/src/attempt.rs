@@ -93,6 +93,15 @@ enum Phase {
     Ended,
 }
 
+/// Whether a request that is too long for a datagram has been tried on a connection (RFC 3261
+/// 18.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum OnStream {
+    Untried,
+    Trying,
+    Failed,
+}
+
 /// What an attempt that may be challenged remembers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Proving {
@@ -107,15 +116,6 @@ pub(crate) struct Proving {
     pub answered: bool,
     /// The realms that have been answered; see `ua::credentials`.
     pub tried: [u32; 4],
-}
-
-/// Whether a request that is too long for a datagram has been tried on a connection (RFC 3261
-/// 18.1.1).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum OnStream {
-    Untried,
-    Trying,
-    Failed,
 }
 
 #[derive(Debug)]

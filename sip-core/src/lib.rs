@@ -105,11 +105,14 @@ pub mod wire;
 
 pub use config::{Config, Leaves, Network, Retransmit, Ringing, Roles, Transfers};
 #[cfg(feature = "ua")]
-pub use engine::input::{Done, Extras, FlowEnd, FlowInfo, Input, LineConfig, SendEnd};
+pub use engine::input::{
+    AutoAnswer, Done, Extras, FlowEnd, FlowInfo, Follow, Input, LineConfig, Policy, SendEnd,
+};
 #[cfg(feature = "ua")]
 pub use engine::output::{
     Algorithm, Answer, Binding, Bindings, CallChange, CallHandle, CallInfo, EndReason, Event,
-    LineChange, LineHandle, Output, Query, QueryId, RequestHandle, SendId, Target, Transmit,
+    LineChange, LineHandle, Output, PolicyAct, Query, QueryId, RequestHandle, SendId, Target,
+    Transmit,
 };
 #[cfg(feature = "ua")]
 pub use engine::{Engine, Stats, footprint};

@@ -26,6 +26,9 @@ const METHODS: &[&str] = &[
     "UPDATE",
     "SUBSCRIBE",
     "PRACK",
+    "REFER",
+    "REFER",
+    "NOTIFY",
     "FOO",
 ];
 const URIS: &[&str] = &[
@@ -147,6 +150,12 @@ impl World {
         config.roles = roles;
         config.domains = vec!["example.com".into()];
         config.dns = !random.one_in(4);
+        use sansip::{Leaves, Ringing, Transfers};
+        config.transfers = [Transfers::Ask, Transfers::Accept, Transfers::Refuse][random.below(3)];
+        config.transferor_leaves =
+            [Leaves::OnFinalNotify, Leaves::OnAccepted, Leaves::Never][random.below(3)];
+        config.transfer_ringing =
+            [Ringing::Wait, Ringing::Replaces, Ringing::Blind][random.below(3)];
         config.query = 5_000;
         if random.one_in(2) {
             config.retransmit = sansip::Retransmit::Rfc;
@@ -235,7 +244,7 @@ impl World {
                 keep(&mut self.heard.sends, t.send);
             }
             Output::Event(Event::Call { call, .. }, _) => keep(&mut self.heard.calls, call),
-            Output::Event(Event::Request { request, .. }, _) => {
+            Output::Event(Event::Request { request, .. } | Event::Transfer { request, .. }, _) => {
                 keep(&mut self.heard.requests, request);
             }
             Output::Query(id, query) => {
@@ -284,6 +293,9 @@ impl World {
                 "Route: <sip:10.0.0.3>\r\n",
                 "Record-Route: <sip:10.0.0.4;lr>\r\n",
                 "Require: x\r\n",
+                "Refer-To: <sip:bob@10.0.0.2>\r\n",
+                "Refer-To: <sip:ann@10.0.0.1?Subject=x&Replaces=c1%3Bto-tag%3Da%3Bfrom-tag%3Db>\r\nRefer-Sub: false\r\n",
+                "Replaces: c1;to-tag=x;from-tag=f1\r\n",
                 "Expires: 0\r\n",
                 "Content-Type: text/plain\r\nContent-Length: 3\r\n",
                 "Contact: <sip:carol@10.0.0.3;transport=tcp>;expires=70;q=0.4\r\n",
@@ -352,14 +364,18 @@ impl World {
     /// A request in the dialog, or of the transaction, of a response that was sent.
     fn receive_in_dialog(&mut self) {
         let Some((_, response)) = self.random.pick(&self.heard.sent).cloned() else { return };
-        if !response.starts_with(b"SIP/2.0") {
+        if !response.starts_with(b"SIP/2.0") && !response.starts_with(b"ACK") {
             return;
         }
         let text = String::from_utf8_lossy(&response).into_owned();
         let field = |name: &str| {
             text.split("\r\n").find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("x")
         };
-        let method = ["ACK", "BYE", "CANCEL", "INVITE", "OPTIONS", "INFO"][self.random.below(6)];
+        let methods = [
+            "ACK", "BYE", "CANCEL", "INVITE", "OPTIONS", "INFO", "REFER", "REFER", "NOTIFY",
+            "NOTIFY",
+        ];
+        let method = methods[self.random.below(methods.len())];
         let same = method == "CANCEL" || self.random.one_in(4);
         let number: u32 = field("CSeq").split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(1);
         let step = if matches!(method, "ACK" | "CANCEL") { 0 } else { self.random.below(3) as u32 };
@@ -368,12 +384,25 @@ impl World {
         } else {
             format!("SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKd{}", self.random.below(50))
         };
+        // A response to a request of ours: its peer has the To tag.
+        let theirs = self.random.one_in(3);
+        let (from, to) =
+            if theirs { (field("To"), field("From")) } else { (field("From"), field("To")) };
+        let frag = ["SIP/2.0 100 Trying", "SIP/2.0 200 OK", "SIP/2.0 486 No"][self.random.below(3)];
+        let state = ["active", "terminated"][self.random.below(2)];
+        let more = match method {
+            "REFER" => "Refer-To: <sip:bob@10.0.0.2>\r\n".to_string(),
+            "NOTIFY" => format!(
+                "Event: refer\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag\r\n"
+            ),
+            _ => String::new(),
+        };
+        let body = if method == "NOTIFY" { frag } else { "" };
         let request = format!(
-            "{method} sip:ann@10.0.0.1 SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\nContact: <sip:bob@10.0.0.3>\r\nContent-Length: 0\r\n\r\n",
-            field("From"),
-            field("To"),
+            "{method} sip:ann@10.0.0.1 SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\nContact: <sip:bob@10.0.0.3>\r\n{more}Content-Length: {}\r\n\r\n{body}",
             field("Call-ID"),
             number + step,
+            body.len(),
         );
         self.receive(request.into_bytes());
     }
@@ -530,7 +559,12 @@ impl World {
         };
         let path = self.path();
         let target = *self.random.pick(URIS).unwrap();
-        let input = match self.random.below(22) {
+        let other = self.random.pick(&self.heard.calls).copied().unwrap_or(any);
+        let input = match self.random.below(30) {
+            22 | 23 => Input::Transfer { call, target, keep: status == 486, extras },
+            24 | 25 => Input::TransferTo { call, other, extras },
+            26..=28 => Input::AcceptTransfer { request, user: 4, extras },
+            29 => Input::RejectTransfer { request, status },
             0..=3 => Input::Invite { line, target, user: 3, extras },
             4..=5 => Input::Ring { call, status, extras },
             6..=8 => Input::AnswerCall { call, extras },

@@ -390,6 +390,32 @@ fn an_attended_transfer() {
     }
 }
 
+// RFC 3891 3: where the target's engine has the media of the replaced call, nobody is alerted.
+#[test]
+fn an_attended_transfer_with_media() {
+    let mut t = Trio::with_sound();
+    let (a, b) = t.talk(0, 1);
+    let (consult, c) = t.talk(1, 2);
+    let now = t.now();
+    t.net.engine(1).hold(now, b).unwrap();
+    t.net.run(10);
+    t.net.engine(1).transfer_to(now, b, consult, Extras::default()).unwrap();
+    t.net.run(0);
+    let new = t.accept(0);
+    t.net.run(10);
+    let second = t.incoming(2);
+    assert_ne!(second, c);
+    assert_eq!(t.changes(2, second), [CallChange::Incoming, CallChange::Confirmed]);
+    assert_eq!(t.told(1, b).last(), Some(&(200, true)));
+    assert!(!t.lives(0, a) && !t.lives(1, b) && !t.lives(1, consult) && !t.lives(2, c));
+    for (n, call, peer) in [(0, new, "10.0.0.3"), (2, second, "10.0.0.1")] {
+        let heard = t.net.nodes[n].media.iter().rfind(|h| h.call == call).unwrap();
+        assert!(heard.remote.contains(&format!("c=IN IP4 {peer}")), "{heard:?}");
+        assert!(!heard.remote.contains("a=sendonly"), "{heard:?}");
+    }
+    t.finish();
+}
+
 // RFC 5589 7.7, RFC 3891 3: the target cannot take the new call; all old ones stand.
 #[test]
 fn an_attended_transfer_that_fails() {

@@ -449,6 +449,10 @@ pub struct SansipStats {
     pub ignored: u64,
     /// Requests refused with 503 because a table was full.
     pub refused_full: u64,
+    /// REFERs that wait, or whose subscription goes on.
+    pub transfers: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: integers alone, the size first.
@@ -482,6 +486,8 @@ pub unsafe extern "C" fn sansip_read_stats(
                 received: s.received,
                 ignored: s.ignored,
                 refused_full: s.refused_full,
+                transfers: n(s.transfers),
+                reserved: 0,
             };
             fill(out, stats).map(|()| 0)
         })

@@ -13,6 +13,7 @@ mod guard;
 mod media;
 mod output;
 mod parse;
+mod policy;
 mod verb;
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::ptr::null;
 use sansip_core::sdp::Agreed;
 use sansip_core::wire::MessageRef;
 use sansip_core::{
-    Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, Query, SendId, Transmit,
+    Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, PolicyAct, Query, SendId,
+    Transmit,
 };
 use sansip_core::{Binding, CallHandle, LineHandle, QueryId, RequestHandle};
 
@@ -70,6 +71,12 @@ pub const SANSIP_EV_CALL_CONFIRMED: u32 = 0x104;
 pub const SANSIP_EV_CALL_REINVITE: u32 = 0x105;
 /// Our re-INVITE was answered with `status`; the message is the response, if one came.
 pub const SANSIP_EV_CALL_REINVITED: u32 = 0x106;
+/// The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
+/// late now.
+pub const SANSIP_EV_CALL_POLICY: u32 = 0x108;
+/// Our INVITE was redirected with `status`, and the call goes on: by itself, or when sansip_follow
+/// says so, as the line's policy has it. The message is the response.
+pub const SANSIP_EV_CALL_REDIRECTED: u32 = 0x109;
 /// The transfer that we asked for goes on: the peer answered our REFER, or its NOTIFY says how the
 /// new call goes, by `status`. The message is that response or NOTIFY.
 pub const SANSIP_EV_CALL_TRANSFER: u32 = 0x10C;
@@ -120,6 +127,25 @@ pub const SANSIP_END_REPLACED: u32 = 11;
 pub const SANSIP_END_TRANSFERRED: u32 = 12;
 /// The peer's answer, or its offer, could not be used.
 pub const SANSIP_END_BAD_MEDIA: u32 = 10;
+
+/// It was forwarded, as every call is.
+pub const SANSIP_POLICY_FORWARD_ALWAYS: u32 = 1;
+/// It was forwarded because the line is busy.
+pub const SANSIP_POLICY_FORWARD_BUSY: u32 = 2;
+/// It was forwarded because nobody answered.
+pub const SANSIP_POLICY_FORWARD_NO_ANSWER: u32 = 3;
+/// It was forwarded because nobody is to be disturbed.
+pub const SANSIP_POLICY_FORWARD_DND: u32 = 4;
+/// It was refused because nobody is to be disturbed.
+pub const SANSIP_POLICY_DND: u32 = 5;
+/// It was refused because the line is busy.
+pub const SANSIP_POLICY_BUSY: u32 = 6;
+/// It was refused because it came without its caller's identity.
+pub const SANSIP_POLICY_ANONYMOUS: u32 = 7;
+/// It was answered.
+pub const SANSIP_POLICY_AUTO_ANSWER: u32 = 8;
+/// It was refused because it requires to be answered without a person.
+pub const SANSIP_POLICY_ANSWER_MODE: u32 = 9;
 
 /// Bytes to send. With path.flow set, write them to that connection, whole and in order; else send
 /// one datagram from the socket of path.local to path.remote.
@@ -204,7 +230,7 @@ pub struct SansipEvent {
     pub kind: u32,
     /// A SIP status, where the kind says so.
     pub status: u32,
-    /// SANSIP_END_..., where the kind says so.
+    /// SANSIP_END_... or SANSIP_POLICY_..., where the kind says so.
     pub why: u32,
     /// Where the kind says so.
     pub expires_s: u32,
@@ -503,6 +529,11 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
         CallChange::Confirmed => (SANSIP_EV_CALL_CONFIRMED, 0),
         CallChange::Reinvite => (SANSIP_EV_CALL_REINVITE, 0),
         CallChange::Reinvited { status } => (SANSIP_EV_CALL_REINVITED, status),
+        CallChange::Policy { what } => {
+            e.why = policy(what);
+            (SANSIP_EV_CALL_POLICY, 0)
+        }
+        CallChange::Redirected { status } => (SANSIP_EV_CALL_REDIRECTED, status),
         CallChange::Transfer { status, done: false } => (SANSIP_EV_CALL_TRANSFER, status),
         CallChange::Transfer { status, done: true } => (SANSIP_EV_CALL_TRANSFERRED, status),
         CallChange::Referred => (SANSIP_EV_CALL_REFERRED, 0),
@@ -527,6 +558,20 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
     };
     e.kind = kind;
     e.status = status.into();
+}
+
+const fn policy(what: PolicyAct) -> u32 {
+    match what {
+        PolicyAct::ForwardAlways => SANSIP_POLICY_FORWARD_ALWAYS,
+        PolicyAct::ForwardBusy => SANSIP_POLICY_FORWARD_BUSY,
+        PolicyAct::ForwardNoAnswer => SANSIP_POLICY_FORWARD_NO_ANSWER,
+        PolicyAct::ForwardDnd => SANSIP_POLICY_FORWARD_DND,
+        PolicyAct::Dnd => SANSIP_POLICY_DND,
+        PolicyAct::Busy => SANSIP_POLICY_BUSY,
+        PolicyAct::Anonymous => SANSIP_POLICY_ANONYMOUS,
+        PolicyAct::AutoAnswer => SANSIP_POLICY_AUTO_ANSWER,
+        PolicyAct::AnswerMode => SANSIP_POLICY_ANSWER_MODE,
+    }
 }
 
 fn line_change(e: &mut SansipEvent, change: LineChange) {

@@ -103,7 +103,10 @@ pub(crate) fn status(status: u32) -> Result<u16, Code> {
 
 /// # Safety
 /// As for [`with_engine`].
-unsafe fn verb(engine: *mut SansipEngine, f: impl FnOnce(&mut Engine) -> Result<(), Code>) -> i32 {
+pub(crate) unsafe fn verb(
+    engine: *mut SansipEngine,
+    f: impl FnOnce(&mut Engine) -> Result<(), Code>,
+) -> i32 {
     // SAFETY: passed on.
     unsafe { with_engine(engine, |e| f(e).map(|()| 0)) }
 }
@@ -280,7 +283,7 @@ pub unsafe extern "C" fn sansip_answer_call(
     }
 }
 
-/// Refuses a call or a re-INVITE, 300 to 699. May queue output.
+/// Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486. May queue output.
 /// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_STATUS, SANSIP_E_BAD_HEADER,
 /// SANSIP_E_FULL_...
 #[unsafe(no_mangle)]

@@ -1,8 +1,9 @@
 //! What an application of the [driver](crate::driver) is: it hears of events and questions and
 //! acts on the engine.
 
+use sansip::sdp::Agreed;
 use sansip::wire::message::MessageRef;
-use sansip::{Engine, Event, Instant, Query, QueryId};
+use sansip::{CallHandle, Engine, Event, Instant, Query, QueryId};
 
 /// An application. One driver owns one.
 ///
@@ -14,6 +15,9 @@ pub trait App {
 
     /// Something happened.
     fn event(&mut self, now: Instant, event: &Event, message: Option<MessageRef<'_>>);
+
+    /// What a call sends and hears has changed.
+    fn media(&mut self, _now: Instant, _call: CallHandle, _media: &Agreed<'_>) {}
 
     /// A question. False: this application has no answer, and the driver answers that it failed.
     fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool;

@@ -1,4 +1,4 @@
-//! Documented call flows between three engines on real UDP sockets.
+//! Documented call flows between engines on real UDP sockets.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,18 +9,21 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use sansip::{Addr, Binding, Limits, Retransmit, Roles, Transport};
+use sansip::{Addr, Binding, Leaves, Limits, Retransmit, Roles, Transport};
 use sansip_sim::chart::Chart;
+use sansip_sim::director::Director;
 use sansip_sim::flow::{Flow, Role};
 use sansip_sim::judge::{Judgement, Recorded, Verdict};
 use sansip_sim::ladder::Ladder;
+use sansip_sim::literal::{DOMAIN, PhonePrompt, Prompt, aor, user};
 use sansip_sim::pcap;
+use sansip_sim::phone::Phone;
+use sansip_sim::score::Score;
 
+use crate::actor::Actor;
 use crate::driver::{Clock, Direction, Driver, OpenError, Setup, Tapped};
 use crate::listen::Listen;
-use crate::phone::{Phone, Plan, Reaction};
 use crate::proxy::Proxy;
-use crate::report::Report;
 
 /// How long a flow may take.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -28,8 +31,11 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// How long the parties stay after the last call has ended, to see what should not come.
 const AFTERWARDS: Duration = Duration::from_millis(300);
 
-/// The domain of the users.
-const DOMAIN: &str = "example.com";
+/// Between what a machine gets and what it sends. More than a proxy needs for its 100.
+const MACHINE_MS: u64 = 10;
+
+/// Between what a person notices and does.
+const PERSON_MS: u64 = 400;
 
 /// A message that a party sent, and whether it came to the other.
 #[derive(Clone, Debug)]
@@ -83,6 +89,8 @@ pub struct Run {
     parties: Vec<(Role, Addr)>,
     sent: Vec<Sent>,
     judgement: Judgement,
+    /// What a phone was told to do and could not.
+    refused: Vec<String>,
 }
 
 impl Run {
@@ -90,7 +98,7 @@ impl Run {
     /// and every message arrived.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.judgement.passed() && self.sent.iter().all(|s| s.arrived)
+        self.judgement.passed() && self.refused.is_empty() && self.sent.iter().all(|s| s.arrived)
     }
 
     /// The flow.
@@ -159,6 +167,9 @@ impl fmt::Display for Run {
         for line in self.judgement.lines.iter().filter(|l| l.verdict != Verdict::Drawn) {
             writeln!(f, "{line}")?;
         }
+        for why in &self.refused {
+            writeln!(f, "refused: {why}")?;
+        }
         let lost = self.sent.iter().filter(|s| !s.arrived).count();
         if lost > 0 {
             writeln!(f, "{lost} of the messages never arrived")?;
@@ -172,8 +183,17 @@ impl fmt::Display for Run {
 pub enum FlowError {
     /// A socket or an engine could not be made.
     Open(OpenError),
-    /// It cannot be run yet.
-    NotBuilt,
+    /// A party has no socket.
+    NoSocket,
+}
+
+impl fmt::Display for FlowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(why) => why.fmt(f),
+            Self::NoSocket => f.write_str("a party has no socket"),
+        }
+    }
 }
 
 impl From<OpenError> for FlowError {
@@ -188,29 +208,10 @@ impl From<OpenError> for FlowError {
 /// [`FlowError`].
 pub async fn run(flow: &'static Flow) -> Result<Run, FlowError> {
     let clock = Clock::start();
-    let mut proxy = open_proxy(clock)?;
-    let next = proxy.addresses().first().map(|(_, a)| *a).ok_or(FlowError::NotBuilt)?;
-    let (plan_a, plan_b) = plans(flow.name, next).ok_or(FlowError::NotBuilt)?;
-    let mut a = open_phone(clock, plan_a)?;
-    let mut b = open_phone(clock, plan_b)?;
-    let address = |d: &[(Transport, SocketAddr)]| d.first().map(|(_, a)| *a);
-    let (Some(at_a), Some(at_b)) = (address(a.addresses()), address(b.addresses())) else {
-        return Err(FlowError::NotBuilt);
-    };
-    let now = proxy.now();
-    proxy.app.bind(now, &format!("sip:alice@{DOMAIN}"), &binding(&format!("sip:alice@{at_a}")));
-    proxy.app.bind(now, &format!("sip:bob@{DOMAIN}"), &binding(&format!("sip:bob@{at_b}")));
-    let parties = vec![(Role::A, at_a.into()), (Role::P, next.into()), (Role::B, at_b.into())];
-    let record = Rc::new(RefCell::new(Record { sent: Vec::new(), parties }));
-    let tap = |role: Role| {
-        let record = Rc::clone(&record);
-        Box::new(move |t: &Tapped<'_>| record.borrow_mut().note(role, t))
-    };
-    a.tap(tap(Role::A));
-    b.tap(tap(Role::B));
-    proxy.tap(tap(Role::P));
-    together(&mut a, &mut b, &mut proxy).await;
-    drop((a, b, proxy));
+    let mut stage = Stage::open(flow, clock)?;
+    let refused = stage.play().await;
+    let Stage { phones, proxy, record, .. } = stage;
+    drop((phones, proxy));
     let mut record = record.take();
     let begin = record.sent.first().map_or(0, |s| s.time_ms);
     for s in &mut record.sent {
@@ -226,23 +227,115 @@ pub async fn run(flow: &'static Flow) -> Result<Run, FlowError> {
             bytes: &s.bytes,
         })
         .collect();
-    let judgement = flow.judge(&recorded).ok_or(FlowError::NotBuilt)?;
-    Ok(Run { flow, parties: record.parties, sent: record.sent, judgement })
+    let judgement = flow.judge(&recorded);
+    Ok(Run { flow, parties: record.parties, sent: record.sent, judgement, refused })
 }
 
-/// Polls all three until both phones have had their call, and a moment longer.
-async fn together(a: &mut Driver<Phone>, b: &mut Driver<Phone>, p: &mut Driver<Proxy>) {
-    let mut end = Box::pin(tokio::time::sleep(LONGEST));
-    let mut ending = false;
-    poll_fn(|cx| {
-        let _ = (a.poll(cx), b.poll(cx), p.poll(cx));
-        if !ending && a.app.has_ended() && b.app.has_ended() {
-            ending = true;
-            end.as_mut().reset(tokio::time::Instant::now() + AFTERWARDS);
+/// The parties of a flow on their sockets.
+struct Stage {
+    clock: Clock,
+    phones: Vec<(Role, Driver<Actor>)>,
+    proxy: Driver<Proxy>,
+    record: Rc<RefCell<Record>>,
+    director: Director,
+    /// The messages of the record that the director has heard.
+    heard: usize,
+    /// What the phones are told when all that is drawn has come.
+    afterwards: Vec<(Role, &'static str)>,
+}
+
+impl Stage {
+    fn open(flow: &'static Flow, clock: Clock) -> Result<Self, FlowError> {
+        let mut proxy = open_proxy(clock)?;
+        let at_proxy = proxy.addresses().first().map(|(_, a)| *a).ok_or(FlowError::NoSocket)?;
+        let mut parties = vec![(Role::P, Addr::from(at_proxy))];
+        let mut phones = Vec::new();
+        for role in flow.users.iter().copied() {
+            let phone = open_phone(clock, flow, role, at_proxy)?;
+            let at = phone.addresses().first().map(|(_, a)| *a).ok_or(FlowError::NoSocket)?;
+            let now = proxy.now();
+            let contact = format!("sip:{}@{at}", user(role));
+            proxy.app.bind(now, &aor(role), &binding(&contact));
+            parties.push((role, at.into()));
+            phones.push((role, phone));
         }
-        if end.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+        // The columns: the proxy next to the first user.
+        parties.swap(0, 1);
+        let record = Rc::new(RefCell::new(Record { sent: Vec::new(), parties }));
+        let tap = |role: Role| {
+            let record = Rc::clone(&record);
+            Box::new(move |t: &Tapped<'_>| record.borrow_mut().note(role, t))
+        };
+        proxy.tap(tap(Role::P));
+        for (role, phone) in &mut phones {
+            phone.tap(tap(*role));
+        }
+        let director = Director::new(flow).paced(MACHINE_MS, PERSON_MS);
+        let afterwards = match flow.name {
+            "conference" => vec![(Role::A, "resume 1")],
+            _ => Vec::new(),
+        };
+        Ok(Self { clock, phones, proxy, record, director, heard: 0, afterwards })
+    }
+
+    /// Plays until all that is drawn has come, and a moment longer; the verbs that were refused.
+    async fn play(&mut self) -> Vec<String> {
+        let mut end = Box::pin(tokio::time::sleep(LONGEST));
+        let mut turn = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let mut ending = false;
+        poll_fn(|cx| {
+            let _ = self.proxy.poll(cx);
+            for (_, phone) in &mut self.phones {
+                let _ = phone.poll(cx);
+            }
+            self.direct();
+            if !ending && self.director.is_complete() {
+                ending = true;
+                for (role, verb) in std::mem::take(&mut self.afterwards) {
+                    self.tell(role, verb);
+                }
+                end.as_mut().reset(tokio::time::Instant::now() + AFTERWARDS);
+            }
+            let asked = self.phones.iter().any(|(_, p)| p.app.is_asked());
+            if asked {
+                cx.waker().wake_by_ref();
+            }
+            if let Some(at) = self.director.next() {
+                let left = at.saturating_sub(self.clock.now().0);
+                turn.as_mut().reset(tokio::time::Instant::now() + Duration::from_millis(left));
+                if turn.as_mut().poll(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
+            }
+            if end.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        self.phones.iter_mut().flat_map(|(_, p)| std::mem::take(&mut p.app.refused)).collect()
+    }
+
+    fn direct(&mut self) {
+        let record = self.record.borrow();
+        for s in record.sent.iter().skip(self.heard).take_while(|s| s.arrived) {
+            self.director.hear(s.time_ms, s.from, s.to.unwrap_or(s.from), &s.bytes);
+            self.heard += 1;
+        }
+        drop(record);
+        let now = self.clock.now().0;
+        let told = |score: &Score, role: Role, at: usize| PhonePrompt.verb(score, role, at);
+        self.director.schedule(now, |score, role, at| told(score, role, at).is_some());
+        while let Some(at) = self.director.pop(now) {
+            let role = self.director.score().steps[at].from;
+            if let Some(verb) = told(self.director.score(), role, at) {
+                self.tell(role, &verb);
+            }
+        }
+    }
+
+    fn tell(&mut self, role: Role, verb: &str) {
+        if let Some((_, phone)) = self.phones.iter_mut().find(|(r, _)| *r == role) {
+            phone.app.tell(verb);
+        }
+    }
 }
 
 fn setup(clock: Clock) -> Setup {
@@ -267,36 +360,21 @@ fn open_proxy(clock: Clock) -> Result<Driver<Proxy>, OpenError> {
     Driver::open(setup, Proxy::new(Vec::new(), false))
 }
 
-fn open_phone(clock: Clock, plan: Plan) -> Result<Driver<Phone>, OpenError> {
+fn open_phone(
+    clock: Clock,
+    flow: &Flow,
+    role: Role,
+    proxy: SocketAddr,
+) -> Result<Driver<Actor>, OpenError> {
     let mut setup = setup(clock);
     setup.config.roles = Roles { ua: true, proxy: false, registrar: false };
-    Driver::open(setup, Phone::new(plan, Report::quiet()))
+    // As documented: the transferor leaves before the new call; where a NOTIFY is drawn, after it.
+    let notified = flow.steps.iter().any(|s| s.what.method() == "NOTIFY");
+    setup.config.transferor_leaves = if notified { Leaves::Never } else { Leaves::OnAccepted };
+    let phone = Phone::new(&aor(role)).via(&format!("sip:{proxy};lr")).as_a_whole();
+    Driver::open(setup, Actor::new(phone))
 }
 
 fn binding(uri: &str) -> Binding<'_> {
     Binding { uri, params: "", q: 1_000, expires: 3_600, call_id: "flow", cseq: 1 }
-}
-
-/// What the caller and the callee do; `None` for a flow that cannot be run yet.
-fn plans(name: &str, proxy: SocketAddr) -> Option<(Plan, Plan)> {
-    let plan = |user: &str| Plan {
-        aor: format!("sip:{user}@{DOMAIN}"),
-        proxy: format!("sip:{proxy};lr"),
-        calls: Some(1),
-        ..Plan::default()
-    };
-    let a = Plan { target: Some(format!("sip:bob@{DOMAIN}")), ..plan("alice") };
-    // Each pause is longer than the 200 ms in which a callee need not say 100 (RFC 3261 17.2.1).
-    let b = plan("bob");
-    Some(match name {
-        "setup_disconnect" => {
-            (a, Plan { ring: Some(300), after: 900, hangup_after: Some(600), ..b })
-        }
-        "called_busy" => (a, Plan { reaction: Reaction::Refuse(486), after: 300, ..b }),
-        "no_answer" => {
-            let a = Plan { cancel_after: Some(900), ..a };
-            (a, Plan { reaction: Reaction::Ring(180), ..b })
-        }
-        _ => return None,
-    })
 }

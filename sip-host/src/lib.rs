@@ -5,6 +5,7 @@
 #![allow(rustdoc::broken_intra_doc_links, reason = "brackets in help texts are no links")]
 #![forbid(unsafe_code)]
 
+pub mod actor;
 pub mod app;
 pub mod bindings;
 pub mod commands;

@@ -47,7 +47,8 @@ fn an_error_says_what_was_wrong_with_which_argument() {
         &["flows", "no_such_flow"],
         "unknown flow 'no_such_flow' (setup_disconnect, called_busy",
     );
-    refuses(&["flows", "conference"], "'conference' is not built yet");
+    refuses(&["flows", "hold", "--svg", "/dev/null"], "/dev/null: ");
+    refuses(&["flows", "hold", "--pcap", "/dev/null/x"], "/dev/null/x: ");
     refuses(&["frobnicate"], "frobnicate");
 }
 

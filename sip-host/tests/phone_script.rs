@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-fn phone(user: &str, listen: &str, script: &str) -> std::process::Child {
+fn phone(user: &str, listen: &str, script: &str, more: &[&str]) -> std::process::Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sansip"))
         .args(["phone", "--listen", listen, "--aor", &format!("sip:{user}@127.0.0.1")])
         .args(["--script", "-", "--json"])
+        .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -24,11 +25,15 @@ fn free() -> u16 {
 
 /// Two phones, each by its script; in Alice's, `BOB` is Bob's URI.
 fn pair(alice: &str, bob: &str) -> (Output, Output) {
+    pair_with((alice, &[]), (bob, &[]))
+}
+
+fn pair_with(alice: (&str, &[&str]), bob: (&str, &[&str])) -> (Output, Output) {
     let port = free();
-    let bob = phone("bob", &format!("udp:127.0.0.1:{port}"), bob);
+    let bob = phone("bob", &format!("udp:127.0.0.1:{port}"), bob.0, bob.1);
     std::thread::sleep(std::time::Duration::from_millis(300));
     let uri = format!("sip:bob@127.0.0.1:{port}");
-    let alice = phone("alice", "udp:127.0.0.1:0", &alice.replace("BOB", &uri));
+    let alice = phone("alice", "udp:127.0.0.1:0", &alice.0.replace("BOB", &uri), alice.1);
     let alice = alice.wait_with_output().expect("Alice ends");
     (alice, bob.wait_with_output().expect("Bob ends"))
 }
@@ -59,6 +64,35 @@ fn a_call_is_refused_or_sent_elsewhere() {
         "wait incoming\nreject 603\nwait ended 1 why=rejected\nwait incoming\n\
          redirect carol@127.0.0.1\nwait ended 2\n",
     );
+}
+
+#[test]
+fn both_sides_see_a_hold_and_its_end() {
+    both_went_well(
+        "call BOB\nwait answered\nwait media 1 held=no codec=PCMU\nfails resume\nhold\n\
+         wait media 1 held=local direction=sendonly\nexpect call 1 held=local\nfails hold\n\
+         wait media 1 held=both direction=inactive\nresume 1\n\
+         wait media 1 held=remote\nwait media 1 held=no direction=sendrecv\nhangup\nwait ended\n",
+        "wait incoming\nanswer\nwait media held=remote direction=recvonly\nhold\n\
+         wait media held=both\nwait media held=local\nresume\nwait media held=no\nwait ended\n",
+    );
+}
+
+#[test]
+fn a_codec_is_the_one_that_both_have() {
+    let with =
+        |codecs: &[&'static str]| codecs.iter().flat_map(|c| ["--codec", c]).collect::<Vec<_>>();
+    let (alice, bob) = pair_with(
+        ("call BOB\nwait media codec=PCMA\nhangup\n", &with(&["G722", "PCMA"])),
+        ("wait incoming\nanswer\nwait media codecs=PCMA\nwait ended\n", &with(&["PCMU", "PCMA"])),
+    );
+    assert!(alice.status.success(), "{alice:?}");
+    assert!(bob.status.success(), "{bob:?}");
+    let (alice, _) = pair_with(
+        ("call BOB\nwait ended status=488\n", &with(&["G722"])),
+        ("wait incoming\nanswer\nwait ended\n", &with(&["PCMU"])),
+    );
+    assert!(alice.status.success(), "{alice:?}");
 }
 
 #[test]

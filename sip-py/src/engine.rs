@@ -14,6 +14,7 @@ use sansip::{
 use crate::config::{Address, Config, Limits};
 use crate::error::refused;
 use crate::output::of_output;
+use crate::policy::PolicyIn;
 
 /// The attributes of `sansip.Path`.
 #[derive(FromPyObject)]
@@ -299,6 +300,21 @@ impl Engine {
         self.done(py, now, &Input::RemoveLine { line: LineHandle::from_raw(line) })
     }
 
+    fn set_policy(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: u64,
+        policy: PolicyIn,
+    ) -> PyResult<()> {
+        let (line, policy) = (LineHandle::from_raw(line), policy.get()?);
+        self.done(py, now, &Input::SetPolicy { line, policy })
+    }
+
+    fn follow(&mut self, py: Python<'_>, now: u64, call: u64, target: &str) -> PyResult<()> {
+        self.done(py, now, &Input::Follow { call: CallHandle::from_raw(call), target })
+    }
+
     fn register(&mut self, py: Python<'_>, now: u64, line: u64) -> PyResult<()> {
         self.done(py, now, &Input::Register { line: LineHandle::from_raw(line) })
     }
@@ -484,6 +500,7 @@ impl Engine {
             ("transactions", s.transactions as u64),
             ("attempts", s.attempts as u64),
             ("forks", s.forks as u64),
+            ("transfers", s.transfers as u64),
             ("timers", s.timers as u64),
             ("queries", s.queries as u64),
             ("flows", s.flows as u64),

@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod message;
 mod output;
+mod policy;
 
 /// The compiled half of `sansip`.
 #[pyo3::pymodule(name = "_native")]

@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sansip::wire::MessageRef;
 use sansip::{
-    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path, Query,
+    Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path,
+    PolicyAct, Query,
 };
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
@@ -71,6 +72,12 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 CallChange::Confirmed => ("Confirmed", of).into_bound_py_any(py),
                 CallChange::Reinvite => ("Reinvite", of).into_bound_py_any(py),
                 CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
+                CallChange::Policy { what } => {
+                    ("PolicyActed", of, policy(what)).into_bound_py_any(py)
+                }
+                CallChange::Redirected { status } => {
+                    ("Redirected", of, status).into_bound_py_any(py)
+                }
                 CallChange::Transfer { status, done } => {
                     ("Transfer", of, status, done).into_bound_py_any(py)
                 }
@@ -104,6 +111,20 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
         }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),
+    }
+}
+
+const fn policy(what: PolicyAct) -> &'static str {
+    match what {
+        PolicyAct::ForwardAlways => "forward always",
+        PolicyAct::ForwardBusy => "forward busy",
+        PolicyAct::ForwardNoAnswer => "forward no answer",
+        PolicyAct::ForwardDnd => "forward dnd",
+        PolicyAct::Dnd => "dnd",
+        PolicyAct::Busy => "busy",
+        PolicyAct::Anonymous => "anonymous",
+        PolicyAct::AutoAnswer => "auto answer",
+        PolicyAct::AnswerMode => "answer mode",
     }
 }
 

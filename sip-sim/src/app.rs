@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use sansip::{Answer, Engine, Event, Instant, Query, QueryId, RequestHandle};
+use sansip::{Answer, CallHandle, Engine, Event, Instant, Query, QueryId, RequestHandle};
 
 /// What an application can reach while it acts.
 #[derive(Debug)]
@@ -55,6 +55,13 @@ pub enum Asked {
         /// The address of record.
         aor: String,
     },
+    /// The media of a call that no verb gave.
+    Media {
+        /// The call.
+        call: CallHandle,
+        /// The peer's offer; empty where it has made none.
+        offer: String,
+    },
     /// Bindings to store.
     Store {
         /// The address of record.
@@ -69,11 +76,14 @@ pub enum Asked {
 }
 
 impl Asked {
-    pub(crate) fn of(query: &Query<'_>, now: u64) -> Self {
+    /// The question, owned, at this millisecond.
+    #[must_use]
+    pub fn of(query: &Query<'_>, now: u64) -> Self {
         match *query {
             Query::Route { request, uri, ours } => {
                 Self::Route { request, uri: uri.to_string(), ours }
             }
+            Query::Media { call, offer } => Self::Media { call, offer: offer.to_string() },
             Query::Locate { aor } => Self::Locate { aor: aor.to_string() },
             Query::Store { aor, version, bindings } => {
                 let bindings = own(bindings, now);

@@ -87,6 +87,9 @@ impl Flow {
                     judge.take(at, i, &message);
                     let mut line = line_of(&judge.plan.planned[at], Some(r.time_ms));
                     line.verdict = instead.map_or(line.verdict, Verdict::Required);
+                    if let Some(why) = judge.holds_otherwise(at, &message) {
+                        line.verdict = Verdict::Wrong(why);
+                    }
                     lines.push(line);
                     let call = judge.call_of(at);
                     let at = lines.len() - 1;
@@ -137,13 +140,15 @@ struct Judge {
     matched: Vec<Option<usize>>,
     /// Call-ID and CSeq number of each transaction, once known.
     bound: Vec<Option<(String, u32)>>,
+    /// What came in transactions that the plan does not count: the transaction, and the place.
+    several: Vec<((String, u32), usize)>,
 }
 
 impl Judge {
     fn of(plan: Plan) -> Self {
         let matched = vec![None; plan.planned.len()];
         let bound = vec![None; plan.exchanges.len()];
-        Self { plan, matched, bound }
+        Self { plan, matched, bound, several: Vec::new() }
     }
 
     fn call_of(&self, at: usize) -> Option<usize> {
@@ -152,10 +157,9 @@ impl Judge {
 
     fn take(&mut self, at: usize, number: usize, message: &Message) {
         self.matched[at] = Some(number);
-        if let Some(e) = self.plan.planned[at].exchange
-            && self.bound[e].is_none()
-        {
-            self.bound[e] = Some(key(message));
+        match self.plan.planned[at].exchange {
+            Some(e) => self.bound[e] = self.bound[e].take().or_else(|| Some(key(message))),
+            None => self.several.push((key(message), at)),
         }
     }
 
@@ -176,13 +180,13 @@ impl Judge {
             kind(p) && (self.matched[*at].is_none() || p.exchange.is_none())
         };
         let all = || (0..self.plan.planned.len()).filter(fits);
-        let own = |at: &usize| {
-            self.plan.planned[*at].exchange.is_none_or(|e| self.bound[e] == Some(key(message)))
-        };
-        let fresh =
-            |at: &usize| self.plan.planned[*at].exchange.is_none_or(|e| self.bound[e].is_none());
+        let exchange = |at: &usize| self.plan.planned[*at].exchange;
+        let own = |at: &usize| exchange(at).is_some_and(|e| self.bound[e] == Some(key(message)));
+        let fresh = |at: &usize| exchange(at).is_some_and(|e| self.bound[e].is_none());
+        let any = |at: &usize| exchange(at).is_none();
         // What belongs to no transaction that is known is judged by the first that it could be of.
-        let found = all().find(own).or_else(|| all().find(fresh)).or_else(|| all().next());
+        let found = all().find(own).or_else(|| all().find(fresh)).or_else(|| all().find(any));
+        let found = found.or_else(|| all().next());
         let Some(at) = found else { return Err("neither drawn nor required here".to_string()) };
         self.in_order(at).map(|instead| (at, instead.or_else(|| self.redirected(at, message))))
     }
@@ -216,6 +220,22 @@ impl Judge {
         }
     }
 
+    /// RFC 3264 8.4: the re-INVITEs that are drawn hold; the one that is added resumes.
+    fn holds_otherwise(&self, at: usize, message: &Message) -> Option<String> {
+        let p = &self.plan.planned[at];
+        let again = p.exchange.is_some_and(|e| !self.plan.exchanges[e].opens);
+        if p.what != Request("INVITE") || !again {
+            return None;
+        }
+        let offer = message.direction().unwrap_or("no direction");
+        let holds = matches!(offer, "sendonly" | "inactive");
+        let resumes = matches!(p.basis, Added(_));
+        (holds == resumes).then(|| {
+            let meant = if resumes { "resumes" } else { "holds" };
+            format!("it {meant}, and offers {offer} (RFC 3264 8.4)")
+        })
+    }
+
     /// A call that was redirected may keep its Call-ID, or take another as drawn.
     fn redirected(&self, at: usize, message: &Message) -> Option<Delta> {
         let (new, old) = self.plan.redirected?;
@@ -231,7 +251,28 @@ impl Judge {
     fn missing(&self, record: &[Recorded<'_>]) -> Vec<Line> {
         let absent = |at: &usize| self.matched[*at].is_none();
         let all = (0..self.matched.len()).filter(absent);
-        all.filter_map(|at| self.absent(record, at)).collect()
+        all.filter_map(|at| self.absent(record, at)).chain(self.incomplete()).collect()
+    }
+
+    /// Transactions beyond those that the plan counts are whole too.
+    fn incomplete(&self) -> Vec<Line> {
+        let planned = &self.plan.planned;
+        let places: Vec<usize> =
+            (0..planned.len()).filter(|at| planned[*at].exchange.is_none()).collect();
+        let mut lines = Vec::new();
+        for (at, (key, _)) in self.several.iter().enumerate() {
+            if self.several[..at].iter().any(|(k, _)| k == key) {
+                continue;
+            }
+            let came = |place: &&usize| !self.several.contains(&(key.clone(), **place));
+            for place in places.iter().filter(came) {
+                let mut line = line_of(&planned[*place], None);
+                let what = describe(&planned[*place]);
+                line.verdict = Verdict::Wrong(format!("{what} of CSeq {} did not come", key.1));
+                lines.push(line);
+            }
+        }
+        lines
     }
 
     fn absent(&self, record: &[Recorded<'_>], at: usize) -> Option<Line> {

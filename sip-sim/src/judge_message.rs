@@ -79,6 +79,12 @@ pub(crate) fn check_messages(
             wrong.push((s.at, why));
         }
     }
+    // RFC 3515 2.4.7: the last NOTIFY of a transfer ends the subscription.
+    let last = spoken.0.iter().rfind(|s| s.message.is_request("NOTIFY"));
+    let state = |s: &Seen| s.message.header("Subscription-State").map(str::to_ascii_lowercase);
+    if let Some(s) = last.filter(|s| !state(s).is_some_and(|v| v.starts_with("terminated"))) {
+        wrong.push((s.at, "the last NOTIFY ends nothing (RFC 3515 2.4.7)".to_string()));
+    }
     wrong
 }
 

@@ -177,7 +177,7 @@ impl Builder {
             Response(100, _) => self.planned[place].may_miss = MayMiss::WhenQuick,
             Request("INVITE") => self.tryings(at, place),
             Response(status, _) if status > 101 && step.to == Role::P => {
-                self.relay_own(e, x, place)
+                self.relay_own(e, x, place);
             }
             _ => {}
         }

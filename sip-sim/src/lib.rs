@@ -55,12 +55,13 @@
 //! | draw a picture of a run | [`chart::Chart`], [`svg`], [`mermaid`] |
 //! | open a run in a packet analyser | [`pcap`] |
 //! | judge a call by a documented flow | [`flow`], [`judge`] |
-//! | play a documented flow literally | [`literal`] |
+//! | play a documented flow, literally or not | [`literal`], [`director`] |
 #![forbid(unsafe_code)]
 
 pub mod app;
 pub mod chart;
 pub mod clock;
+pub mod director;
 pub mod flow;
 pub mod hand;
 pub mod judge;

@@ -6,6 +6,7 @@
 //! the drawing has their users do. What is not drawn may come and is neither answered nor relayed;
 //! nothing is sent twice.
 
+use crate::director::Director;
 use crate::flow::{Flow, Role, Step, What};
 use crate::network::NodeId;
 use crate::relay;
@@ -53,67 +54,24 @@ pub trait Prompt {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PhonePrompt;
 
-/// Something that came and is not drawn.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Undrawn {
-    /// When.
-    pub at: u64,
-    /// Who sent it.
-    pub from: Role,
-    /// To whom.
-    pub to: Role,
-    /// What a ladder calls it.
-    pub label: String,
-}
-
 /// A flow on a stage.
 #[derive(Debug)]
 pub struct Stage<'w> {
     world: &'w mut World,
-    flow: &'static Flow,
-    score: Score,
+    director: Director,
     cast: Vec<(Role, NodeId, Player)>,
-    /// The message of each step, as it went over the wire.
-    seen: Vec<Option<Message>>,
-    /// Call-ID and CSeq number of each transaction, once known.
-    bound: Vec<Option<(String, u32)>>,
-    /// What waits for its moment.
-    due: Vec<(u64, usize)>,
-    scheduled: Vec<bool>,
     /// The packets of the trace that were looked at.
     looked: u64,
-    heard: Vec<(Role, Role, Message)>,
-    undrawn: Vec<Undrawn>,
     troubles: Vec<String>,
 }
-
-/// Between what a machine gets and what it sends.
-const MACHINE_MS: u64 = 10;
-/// Between what a person notices and does.
-const PERSON_MS: u64 = 900;
 
 impl<'w> Stage<'w> {
     /// A stage for a flow in this world.
     #[must_use]
     pub fn new(world: &'w mut World, flow: &'static Flow) -> Self {
-        let score = Score::of(flow);
-        let steps = score.steps.len();
-        let exchanges = score.exchanges.len();
         let looked = world.net.trace.sent();
-        Self {
-            world,
-            flow,
-            score,
-            cast: Vec::new(),
-            seen: vec![None; steps],
-            bound: vec![None; exchanges],
-            due: Vec::new(),
-            scheduled: vec![false; steps],
-            looked,
-            heard: Vec::new(),
-            undrawn: Vec::new(),
-            troubles: Vec::new(),
-        }
+        let director = Director::new(flow);
+        Self { world, director, cast: Vec::new(), looked, troubles: Vec::new() }
     }
 
     /// Gives a role to a node. The proxy comes first: scripted phones send to it.
@@ -131,19 +89,26 @@ impl<'w> Stage<'w> {
         let end = self.world.now() + longest_ms;
         loop {
             self.look();
-            self.schedule(prompt);
-            let next = self.due.iter().map(|(at, _)| *at).min();
-            let world = self.world.next();
+            let now = self.world.now();
+            let cast = &self.cast;
+            self.director.schedule(now, |score, role, at| {
+                match cast.iter().find(|c| c.0 == role).map(|c| c.2) {
+                    Some(Player::Literal) => true,
+                    Some(Player::Engine) => prompt.verb(score, role, at).is_some(),
+                    None => false,
+                }
+            });
+            let (next, world) = (self.director.next(), self.world.next());
             let all = [next, world].into_iter().flatten().min();
-            if self.is_complete() || all.is_none_or(|at| at > end) {
+            if self.director.is_complete() || all.is_none_or(|at| at > end) {
                 return;
             }
             match next.filter(|at| world.is_none_or(|w| *at < w)) {
                 Some(at) => {
                     self.world.run_until(at);
-                    let position = self.due.iter().position(|(due, _)| *due == at);
-                    let (_, step) = self.due.remove(position.unwrap_or(0));
-                    self.perform(step, prompt);
+                    while let Some(step) = self.director.pop(at) {
+                        self.perform(step, prompt);
+                    }
                 }
                 None => {
                     self.world.step();
@@ -162,23 +127,10 @@ impl<'w> Stage<'w> {
         self.world.run_until(end);
     }
 
-    /// Whether all that is drawn has come.
+    /// What has come of the flow.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.seen.iter().all(Option::is_some)
-    }
-
-    /// The steps that have not come, as `F7 ACK A->P`.
-    #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        let absent = self.seen.iter().enumerate().filter(|(_, s)| s.is_none());
-        absent.map(|(at, _)| describe(at, self.score.steps[at])).collect()
-    }
-
-    /// What came and is not drawn, repetitions aside.
-    #[must_use]
-    pub fn undrawn(&self) -> &[Undrawn] {
-        &self.undrawn
+    pub const fn director(&self) -> &Director {
+        &self.director
     }
 
     /// Verbs that an application refused, with the step.
@@ -211,101 +163,21 @@ impl<'w> Stage<'w> {
             .collect();
         for (at, from, to, bytes) in fresh {
             self.looked += 1;
-            let ends = self.role(from).zip(to.and_then(|to| self.role(to)));
-            let Some(((from, to), message)) = ends.zip(Message::parse(&bytes)) else { continue };
-            let heard = (from, to, message.clone());
-            if self.heard.contains(&heard) {
-                continue;
-            }
-            self.heard.push(heard);
-            match self.place(from, to, &message) {
-                Some(step) => self.seen[step] = Some(message),
-                None => {
-                    let label = message.label();
-                    self.undrawn.push(Undrawn { at, from, to, label });
-                }
+            if let Some((from, to)) = self.role(from).zip(to.and_then(|to| self.role(to))) {
+                self.director.hear(at, from, to, &bytes);
             }
         }
-    }
-
-    /// The first step that a message can be.
-    fn place(&mut self, from: Role, to: Role, message: &Message) -> Option<usize> {
-        let key = (message.header("Call-ID").unwrap_or("").to_string(), message.cseq().0);
-        let known = |exchange: usize, bound: &[Option<(String, u32)>]| match &bound[exchange] {
-            Some(bound) => *bound == key,
-            // A request makes its transaction known, unless another has it.
-            None => {
-                let method = self.score.exchanges[exchange].method;
-                let taken = |(e, b): (usize, &Option<(String, u32)>)| {
-                    self.score.exchanges[e].method == method && b.as_ref() == Some(&key)
-                };
-                message.is_request(method) && !bound.iter().enumerate().any(taken)
-            }
-        };
-        let fits = |at: &usize| {
-            let step = self.score.steps[*at];
-            (step.from, step.to) == (from, to)
-                && self.seen[*at].is_none()
-                && is(step.what, message)
-                && known(self.score.cues[*at].exchange, &self.bound)
-        };
-        let found = (0..self.score.steps.len()).find(fits)?;
-        self.bound[self.score.cues[found].exchange] = Some(key);
-        Some(found)
-    }
-
-    /// Whether all has come that is drawn at this party before a step. Who enters with it waits for
-    /// all that the others do before.
-    fn is_ready(&self, role: Role, step: usize) -> bool {
-        let here = |s: &Step| s.from == role || s.to == role;
-        let before = &self.score.steps[..step];
-        let enters = !before.iter().any(here);
-        let mut seen = before.iter().zip(&self.seen).filter(|(s, _)| enters || here(s));
-        seen.all(|(_, seen)| seen.is_some())
-    }
-
-    fn schedule(&mut self, prompt: &dyn Prompt) {
-        for at in 0..self.score.steps.len() {
-            let role = self.score.steps[at].from;
-            let done = self.scheduled[at] || self.seen[at].is_some();
-            if done || !self.is_ready(role, at) {
-                continue;
-            }
-            let acts = match self.player(role) {
-                Some(Player::Literal) => true,
-                Some(Player::Engine) => prompt.verb(&self.score, role, at).is_some(),
-                None => false,
-            };
-            self.scheduled[at] = true;
-            if acts {
-                self.due.push((self.world.now() + self.pause(at), at));
-            }
-        }
-    }
-
-    fn pause(&self, at: usize) -> u64 {
-        let step = self.score.steps[at];
-        let person = match step.what {
-            _ if step.from == Role::P => false,
-            What::Request("INVITE" | "BYE" | "CANCEL" | "REFER") => at > 0,
-            What::Response(200.., "INVITE") => self.score.exchange(at).opens,
-            _ => false,
-        };
-        if person { PERSON_MS } else { MACHINE_MS }
     }
 
     fn perform(&mut self, at: usize, prompt: &dyn Prompt) {
-        let role = self.score.steps[at].from;
+        let role = self.director.score().steps[at].from;
         let Some(node) = self.node(role) else { return };
-        if self.seen[at].is_some() {
-            return;
-        }
         match self.player(role) {
             Some(Player::Engine) => {
-                let Some(verb) = prompt.verb(&self.score, role, at) else { return };
+                let Some(verb) = prompt.verb(self.director.score(), role, at) else { return };
                 let words: Vec<String> = verb.split(' ').map(str::to_string).collect();
                 if let Err(why) = self.world.verb(node, &words) {
-                    let step = describe(at, self.score.steps[at]);
+                    let step = crate::director::describe(at, self.director.score().steps[at]);
                     self.troubles.push(format!("{step}: {verb}: {why}"));
                 }
             }
@@ -317,29 +189,25 @@ impl<'w> Stage<'w> {
 
     /// What the drawing has the proxy send.
     fn relay(&mut self, node: NodeId, at: usize) {
-        let (step, cue) = (self.score.steps[at], self.score.cues[at]);
+        let (step, cue) = (self.director.score().steps[at], self.director.score().cues[at]);
         let address = |role: Role| self.node(role).and_then(|n| self.world.address_of(n));
         let (Some(own), Some(to)) = (address(Role::P), address(step.to)) else { return };
-        let seen = |is: &dyn Fn(usize, Step) -> bool| {
-            let mine = |n: &usize| self.score.cues[*n].exchange == cue.exchange;
-            let mut all = (0..self.seen.len()).filter(mine);
-            all.find(|n| is(*n, self.score.steps[*n])).and_then(|n| self.seen[n].as_ref())
-        };
+        let seen = |is: &dyn Fn(Step) -> bool| self.director.message(cue.exchange, is);
         let message = match (cue.relays, step.what) {
             (Some(from), What::Request(_)) => {
                 let contact = format!("sip:{}@{to}", user(step.to));
-                self.seen[from].as_ref().map(|m| relay::request(m, own, &contact))
+                self.director.seen(from).map(|m| relay::request(m, own, &contact))
             }
-            (Some(from), What::Response(..)) => self.seen[from].as_ref().map(relay::response),
+            (Some(from), What::Response(..)) => self.director.seen(from).map(relay::response),
             (None, What::Response(status, method)) => {
-                let asked = seen(&|_, s| s.what == What::Request(method) && s.from == step.to);
+                let asked = seen(&|s| s.what == What::Request(method) && s.from == step.to);
                 asked.map(|m| relay::answer(m, status))
             }
             (None, What::Request(_)) => {
                 let sent = |s: Step| s.from == Role::P && s.to == step.to;
-                let invite = seen(&|_, s| s.what == What::Request("INVITE") && sent(s));
+                let invite = seen(&|s| s.what == What::Request("INVITE") && sent(s));
                 let refusal =
-                    seen(&|_, s| matches!(s.what, What::Response(300.., _)) && s.from == step.to);
+                    seen(&|s| matches!(s.what, What::Response(300.., _)) && s.from == step.to);
                 invite.zip(refusal).map(|(i, r)| relay::ack(i, r))
             }
         };
@@ -347,18 +215,20 @@ impl<'w> Stage<'w> {
             Some(message) => {
                 self.world.party(node).send_over(crate::party::Way::Udp(to), message);
             }
-            None => self.troubles.push(format!("{}: nothing to relay", describe(at, step))),
+            None => self
+                .troubles
+                .push(format!("{}: nothing to relay", crate::director::describe(at, step))),
         }
     }
 
     /// What the drawing has a phone send.
     fn speak(&mut self, node: NodeId, at: usize) {
-        let step = self.score.steps[at];
-        let exchange = *self.score.exchange(at);
-        let third = aor(self.score.third(at));
+        let step = self.director.score().steps[at];
+        let exchange = *self.director.score().exchange(at);
+        let third = aor(self.director.score().third(at));
         let refer_to = self.refer_to(node, at);
         let offered = self.offered(at);
-        let call_id = self.call_id(exchange.call);
+        let call_id = self.director.call_id(exchange.call);
         let version = at as u64 + 1;
         let mut hand = self.world.party(node);
         let ip = hand.state().addr.ip.to_string();
@@ -415,9 +285,9 @@ impl<'w> Stage<'w> {
     /// Where a REFER sends its receiver: to the third user, in place of the own call to that user
     /// if there is one (RFC 3891, RFC 5589 7).
     fn refer_to(&mut self, node: NodeId, at: usize) -> String {
-        let (from, third) = (self.score.steps[at].from, self.score.third(at));
-        let own = self.score.calls[..].iter().position(|c| *c == (from, third));
-        let leg = own.and_then(|call| self.call_id(call)).and_then(|id| {
+        let (from, third) = (self.director.score().steps[at].from, self.director.score().third(at));
+        let own = self.director.score().calls[..].iter().position(|c| *c == (from, third));
+        let leg = own.and_then(|call| self.director.call_id(call)).and_then(|id| {
             let legs = self.world.party(node).state().legs().to_vec();
             legs.into_iter().find(|l| l.call_id == id)
         });
@@ -429,20 +299,10 @@ impl<'w> Stage<'w> {
         format!("<{}?Replaces={escaped}>", aor(third))
     }
 
-    fn call_id(&self, call: usize) -> Option<String> {
-        let of = |(e, b): (&crate::score::Exchange, &Option<(String, u32)>)| {
-            (e.call == call).then(|| b.as_ref().map(|b| b.0.clone()))?
-        };
-        self.score.exchanges.iter().zip(&self.bound).find_map(of)
-    }
-
     /// The direction with which the offer of a step's transaction is answered (RFC 3264 6.1).
     fn offered(&self, at: usize) -> &'static str {
-        let exchange = self.score.cues[at].exchange;
-        let mine = |(n, m): &(usize, &Option<Message>)| {
-            m.is_some() && self.score.cues[*n].exchange == exchange
-        };
-        let first = self.seen.iter().enumerate().find(mine).and_then(|(_, m)| m.as_ref());
+        let exchange = self.director.score().cues[at].exchange;
+        let first = self.director.message(exchange, |_| true);
         match first.and_then(Message::direction) {
             Some("sendonly") => "recvonly",
             Some("recvonly") => "sendonly",
@@ -450,25 +310,6 @@ impl<'w> Stage<'w> {
             _ => "sendrecv",
         }
     }
-
-    /// The flow.
-    #[must_use]
-    pub const fn flow(&self) -> &'static Flow {
-        self.flow
-    }
-}
-
-fn is(what: What, message: &Message) -> bool {
-    match what {
-        What::Request(method) => message.is_request(method),
-        What::Response(status, method) => {
-            message.status() == Some(status) && message.method() == method
-        }
-    }
-}
-
-fn describe(at: usize, step: Step) -> String {
-    format!("F{} {} {}->{}", at + 1, step.what, step.from, step.to)
 }
 
 impl Prompt for PhonePrompt {
@@ -481,6 +322,15 @@ impl Prompt for PhonePrompt {
                 Some(format!("invite {}", aor(exchange.callee)))
             }
             What::Request("INVITE") => Some(format!("hold {number}")),
+            What::Request("REFER") => {
+                let third = score.third(step);
+                let with_third = |c: &(Role, Role)| *c == (role, third);
+                let mut own = score.calls.iter().filter(own);
+                match own.position(with_third) {
+                    Some(other) => Some(format!("transfer_to {number} {}", other + 1)),
+                    None => Some(format!("transfer {number} {}", aor(third))),
+                }
+            }
             What::Request("BYE" | "CANCEL") => Some(format!("hangup {number}")),
             What::Response(180, _) => Some(format!("ring 180 {number}")),
             What::Response(200, "INVITE") if exchange.opens => Some(format!("answer {number}")),

@@ -1,12 +1,16 @@
 //! A phone that does what it was set to do, or what a script tells it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
 
 use sansip::{
-    CallChange, CallHandle, EndReason, Error, Event, Extras, LineChange, LineConfig, LineHandle,
+    Answer, CallChange, CallHandle, EndReason, Error, Event, Extras, LineChange, LineConfig,
+    LineHandle, QueryId, RequestHandle,
 };
 
-use crate::app::{App, Io};
+use crate::app::{App, Asked, Io};
 use crate::text::Message;
 
 /// What a phone does with a call that comes in.
@@ -63,7 +67,7 @@ struct Placing {
 /// A phone. Set what it shall do, then give it to [`World::add_engine`](crate::world::World::add_engine).
 ///
 /// Verbs of a script: `invite URI`, `ring N`, `answer`, `reject N`, `redirect N URI`, `hangup`,
-/// `hold`, `resume`, `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest, or
+/// `hold`, `resume`, `transfer N URI`, `transfer_to N M`, `reinvite`, `register`, `unregister`, `shutdown`; those about a call mean the newest, or
 /// with a number at the end the one of that number, from 1 in the order in which they began.
 #[derive(Clone, Debug)]
 pub struct Phone {
@@ -75,8 +79,10 @@ pub struct Phone {
     pub hangup_after: Option<u64>,
     /// Gives up a call that it placed after so many milliseconds without an answer.
     pub give_up_after: Option<u64>,
-    /// Answers re-INVITEs; else they are left to the script.
-    pub reinvites: bool,
+    /// Leaves its session descriptions to the engine, and does what the peer asks for: answers
+    /// re-INVITEs, follows transfers. Else its descriptions are its own, and what is asked is left
+    /// to the script.
+    pub whole: bool,
     /// Registers at the start.
     pub register: bool,
     placing: Option<Placing>,
@@ -101,19 +107,24 @@ const FULL_MS: u64 = 10;
 
 const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0\r\n";
-const HOLD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
-    m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n";
-const RESUME: &[u8] = b"v=0\r\no=- 1 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
-    m=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n";
-const HELD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
-    m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n";
-
-const fn body(sdp: &'static [u8]) -> Extras<'static> {
-    Extras { headers: &[], content_type: "application/sdp", body: sdp, media: None }
-}
+/// All that it can have, for the engine to offer and to answer from.
+const MEDIA: Media<'static> = Media {
+    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    streams: &[Stream {
+        kind: Kind::Audio,
+        port: 4_000,
+        transport: "",
+        codecs: &[Codec { payload: 0, name: "PCMU", clock: 8_000, channels: 1, fmtp: "" }],
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 0,
+        crypto: "",
+    }],
+    bandwidth: 0,
+};
 
 const fn sdp() -> Extras<'static> {
-    body(SDP)
+    Extras { headers: &[], content_type: "application/sdp", body: SDP, media: None }
 }
 
 impl Phone {
@@ -126,7 +137,7 @@ impl Phone {
             answering: None,
             hangup_after: None,
             give_up_after: None,
-            reinvites: false,
+            whole: false,
             register: false,
             placing: None,
             line: None,
@@ -191,10 +202,10 @@ impl Phone {
         self
     }
 
-    /// Answers re-INVITEs.
+    /// Leaves its session descriptions to the engine; answers re-INVITEs and follows transfers.
     #[must_use]
-    pub const fn takes_reinvites(mut self) -> Self {
-        self.reinvites = true;
+    pub const fn as_a_whole(mut self) -> Self {
+        self.whole = true;
         self
     }
 
@@ -222,8 +233,7 @@ impl Phone {
         let number = self.placed;
         let text = number.to_string();
         let headers = [("X-Call", text.as_str())];
-        let extras =
-            Extras { headers: &headers, content_type: "application/sdp", body: SDP, media: None };
+        let extras = Extras { headers: &headers, ..self.sdp() };
         let call = io.engine.invite(io.now, line, target, number, extras)?;
         let since = io.now.0;
         self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });
@@ -232,6 +242,22 @@ impl Phone {
             self.alarm(since + after, Alarm::GiveUp(call));
         }
         Ok(())
+    }
+
+    /// What its INVITEs and answers carry.
+    fn sdp(&self) -> Extras<'static> {
+        if self.whole { Extras::default() } else { sdp() }
+    }
+
+    /// Follows a transfer (RFC 3515).
+    fn transferred(&mut self, io: &mut Io<'_>, request: RequestHandle) {
+        self.placed += 1;
+        let number = self.placed;
+        if let Ok(call) = io.engine.accept_transfer(io.now, request, number, Extras::default()) {
+            let since = io.now.0;
+            self.live.insert(call.raw(), Live { number, incoming: false, since, answered: false });
+            self.calls.push(call);
+        }
     }
 
     fn incoming(&mut self, io: &mut Io<'_>, call: CallHandle, message: Option<&[u8]>) {
@@ -258,7 +284,7 @@ impl Phone {
     fn answer(&mut self, io: &mut Io<'_>, call: CallHandle) -> Result<(), Error> {
         let status = self.answering.map_or(200, |a| a.status);
         if status < 300 {
-            io.engine.answer_call(io.now, call, sdp())?;
+            io.engine.answer_call(io.now, call, self.sdp())?;
         } else {
             io.engine.reject(io.now, call, status, Extras::default())?;
         }
@@ -287,10 +313,8 @@ impl Phone {
                     self.alarm(now + after, Alarm::Hangup(call));
                 }
             }
-            CallChange::Reinvite if self.reinvites || self.answering.is_some() => {
-                let offer = message.and_then(Message::parse);
-                let held = offer.and_then(|m| m.direction()) == Some("sendonly");
-                let _ = io.engine.answer_call(io.now, call, body(if held { HELD } else { SDP }));
+            CallChange::Reinvite if self.whole || self.answering.is_some() => {
+                let _ = io.engine.answer_call(io.now, call, Extras::default());
             }
             CallChange::Ended { why, status } => {
                 if let Some(live) = self.live.remove(&call.raw()) {
@@ -334,8 +358,18 @@ impl App for Phone {
     fn on_event(&mut self, io: &mut Io<'_>, event: Event, message: Option<&[u8]>) {
         match event {
             Event::Call { call, change, .. } => self.call_changed(io, call, change, message),
+            Event::Transfer { request, .. } if self.whole => self.transferred(io, request),
             Event::Line { change, .. } => self.line_changes.push((io.now.0, change)),
             _ => {}
+        }
+    }
+
+    fn on_query(&mut self, io: &mut Io<'_>, id: QueryId, query: &Asked) {
+        match query {
+            Asked::Media { .. } if self.whole => {
+                io.answer(id, Answer::Media(&MEDIA));
+            }
+            _ => io.answer(id, Answer::Failed),
         }
     }
 
@@ -375,15 +409,21 @@ impl App for Phone {
         let done = match words {
             ["invite", target] => self.invite(io, target),
             ["ring", code, n @ ..] => io.engine.ring(io.now, call(n)?, status(code)?, none()),
-            ["answer", n @ ..] => io.engine.answer_call(io.now, call(n)?, sdp()),
+            ["answer", n @ ..] => io.engine.answer_call(io.now, call(n)?, self.sdp()),
             ["reject", code, n @ ..] => io.engine.reject(io.now, call(n)?, status(code)?, none()),
             ["redirect", code, to, n @ ..] => {
                 io.engine.redirect(io.now, call(n)?, status(code)?, to, none())
             }
             ["hangup", n @ ..] => io.engine.hangup(io.now, call(n)?),
-            ["reinvite", n @ ..] => io.engine.reinvite(io.now, call(n)?, sdp()),
-            ["hold", n @ ..] => io.engine.reinvite(io.now, call(n)?, body(HOLD)),
-            ["resume", n @ ..] => io.engine.reinvite(io.now, call(n)?, body(RESUME)),
+            ["reinvite", n @ ..] => io.engine.reinvite(io.now, call(n)?, self.sdp()),
+            ["hold", n @ ..] => io.engine.hold(io.now, call(n)?),
+            ["resume", n @ ..] => io.engine.resume(io.now, call(n)?),
+            ["transfer", n, target] => {
+                io.engine.transfer(io.now, call(&[n])?, target, false, none())
+            }
+            ["transfer_to", n, other] => {
+                io.engine.transfer_to(io.now, call(&[n])?, call(&[other])?, none())
+            }
             ["register"] => io.engine.register(io.now, line),
             ["unregister"] => io.engine.unregister(io.now, line),
             ["shutdown"] => io.engine.shutdown(io.now),

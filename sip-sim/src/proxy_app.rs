@@ -88,7 +88,7 @@ impl App for ProxyApp {
                     io.answer(id, Answer::Stored);
                 }
             }
-            Asked::Other => io.answer(id, Answer::Failed),
+            Asked::Media { .. } | Asked::Other => io.answer(id, Answer::Failed),
         }
     }
 }

@@ -12,20 +12,16 @@ use std::path::Path;
 use sansip_sim::chart::Chart;
 use sansip_sim::flow::{FLOWS, Flow, Role, find};
 use sansip_sim::judge::{Judgement, Recorded, Verdict};
-use sansip_sim::network::NodeId;
+use sansip_sim::network::{Link, NodeId};
 use sansip_sim::svg;
 use sansip_sim::world::World;
 use support::is_empty;
 
-/// Whether our phones play it yet.
-fn is_ours(flow: &Flow) -> bool {
-    !flow.name.starts_with("transfer")
-}
-
 /// Runs a flow between our own.
 fn run(flow: &'static Flow) -> (World, Vec<(Role, NodeId)>) {
     let mut w = World::new(11);
-    let cast = cast::add_all(&mut w, flow, |role| role == Role::P || is_ours(flow));
+    w.net.set_default(Link::slow(3));
+    let cast = cast::add_all(&mut w, flow, |_| true);
     cast::play(&mut w, flow, &cast, 500);
     if flow.name == "conference" {
         let a = cast.iter().find(|c| c.0 == Role::A).unwrap().1;
@@ -67,7 +63,7 @@ fn judge(flow: &Flow, told: &[Told]) -> Judgement {
 
 #[test]
 fn our_phones_and_proxy_run_the_flows_as_documented_or_required() {
-    for flow in FLOWS.iter().filter(|f| is_ours(f)) {
+    for flow in FLOWS {
         let (mut w, nodes) = run(flow);
         let judgement = judge(flow, &told(&w, &nodes));
         assert!(judgement.passed(), "{judgement}\n{}", w.ladder());
@@ -86,7 +82,7 @@ fn our_phones_and_proxy_run_the_flows_as_documented_or_required() {
 // Each message of each flow counts: without it, or with it twice, the run is not as documented.
 #[test]
 fn the_judge_misses_what_is_left_out_or_repeated() {
-    for flow in FLOWS.iter().filter(|f| is_ours(f)) {
+    for flow in FLOWS {
         let (w, nodes) = run(flow);
         for at in 0..w.net.trace.packets().len() {
             let mut less = told(&w, &nodes);
@@ -117,6 +113,20 @@ fn who_is_held_and_sends_on_is_found_out() {
     assert!(judgement.to_string().contains("3264 6.1"), "{judgement}");
 }
 
+// RFC 3264 8.4: a conference whose first peer stays on hold is none.
+#[test]
+fn who_resumes_and_still_holds_is_found_out() {
+    let flow = find("conference").unwrap();
+    let (w, nodes) = run(flow);
+    let mut told = told(&w, &nodes);
+    for t in told.iter_mut().filter(|t| t.bytes.windows(14).any(|b| b == b"CSeq: 3 INVITE")) {
+        let text = String::from_utf8(t.bytes.clone()).unwrap();
+        t.bytes = text.replace("a=rtpmap", "a=sendonly\r\na=rtpmap").into_bytes();
+    }
+    let judgement = judge(flow, &told);
+    assert!(judgement.to_string().contains("it resumes, and offers sendonly"), "{judgement}");
+}
+
 fn chart(flow: &Flow, told: &[Told]) -> Chart {
     let roles = cast::roles(flow);
     let names = roles.iter().map(|r| format!("{r} {}", sansip_sim::literal::user(*r)));
@@ -133,30 +143,36 @@ fn section(flow: &Flow, told: &[Told]) -> String {
     let name = flow.name;
     let mut out =
         format!("### {name}\n\n{}.\n\n![{}](flows/{name}.svg)\n\n", flow.title, flow.title);
-    if !is_ours(flow) {
-        out.push_str("Our proxy between phones that behave as the guides draw them.\n\n");
-        return out;
-    }
-    let judgement = judge(flow, told);
-    let mut lines: Vec<(String, String)> = Vec::new();
-    for line in &judgement.lines {
-        let Verdict::Required(d) = &line.verdict else { continue };
-        let what = match (d.clause, line.step) {
-            (_, Some(step)) => format!("F{step} {} {}→{}", line.what, line.from, line.to),
-            (_, None) => format!("{} {}→{}", line.what, line.from, line.to),
-        };
-        let verb = if d.optional { "allowed" } else { "required" };
-        let why = format!("{}, {verb} by {}", d.why, d.clause);
-        match lines.iter_mut().find(|l| l.1 == why) {
-            Some(l) => write!(l.0, ", {what}").unwrap(),
-            None => lines.push((what, why)),
-        }
-    }
-    for (what, why) in lines {
-        writeln!(out, "- {what}: {why}").unwrap();
+    for (why, steps) in differences(&judge(flow, told)) {
+        let all: Vec<String> = steps
+            .iter()
+            .map(|(what, n)| if *n > 1 { format!("{what} ({n} times)") } else { what.clone() })
+            .collect();
+        writeln!(out, "- {}: {why}", all.join(", ")).unwrap();
     }
     out.push('\n');
     out
+}
+
+/// The differences of a run, each with the messages that make it and how often they do.
+fn differences(judgement: &Judgement) -> Vec<(String, Vec<(String, usize)>)> {
+    let mut all: Vec<(String, Vec<(String, usize)>)> = Vec::new();
+    for line in &judgement.lines {
+        let Verdict::Required(d) = &line.verdict else { continue };
+        let step = line.step.map_or_else(String::new, |n| format!("F{n} "));
+        let what = format!("{step}{} {}→{}", line.what, line.from, line.to);
+        let verb = if d.optional { "allowed" } else { "required" };
+        let why = format!("{}, {verb} by {}", d.why, d.clause);
+        let at = all.iter().position(|(w, _)| *w == why).unwrap_or_else(|| {
+            all.push((why, Vec::new()));
+            all.len() - 1
+        });
+        match all[at].1.iter_mut().find(|(w, _)| *w == what) {
+            Some((_, n)) => *n += 1,
+            None => all[at].1.push((what, 1)),
+        }
+    }
+    all
 }
 
 /// Holds a file against what it has to be; `BLESS=1` writes it.

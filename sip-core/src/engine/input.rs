@@ -5,7 +5,7 @@ use crate::path::{FlowId, Local, LocalId, Path};
 use crate::store::queries::QueryId;
 
 pub use crate::flow::{FlowEnd, FlowInfo};
-pub use crate::ua::{Extras, LineConfig};
+pub use crate::ua::{AutoAnswer, Extras, Follow, LineConfig, Policy};
 
 /// Why a datagram could not be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +36,7 @@ pub enum Input<'a> {
     Answer { query: QueryId, answer: Answer<'a> },
     AddLine { line: LineConfig<'a> },
     RemoveLine { line: LineHandle },
+    SetPolicy { line: LineHandle, policy: Policy<'a> },
     Register { line: LineHandle },
     Unregister { line: LineHandle },
     Invite { line: LineHandle, target: &'a str, user: u64, extras: Extras<'a> },
@@ -43,6 +44,7 @@ pub enum Input<'a> {
     AnswerCall { call: CallHandle, extras: Extras<'a> },
     Reject { call: CallHandle, status: u16, extras: Extras<'a> },
     Redirect { call: CallHandle, status: u16, contact: &'a str, extras: Extras<'a> },
+    Follow { call: CallHandle, target: &'a str },
     Hangup { call: CallHandle },
     Reinvite { call: CallHandle, extras: Extras<'a> },
     Transfer { call: CallHandle, target: &'a str, keep: bool, extras: Extras<'a> },

@@ -301,12 +301,12 @@ impl Engine {
         self.core.stats()
     }
 
-    /// Whether nothing lives: no call, dialog, transaction, timer, question or waiting output.
+    /// Whether nothing lives: no call, dialog, transfer, transaction, timer, question or waiting output.
     /// Lines and open connections do not count.
     #[must_use]
     pub fn is_quiescent(&self) -> bool {
         let s = self.core.stats();
-        let objects = s.calls + s.dialogs + s.transactions + s.attempts + s.forks;
+        let objects = s.calls + s.dialogs + s.transactions + s.attempts + s.forks + s.transfers;
         objects + s.timers + s.queries + s.outputs == 0
     }
 }

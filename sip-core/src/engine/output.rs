@@ -14,7 +14,9 @@ use crate::wire::message::MessageRef;
 pub use crate::header::auth::Algorithm;
 pub use crate::store::queries::{Answer, Binding, QueryId, Target};
 
-pub use crate::ua::{CallChange, CallHandle, CallInfo, EndReason, LineChange, LineHandle};
+pub use crate::ua::{
+    CallChange, CallHandle, CallInfo, EndReason, LineChange, LineHandle, PolicyAct,
+};
 
 /// A request that waits for its answer; the same number as its server transaction.
 pub type RequestHandle = TxHandle;

@@ -18,6 +18,8 @@ pub struct Stats {
     pub attempts: usize,
     /// Live response contexts and REGISTERs at work.
     pub forks: usize,
+    /// REFERs that wait, or whose subscription goes on.
+    pub transfers: usize,
     /// Armed timers.
     pub timers: usize,
     /// Open questions.
@@ -55,6 +57,7 @@ impl Core {
             transactions: self.tx.len(),
             attempts: self.attempts.len(),
             forks: self.forks.len() + self.registrar.len(),
+            transfers: self.ua.refers.len(),
             timers: self.cx.timers.len(),
             queries: self.cx.queries.len(),
             flows: self.flows.len(),

@@ -1,10 +1,11 @@
 //! The verbs: checked for room, then handed to their layer.
 
-use super::input::{Done, Extras, Input, LineConfig};
+use super::input::{Done, Extras, Input, LineConfig, Policy};
 use super::output::{CallHandle, LineHandle, RequestHandle};
 use super::{Core, Engine, need};
 use crate::error::{Error, Misuse};
 use crate::path::Path;
+use crate::store::ring::{EventRecord, Record};
 use crate::store::timers::TimerKey;
 use crate::time::Instant;
 use crate::ua;
@@ -19,6 +20,34 @@ fn added(extras: &Extras<'_>) -> usize {
 
 impl Core {
     pub(super) fn verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
+        let done = self.do_verb(input);
+        match done {
+            Err(Error::Gone) if self.is_ending(input) => Err(Error::Late),
+            done => done,
+        }
+    }
+
+    /// Whether a verb is for a call whose end is not known yet: it waits to be polled.
+    fn is_ending(&self, input: &Input<'_>) -> bool {
+        let call = match *input {
+            Input::Ring { call, .. }
+            | Input::AnswerCall { call, .. }
+            | Input::Reject { call, .. }
+            | Input::Redirect { call, .. }
+            | Input::Follow { call, .. }
+            | Input::Hangup { call }
+            | Input::Reinvite { call, .. }
+            | Input::Hold { call }
+            | Input::Resume { call }
+            | Input::Transfer { call, .. }
+            | Input::TransferTo { call, .. } => call.raw(),
+            _ => return false,
+        };
+        let ends = |e: &EventRecord| e.object == call && ua::is_call(e.kind);
+        self.cx.out.iter().any(|r| matches!(r, Record::Event(e) if ends(e)))
+    }
+
+    fn do_verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
         if let Input::Hangup { call } = *input {
             return self.hangup(call);
         }
@@ -47,6 +76,10 @@ impl Core {
         match *input {
             Input::AddLine { line } => ua.add_line(low.cx(), &line).map(Done::Line),
             Input::RemoveLine { line } => ua.remove_line(&mut low, line).map(nothing),
+            Input::SetPolicy { line, policy } => {
+                ua.set_policy(low.cx(), line, &policy).map(nothing)
+            }
+            Input::Follow { call, target } => ua.follow(&mut low, call, target).map(nothing),
             Input::Register { line } => ua.register(&mut low, line).map(nothing),
             Input::Unregister { line } => ua.unregister(&mut low, line).map(nothing),
             Input::Invite { line, target, user, extras } => {
@@ -152,6 +185,24 @@ impl Engine {
         self.apply(now, &Input::RemoveLine { line }).map(drop)
     }
 
+    /// Sets what a line does with calls before a person does, and how its own go on when they are
+    /// redirected. It applies to calls that begin from now on. Queues nothing.
+    pub fn set_policy(
+        &mut self,
+        now: Instant,
+        line: LineHandle,
+        policy: Policy<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::SetPolicy { line, policy }).map(drop)
+    }
+
+    /// Lets a call go on that [`CallChange::Redirected`](super::output::CallChange::Redirected)
+    /// tells of and whose line's policy asks: to this Contact of the response, or to the best if it
+    /// is empty (RFC 3261 8.1.3.4). May queue output: call `poll`.
+    pub fn follow(&mut self, now: Instant, call: CallHandle, target: &str) -> Result<(), Error> {
+        self.apply(now, &Input::Follow { call, target }).map(drop)
+    }
+
     /// Registers a line and keeps it registered (RFC 3261 10.2). May queue output: call `poll`.
     pub fn register(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
         self.apply(now, &Input::Register { line }).map(drop)
@@ -199,7 +250,8 @@ impl Engine {
         self.apply(now, &Input::AnswerCall { call, extras }).map(drop)
     }
 
-    /// Refuses a call or a re-INVITE, 300 to 699 (RFC 3261 13.3.1.3). May queue output: call `poll`.
+    /// Refuses a call or a re-INVITE, 300 to 699 (RFC 3261 13.3.1.3); 0 as the line's policy says,
+    /// else 486. May queue output: call `poll`.
     pub fn reject(
         &mut self,
         now: Instant,

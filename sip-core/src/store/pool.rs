@@ -5,13 +5,25 @@
 //! for room are O(log n); freeing merges buddies, so the arena comes back whole.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use super::filled;
 use crate::error::{Error, Limit};
 
 /// Names a block while somebody holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub struct BlockId(u32);
+pub struct BlockId(NonZeroU32);
+
+impl BlockId {
+    const fn of(unit: u32) -> Self {
+        // An arena has fewer units than bytes.
+        Self(NonZeroU32::MIN.saturating_add(unit))
+    }
+
+    const fn unit(self) -> u32 {
+        self.0.get() - 1
+    }
+}
 
 const UNIT: usize = 64;
 /// Length and holder count, in front of the bytes.
@@ -147,7 +159,7 @@ impl Pool {
         }
         self.mark(unit, USED | wanted);
         self.live += 1;
-        let id = BlockId(unit);
+        let id = BlockId::of(unit);
         self.write_head(id, len, 1);
         Ok(id)
     }
@@ -176,16 +188,16 @@ impl Pool {
 
     fn write_head(&mut self, id: BlockId, len: usize, holders: u16) {
         let len = u16::try_from(len).unwrap_or(u16::MAX);
-        self.set_word(id.0 as usize * UNIT, (u32::from(holders) << 16) | u32::from(len));
+        self.set_word(id.unit() as usize * UNIT, (u32::from(holders) << 16) | u32::from(len));
     }
 
     fn head(&self, id: BlockId) -> (usize, u16) {
-        let word = self.word(id.0 as usize * UNIT);
+        let word = self.word(id.unit() as usize * UNIT);
         ((word & 0xffff) as usize, (word >> 16) as u16)
     }
 
     fn range(&self, id: BlockId) -> core::ops::Range<usize> {
-        let at = id.0 as usize * UNIT + HEAD;
+        let at = id.unit() as usize * UNIT + HEAD;
         at..at + self.head(id).0
     }
 
@@ -216,11 +228,11 @@ impl Pool {
         }
         let Some(order) = self.used_order(id) else { return };
         self.live -= 1;
-        self.give_back(id.0, order);
+        self.give_back(id.unit(), order);
     }
 
     fn used_order(&self, id: BlockId) -> Option<u8> {
-        let state = *self.state.get(id.0 as usize)?;
+        let state = *self.state.get(id.unit() as usize)?;
         (state & USED != 0).then_some(state & 0x3f)
     }
 
@@ -247,9 +259,9 @@ impl Pool {
         let (Some(mut order), Some(wanted)) = (self.used_order(id), order_for(len)) else { return };
         while order > wanted {
             order -= 1;
-            self.link(id.0 + (1 << order), order);
+            self.link(id.unit() + (1 << order), order);
         }
-        self.mark(id.0, USED | order);
+        self.mark(id.unit(), USED | order);
     }
 
     /// Reads block `from` while writing block `to`; nothing happens if they are the same.

@@ -52,6 +52,11 @@ impl<T: Copy> Ring<T> {
         record
     }
 
+    /// Those that wait, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().flatten()
+    }
+
     /// How many wait.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -1,6 +1,7 @@
 //! All timers of all layers: one indexed 4-ary heap with exact cancel.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use super::reserve;
 use crate::error::{Error, Limit};
@@ -8,19 +9,31 @@ use crate::time::Instant;
 
 /// Names an armed timer until it fires or is cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimerId(u32);
+pub struct TimerId(NonZeroU32);
 
 impl TimerId {
     /// The number, to keep it in a plain record.
     #[must_use]
     pub const fn raw(self) -> u64 {
-        self.0 as u64
+        self.0.get() as u64
     }
 
     /// From the number that [`Self::raw`] gave.
     #[must_use]
     pub const fn from_raw(raw: u64) -> Self {
-        Self(raw as u32)
+        match NonZeroU32::new(raw as u32) {
+            Some(raw) => Self(raw),
+            None => Self(NonZeroU32::MAX),
+        }
+    }
+
+    const fn of(slot: u32) -> Self {
+        // No slot has the last number: it is `NONE`.
+        Self(NonZeroU32::MIN.saturating_add(slot))
+    }
+
+    const fn slot(self) -> u32 {
+        self.0.get() - 1
     }
 }
 
@@ -109,13 +122,15 @@ impl Timers {
         self.order = self.order.wrapping_add(1);
         self.heap.push(Node { at, order: self.order, slot });
         self.rise(place);
-        Ok(TimerId(slot))
+        Ok(TimerId::of(slot))
     }
 
     /// Disarms a timer. `id` must be one that has neither fired nor been cancelled.
     pub fn cancel(&mut self, id: TimerId) {
-        let Some(place) = self.slots.get(id.0 as usize).map(|s| s.place as usize) else { return };
-        if self.heap.get(place).is_some_and(|n| n.slot == id.0) {
+        let Some(place) = self.slots.get(id.slot() as usize).map(|s| s.place as usize) else {
+            return;
+        };
+        if self.heap.get(place).is_some_and(|n| n.slot == id.slot()) {
             self.take(place);
         }
     }
@@ -134,7 +149,7 @@ impl Timers {
         }
         let key = self.slots.get(first.slot as usize)?.key;
         self.take(0);
-        Some((TimerId(first.slot), key))
+        Some((TimerId::of(first.slot), key))
     }
 
     /// How many are armed.

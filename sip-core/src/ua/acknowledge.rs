@@ -61,7 +61,7 @@ impl Ua {
         let now = low.cx().now;
         let call = self.calls.live_mut(h)?;
         call.acked = now;
-        let ours = call.media.profile.is_some();
+        let ours = call.has_profile();
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
         let good = match (offered, sdp) {
             (true, Some(sdp)) => self.first_answer(low, h, d, sdp)?,

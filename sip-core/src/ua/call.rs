@@ -2,6 +2,8 @@
 
 use super::Extras;
 use super::outside;
+use super::policy::CallPolicy;
+use super::redirect::Redirect;
 use super::session::CallMedia;
 use super::table::{Act, Happening, State, step};
 use super::transfer::Transfer;
@@ -26,6 +28,9 @@ pub(crate) const TIMER_RING: u8 = kind::CALL;
 pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 /// A re-INVITE that met another one is tried again, or work that found no room is.
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
+
+/// What a policy does later.
+pub(crate) const TIMER_POLICY: u8 = kind::CALL + 8;
 
 /// How long work that found no room waits.
 const RETRY: u64 = 100;
@@ -109,6 +114,8 @@ pub(crate) struct Call {
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
+    pub(super) policy: CallPolicy,
+    pub(super) redirect: Redirect,
     pub(super) media: CallMedia,
     /// The peer's last INVITE had no offer: our 2xx makes one (RFC 3261 13.3.1).
     pub(super) no_offer: bool,
@@ -119,6 +126,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether the application has said what media the call can have.
+    pub(super) const fn has_profile(&self) -> bool {
+        self.media.profile.is_some() && !self.media.own
+    }
+
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
         Self {
             state,
@@ -143,6 +155,8 @@ impl Call {
             acked: Instant(0),
             acking: None,
             ack: None,
+            policy: CallPolicy::default(),
+            redirect: Redirect::default(),
             media: CallMedia::default(),
             no_offer: false,
             end: None,
@@ -194,6 +208,7 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         let (next, act) = step(call.state, happening);
         call.state = next;
+        self.count_call(h);
         Ok(act)
     }
 
@@ -231,7 +246,7 @@ impl Ua {
         let Some(dialog) = call.dialog.and_then(|d| low.dialogs.get(d)) else { return 0 };
         let (local, secure) = (dialog.local_id, dialog.secure);
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), call.line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         contact_value(low.cx(), local, user.get(..len).unwrap_or(&[]), secure, out)
     }
 
@@ -307,7 +322,13 @@ impl Ua {
 
     /// Frees all that a call holds.
     pub(super) fn forget(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        let Some(call) = self.calls.remove(h) else { return };
+        if let Some(call) = self.calls.get_mut(h) {
+            call.state = State::Ended;
+        }
+        self.count_call(h);
+        self.end_policy(low.cx(), h);
+        let Some(mut call) = self.calls.remove(h) else { return };
+        Self::end_redirect(low.cx(), &mut call.redirect);
         if call.caller && call.dialog.is_none() {
             self.undecided = self.undecided.saturating_sub(1);
         }
@@ -354,7 +375,7 @@ impl Ua {
         match self.act(h, Happening::Hangup)? {
             Act::Late => Err(Error::Late),
             Act::GiveUp => self.give_up(low, h, Happening::Hangup),
-            Act::SendRefusal => self.refuse(low, h, 480, &Extras::default()),
+            Act::SendRefusal => self.refuse(low, h, self.refusal(h, 480), &Extras::default()),
             Act::SendBye => {
                 self.step(h, Happening::Hangup)?;
                 self.send_bye(low, h)
@@ -419,6 +440,7 @@ impl Ua {
             match from.part {
                 part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
                 part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
+                part::REFER => return self.on_refer_refused(low, h, status, block),
                 part::BYE => {
                     low.cx().pool.release(block);
                     return self.bye_ended(low, h);
@@ -461,6 +483,7 @@ impl Ua {
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
             TIMER_REPEAT => self.repeat_success(low, h),
+            TIMER_POLICY => self.on_policy_timer(low, h),
             _ if call.hang_up => {
                 call.hang_up = false;
                 match self.hangup(low, h) {
@@ -469,6 +492,7 @@ impl Ua {
                 }
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
+            _ if call.redirect.waiting => self.follow_or_end(low, h),
             _ if call.state == State::Incoming => self.answer_in_place(low, h),
             _ => self.reinvite_again(low, h),
         }
@@ -478,7 +502,9 @@ impl Ua {
         match self.act(h, Happening::RingOver)? {
             Act::GiveUp => {
                 self.give_up(low, h, Happening::RingOver)?;
-                self.calls.live_mut(h)?.rang_out = true;
+                if let Some(call) = self.calls.get_mut(h) {
+                    call.rang_out = true;
+                }
                 Ok(())
             }
             Act::SendRefusal => match self.refuse_over(low, h) {

@@ -84,7 +84,8 @@ impl Ua {
             low.cx().pool.hold(block);
         }
         self.tell(low.cx(), h, record::INCOMING, 0, block)?;
-        self.answers_itself(low, h)
+        self.answers_itself(low, h)?;
+        self.judge_call(low, h, m, e)
     }
 
     /// Keeps the offer of an INVITE, or that it has none.
@@ -234,7 +235,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let (_, dialog, _) = self.answerable(h)?;
         if self.calls.live(h)?.media.query.is_some() {
-            return Err(Error::Misuse(Misuse::State));
+            return Err(self.being_answered(h));
         }
         match self.given(low, h, extras)? {
             Given::Ask => {
@@ -334,7 +335,7 @@ impl Ua {
         let fields = [(Name::Warning, warning)];
         if self.act(h, Happening::Reject)? == Act::SendRefusal {
             self.calls.live_mut(h)?.end = Some(EndReason::BadMedia);
-            return self.refuse_with(low, h, status, &Extras::default(), &fields);
+            return self.refuse_with(low, h, status, (&Extras::default(), None), &fields);
         }
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         self.respond(low, h, tx, status, (&Extras::default(), None), &fields)?;
@@ -370,6 +371,8 @@ impl Ua {
             self.step(h, Happening::Answer)?;
         }
         self.disarm(low.cx(), h, TIMER_RING);
+        self.tell_policy(low.cx(), h, true)?;
+        self.end_policy(low.cx(), h);
         let interval = low.cx().config.t1;
         self.calls.live_mut(h)?.invite = None;
         low.dialogs.confirm_uas(dialog)?;
@@ -388,7 +391,8 @@ impl Ua {
         Ok(())
     }
 
-    /// Refuses: a call that came in, or a re-INVITE. Queues output.
+    /// Refuses: a call that came in, or a re-INVITE; status 0 as the line's policy says. Queues
+    /// output.
     pub fn reject(
         &mut self,
         low: &mut Low<'_>,
@@ -396,6 +400,7 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
+        let status = if status == 0 { self.refusal(h, 486) } else { status };
         if !(300..700).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
@@ -429,7 +434,7 @@ impl Ua {
         let mut value = [0u8; 512];
         let len = super::outside::bracketed(contact.as_bytes(), &mut value)?;
         let fields = [(Name::Contact, value.get(..len).unwrap_or(&[]))];
-        self.refuse_with(low, h, status, extras, &fields)
+        self.refuse_with(low, h, status, (extras, None), &fields)
     }
 
     pub(super) fn refuse(
@@ -439,19 +444,20 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
-        self.refuse_with(low, h, status, extras, &[])
+        self.refuse_with(low, h, status, (extras, None), &[])
     }
 
-    fn refuse_with(
+    pub(super) fn refuse_with(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         status: u16,
-        extras: &Extras<'_>,
+        with: (&Extras<'_>, Option<BlockId>),
         fields: &[(Name, &[u8])],
     ) -> Result<(), Error> {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
-        self.respond(low, h, tx, status, (extras, None), fields)?;
+        self.respond(low, h, tx, status, with, fields)?;
+        self.tell_policy(low.cx(), h, false)?;
         self.let_go(low, h, tx);
         self.step(h, Happening::Reject)?;
         let call = self.calls.live(h)?;
@@ -532,7 +538,7 @@ impl Ua {
         m: &MessageRef<'_>,
     ) -> Result<bool, Error> {
         let call = self.calls.live(h)?;
-        let (Some(d), ours) = (call.dialog, call.media.profile.is_some()) else { return Ok(true) };
+        let (Some(d), ours) = (call.dialog, call.has_profile()) else { return Ok(true) };
         if low.dialogs.get(d).map(|d| d.session.exchange) != Some(Exchange::Offered) {
             return Ok(true);
         }
@@ -610,7 +616,7 @@ impl Ua {
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
         call.invite_seq = number;
-        let ours = call.media.profile.is_some();
+        let ours = call.has_profile();
         let at = cx.now.after(cx.config.ring);
         self.arm(cx, h, TIMER_RING, at)?;
         self.note_offer(low, h, dialog, m)?;

@@ -3,6 +3,7 @@
 use super::Extras;
 use super::call::{Call, TIMER_RING, owner, part};
 use super::line::Line;
+use super::privacy::Caller;
 use super::session::{Given, SDP, Waits, description, own_description, rest};
 use super::table::{Act, Happening, State};
 use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -63,6 +64,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             (call.line, call.user) = (Some(line), user);
         }
+        self.count_call(h);
         low.cx().promised += 1;
         self.undecided += 1;
         match self.send_invite(low, h, line, target.as_bytes(), (extras, fields)) {
@@ -151,19 +153,21 @@ impl Ua {
     ) -> Result<BlockId, Error> {
         let tag = self.calls.live(h)?.tag;
         let call_id = low.cx().word();
+        let caller = self.caller(h, extras);
         let (_, near) = self.way(low, line, target)?;
+        let mut user = [0u8; 128];
+        let len = self.contact_user_of(low.cx(), h, &mut user);
+        let user = user.get(..len).unwrap_or(&[]);
         let cx = &mut *low.down.cx;
         let config = self.lines.live(line)?;
         let mut contact = [0u8; 256];
-        let len = near.map_or(0, |id| {
-            let user = config.user_part(&cx.pool);
-            contact_value(cx, id, user, is_sips(target), &mut contact)
-        });
+        let len = near.map_or(0, |id| contact_value(cx, id, user, is_sips(target), &mut contact));
         let contact = contact.get(..len).unwrap_or(&[]);
         let end = rest(cx, extras, None, sdp)?;
         let crate::cx::Cx { pool, scratch, config: settings, .. } = cx;
         let invite = Invite {
             line: config,
+            caller,
             target,
             tag: tag.as_bytes(),
             call_id: call_id.as_bytes(),
@@ -191,6 +195,7 @@ impl Ua {
         let len = uri.len();
         target.get_mut(..len).ok_or(Error::Misuse(Misuse::BadUri))?.copy_from_slice(uri);
         let (hop, near) = self.way(low, line, target.get(..len).unwrap_or(&[]))?;
+        self.keep_invite(low, h, request);
         let start = Start {
             owner: owner(h, part::INVITE),
             request,
@@ -260,6 +265,9 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
         }
+        if !cancelled && self.refused(low, h, status, block)? {
+            return Ok(());
+        }
         if self.step(h, Happening::Refusal)? != Act::TellEnded {
             block.into_iter().for_each(|b| low.cx().pool.release(b));
             return Ok(());
@@ -270,6 +278,7 @@ impl Ua {
             (true, false) => EndReason::Abandoned,
             _ => EndReason::Refused,
         };
+        let (status, block) = self.best_refusal(low, h, status, block);
         self.ended(low, h, why, status, block)
     }
 
@@ -366,6 +375,7 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
+            Self::end_redirect(low.down.cx, &mut call.redirect);
         }
         let offered = self.calls.live(h)?.media.offer.is_some();
         let act = self.step(h, Happening::Success)?;
@@ -387,7 +397,12 @@ impl Ua {
     }
 
     /// Ends all early dialogs but one.
-    fn keep_only(&mut self, low: &mut Low<'_>, h: CallHandle, keep: Option<DialogHandle>) {
+    pub(super) fn keep_only(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        keep: Option<DialogHandle>,
+    ) {
         let Some(call) = self.calls.get_mut(h) else { return };
         let mut at = core::mem::replace(&mut call.dialog, keep);
         self.undecided += usize::from(at.is_some() && keep.is_none());
@@ -465,6 +480,10 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
         }
+        let as_status = if why == Failure::Timeout { 408 } else { 503 };
+        if !cancelled && self.failed_target(low, h, as_status)? {
+            return Ok(());
+        }
         if self.step(h, Happening::Failure)? != Act::TellEnded {
             return Ok(());
         }
@@ -511,6 +530,7 @@ fn send_unowned(
 /// An INVITE that opens a call (RFC 3261 8.1.1, 13.2.1).
 struct Invite<'a> {
     line: &'a Line,
+    caller: Caller,
     target: &'a [u8],
     tag: &'a [u8],
     call_id: &'a [u8],
@@ -524,7 +544,7 @@ impl Invite<'_> {
         w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
         w.header(Name::MaxForwards, b"70")?;
         self.line.write_route(&mut w, pool)?;
-        self.line.write_from(&mut w, pool, self.tag)?;
+        self.caller.write_from(&mut w, (self.line, pool), self.tag)?;
         joined(&mut w, Name::To, &[b"<", self.target, b">"])?;
         w.header(Name::CallId, self.call_id)?;
         w.cseq(1, Method::Invite.as_str().as_bytes())?;
@@ -532,6 +552,7 @@ impl Invite<'_> {
             w.header(Name::Contact, self.contact)?;
         }
         w.header(Name::Allow, ALLOW.as_bytes())?;
+        self.caller.write_fields(&mut w, (self.line, pool))?;
         for (name, value) in self.fields {
             w.header(*name, value)?;
         }

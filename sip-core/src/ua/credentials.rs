@@ -352,6 +352,7 @@ impl Ua {
             }
             next
         };
+        self.sent_again(case.owner, next);
         // What comes of it comes from a timer or a response.
         low.attempts.resend(&mut low.down, case.attempt, next).map(drop)
     }
@@ -365,6 +366,10 @@ impl Ua {
         match case.owner.kind {
             OwnerKind::Call => self.on_refusal(low, case.owner, status, block),
             OwnerKind::Line => self.on_register_refused(low, case.line, status, Some(block)),
+            OwnerKind::Refer => {
+                low.cx().pool.release(block);
+                self.on_notify_response(low, case.owner, status)
+            }
             _ => {
                 low.cx().pool.release(block);
                 Ok(())

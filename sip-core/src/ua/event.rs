@@ -1,6 +1,7 @@
 //! What the user agent is told and what it tells: plain values, there whether the layer is built or
 //! not.
 
+use super::settings::PolicyAct;
 use crate::path::LocalId;
 use crate::sdp::Media;
 use crate::store::slab::handle;
@@ -113,6 +114,18 @@ pub enum CallChange {
         /// The final status.
         status: u16,
     },
+    /// Its line's policy was first; a person's verb comes too late now.
+    Policy {
+        /// What it did.
+        what: PolicyAct,
+    },
+    /// Our INVITE was redirected, and the call goes on (RFC 3261 8.1.3.4): by itself, or when
+    /// [`follow`](crate::Engine::follow) says so, as the line's policy has it. The message is the
+    /// response.
+    Redirected {
+        /// 300 to 399, or 485.
+        status: u16,
+    },
     /// The transfer that we asked for goes on: what the peer answered to our REFER, or what its
     /// NOTIFY says of the new call (RFC 3515 2.4.5). The message is that response or NOTIFY.
     Transfer {
@@ -158,6 +171,8 @@ pub(crate) mod record {
     pub const CONFIRMED: u16 = 0x104;
     pub const REINVITE: u16 = 0x105;
     pub const REINVITED: u16 = 0x106;
+    pub const POLICY: u16 = 0x130;
+    pub const REDIRECTED: u16 = 0x131;
     /// Plus one when the transfer is over.
     pub const TRANSFER: u16 = 0x10C;
     pub const REFERRED: u16 = 0x10E;
@@ -171,6 +186,11 @@ pub(crate) mod record {
 }
 
 pub(crate) use record::MEDIA;
+
+/// Whether a record is an event of a call.
+pub(crate) const fn is_call(kind: u16) -> bool {
+    kind >> 8 == 1
+}
 
 /// Turns a record back into what changed.
 pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
@@ -199,6 +219,10 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::CONFIRMED => CallChange::Confirmed,
         record::REINVITE => CallChange::Reinvite,
         record::REINVITED => CallChange::Reinvited { status: code },
+        record::POLICY => {
+            CallChange::Policy { what: PolicyAct::ALL.into_iter().find(|p| *p as u16 == code)? }
+        }
+        record::REDIRECTED => CallChange::Redirected { status: code },
         record::TRANSFER => CallChange::Transfer { status: code, done: false },
         n if n == record::TRANSFER + 1 => CallChange::Transfer { status: code, done: true },
         record::REFERRED => CallChange::Referred,

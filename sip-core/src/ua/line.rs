@@ -2,6 +2,7 @@
 
 use super::LineConfig;
 use super::caller::hop_transport;
+use super::policy::LinePolicy;
 use super::{LineHandle, Low, Ua, record};
 use crate::attempt::{AttemptHandle, Start};
 use crate::cx::{Cx, Token, joined, write_error};
@@ -62,6 +63,7 @@ pub(crate) struct Line {
     registration: Registration,
     /// What the REGISTER that is on its way does; the registration may have been changed since.
     sent: Registration,
+    pub(super) policy: LinePolicy,
     attempt: Option<AttemptHandle>,
     timer: Option<TimerId>,
 }
@@ -118,6 +120,19 @@ impl Line {
             return joined(w, Name::From, &[b"<", aor, b">;tag=", tag]);
         }
         joined(w, Name::From, &[display, b" <", aor, b">;tag=", tag])
+    }
+
+    /// `P-Preferred-Identity: "display" <aor>` (RFC 3325 9.2)
+    pub(super) fn write_identity(&self, w: &mut Writer<'_>, pool: &Pool) -> Result<(), WriteError> {
+        let bytes = pool.bytes_of(self.text);
+        let (aor, display) = (self.aor.of(bytes), self.display.of(bytes));
+        let space: &[u8] = if display.is_empty() { b"" } else { b" " };
+        joined(w, Name::PPreferredIdentity, &[display, space, b"<", aor, b">"])
+    }
+
+    /// Whether its own calls keep its identity back.
+    pub(super) const fn is_anonymous(&self) -> bool {
+        self.policy.is_anonymous()
     }
 
     /// The outbound proxy as a preloaded route (RFC 3261 8.1.2).
@@ -215,6 +230,7 @@ impl Ua {
             cseq: 0,
             registration: Registration::Off,
             sent: Registration::Off,
+            policy: LinePolicy::default(),
             attempt: None,
             timer: None,
         };
@@ -227,6 +243,7 @@ impl Ua {
         let Cx { pool, keyring, .. } = low.cx();
         keyring.forget(pool, h.raw());
         pool.release(line.text);
+        Self::drop_line_policy(low.cx(), &line.policy);
         if let Some(timer) = line.timer {
             low.cx().timers.cancel(timer);
         }

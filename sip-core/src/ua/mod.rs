@@ -1,23 +1,31 @@
 //! The user agent: lines and calls.
 
 mod acknowledge;
+mod answer_mode;
 mod call;
 mod callee;
 mod caller;
 mod credentials;
+mod diverted;
 mod event;
 mod line;
 mod notify;
 mod outside;
 mod pair;
+mod policy;
+mod privacy;
+mod redirect;
 mod referred;
 mod reinvite;
 mod session;
+mod settings;
 pub mod table;
+mod target;
 mod transfer;
 
 pub use event::*;
 pub use pair::CallInfo;
+pub use settings::*;
 
 use crate::attempt::{Attempts, Down};
 use crate::cx::Cx;

@@ -118,7 +118,9 @@ impl Ua {
     pub(super) fn answers_itself(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let pair = self.calls.live(h)?.transfer.pair;
         let Some(Pair::Replaces(old)) = pair else { return Ok(()) };
-        let Some(profile) = self.calls.get(old).and_then(|c| c.media.profile) else {
+        let Some(profile) =
+            self.calls.get(old).filter(|c| c.has_profile()).and_then(|c| c.media.profile)
+        else {
             return Ok(());
         };
         low.cx().pool.hold(profile);

@@ -355,6 +355,13 @@ impl Ua {
         if low.attempts.room() < 2 {
             return Err(Error::Full(Limit::Attempts));
         }
+        if !low.down.tx.room_for(2) {
+            return Err(Error::Full(Limit::Transactions));
+        }
+        // Both next hops, and the media.
+        if low.cx().queries.room() < 2 {
+            return Err(Error::Full(Limit::Queries));
+        }
         if low.cx().has_room(4, 4, MESSAGE) { Ok(()) } else { Err(Error::Full(Limit::Blocks)) }
     }
 

@@ -111,10 +111,10 @@ impl Ua {
         again: Again,
     ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
-        let (Some(dialog), line) = (call.dialog, call.line) else { return Err(Error::Gone) };
+        let Some(dialog) = call.dialog else { return Err(Error::Gone) };
         let (end, offer) = self.reinvite_rest(low, h, again)?;
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         let fields = [(Name::Allow, ALLOW.as_bytes())];
         let what = InDialog {
             contact: user.get(..len),

@@ -37,6 +37,9 @@ pub(super) enum Waits {
 pub(super) struct CallMedia {
     /// All that the call can have on our side, as a description.
     pub profile: Option<BlockId>,
+    /// The application makes its own descriptions: the profile is the one that we had before we
+    /// held the peer.
+    pub own: bool,
     /// How we hold the peer.
     pub hold: Hold,
     /// How we held it before the offer that is open.
@@ -158,7 +161,7 @@ impl Ua {
         let call = self.calls.live(h)?;
         Ok(if !extras.body.is_empty() {
             Given::Body
-        } else if call.media.profile.is_some() {
+        } else if call.has_profile() {
             Given::Profile
         } else if low.down.cx.config.ask_media {
             Given::Ask
@@ -178,12 +181,35 @@ impl Ua {
         let block = cx.pool.copy_in(cx.scratch.get(..len).unwrap_or(&[]))?;
         match self.calls.get_mut(h) {
             Some(call) => {
+                call.media.own = false;
                 if let Some(old) = call.media.profile.replace(block) {
                     cx.pool.release(old);
                 }
             }
             None => cx.pool.release(block),
         }
+        Ok(())
+    }
+
+    /// Keeps what the application's own description says before we hold the peer.
+    fn keep_own_profile(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        if call.media.hold != Hold::No || call.has_profile() {
+            return Ok(());
+        }
+        let session = call.dialog.and_then(|d| low.dialogs.get(d)).map(|d| d.session);
+        let Cx { pool, scratch, .. } = &mut *low.down.cx;
+        let Some((local, _)) = session.as_ref().and_then(|s| s.descriptions(pool)) else {
+            return Err(Error::Misuse(Misuse::Media));
+        };
+        let len = local.len();
+        let full = Error::Full(Limit::MessageBytes);
+        scratch.get_mut(..len).ok_or(full)?.copy_from_slice(local);
+        let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
+        if let Some(old) = call.media.profile.replace(block) {
+            pool.release(old);
+        }
+        call.media.own = true;
         Ok(())
     }
 
@@ -537,6 +563,8 @@ impl Ua {
         if call.media.hold == hold {
             return Ok(());
         }
+        self.keep_own_profile(low, h)?;
+        let call = self.calls.live_mut(h)?;
         let before = core::mem::replace(&mut call.media.hold, hold);
         call.media.before = before;
         let sent = self.reoffer(low, h, true, &Extras::default());

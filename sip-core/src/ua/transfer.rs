@@ -318,11 +318,12 @@ impl Ua {
         let mut by = Text::<512>::new();
         // RFC 3892 2.1
         let aor = line.and_then(|l| self.lines.get(l)).map_or(&[][..], |l| l.aor(&low.cx().pool));
-        if !aor.is_empty() && !given(extras, Name::ReferredBy) {
+        let shown = self.calls.get(h).is_some_and(|c| !c.policy.withheld);
+        if !aor.is_empty() && shown && !given(extras, Name::ReferredBy) {
             by.all(&[b"<", aor, b">"])?;
         }
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         let mut fields = [(Name::Other, &[][..]); 3];
         let ours = [
             value.map(|v| (Name::ReferTo, v)),
@@ -420,6 +421,37 @@ impl Ua {
             self.leave(low, h, EndReason::Transferred);
         }
         Ok(())
+    }
+
+    /// Our REFER was challenged, and there is no answer to that: the response is in `block`.
+    pub(super) fn on_refer_refused(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        block: BlockId,
+    ) -> Result<(), Error> {
+        let r = self.calls.live(h)?.transfer.ours;
+        let sent = |r: &ReferHandle| self.refers.get(*r).is_some_and(|x| x.phase == Phase::Sent);
+        match r.filter(sent) {
+            Some(r) => self.outcome(low, r, status, Some(block)),
+            None => {
+                low.cx().pool.release(block);
+                Ok(())
+            }
+        }
+    }
+
+    /// A challenged request goes again with another CSeq number: that of a REFER names its
+    /// NOTIFYs.
+    pub(super) fn sent_again(&mut self, owner: Owner, number: u32) {
+        if (owner.kind, owner.part) != (OwnerKind::Call, part::REFER) {
+            return;
+        }
+        let ours = self.calls.get(CallHandle::from_raw(owner.object)).and_then(|c| c.transfer.ours);
+        if let Some(refer) = ours.and_then(|r| self.refers.get_mut(r)) {
+            refer.seq = number;
+        }
     }
 
     /// Our REFER has failed without an answer.

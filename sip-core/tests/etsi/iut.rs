@@ -1,5 +1,12 @@
 //! The engine under test, as one phone, and what the tester sends it.
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use sansip::auth::{Secret, check, ha1};
+use sansip::header::Value as _;
+use sansip::header::auth::{Algorithm, Credentials};
+use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
+use sansip::wire::Span;
 use sansip::{
     Addr, Answer, CallChange, CallHandle, Config, Engine, Event, Extras, FlowId, FlowInfo, Instant,
     Limits, LineConfig, LineHandle, Local, LocalId, Output, Path, Query, QueryId, Retransmit, Seen,
@@ -17,13 +24,36 @@ pub const CONTACT: &str = "Contact: <sip:alice@10.0.0.9>\r\n";
 /// A session description.
 pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 
+/// Who asks for credentials, and what proves that they are the phone's.
+pub const REALM: &str = "example.com";
+pub const PASSWORD: &str = "zanzibar";
+
 /// RFC 3261 annex A.
 pub const T1: u64 = 500;
 pub const T2: u64 = 4_000;
 pub const T4: u64 = 5_000;
 
-pub fn sdp() -> Extras<'static> {
-    Extras { content_type: "application/sdp", body: SDP.as_bytes(), ..Extras::default() }
+/// What the phone can hear and say.
+const MEDIA: Media<'static> = Media {
+    address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+    streams: &[Stream {
+        kind: Kind::Audio,
+        port: 4_000,
+        transport: "",
+        codecs: &[Codec { payload: 0, name: "PCMU", clock: 8_000, channels: 0, fmtp: "" }],
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 0,
+        crypto: "",
+    }],
+    bandwidth: 0,
+};
+
+/// What the engine waits for.
+enum Wanted {
+    Connection(QueryId, Addr),
+    Media(QueryId, bool),
+    Secret(QueryId),
 }
 
 /// One phone, on UDP or on TCP, and the virtual clock.
@@ -39,6 +69,11 @@ pub struct Iut {
     pub connects: Vec<(Addr, Transport)>,
     /// Whether it gets them.
     pub connectable: bool,
+    /// Whether it has a password, and how often it was asked for it.
+    pub secret: bool,
+    pub asked: usize,
+    /// Whether its first message has an offer.
+    pub offers: bool,
     /// How often it told that a session was agreed on.
     pub agreed: usize,
 }
@@ -62,7 +97,6 @@ impl Iut {
     pub fn with(transport: Transport, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new([9; 32]);
         config.retransmit = Retransmit::Rfc;
-        config.ask_media = false;
         config.roles.proxy = false;
         config.roles.registrar = false;
         change(&mut config);
@@ -72,16 +106,7 @@ impl Iut {
             let local = Local { transport, bound, host: "10.0.0.1", port: 5060, network: 0 };
             engine.set_local(Instant(0), id, local).unwrap();
         }
-        let line = LineConfig {
-            aor: "sip:bob@example.com",
-            display: "",
-            proxy: "",
-            local: None,
-            expires: 0,
-            any: false,
-            user: 0,
-            ..LineConfig::default()
-        };
+        let line = LineConfig { aor: "sip:bob@example.com", ..LineConfig::default() };
         let line = engine.add_line(Instant(0), line).unwrap();
         Self {
             engine,
@@ -93,6 +118,9 @@ impl Iut {
             events: Vec::new(),
             connects: Vec::new(),
             connectable: true,
+            secret: true,
+            asked: 0,
+            offers: true,
             agreed: 0,
         }
     }
@@ -114,7 +142,7 @@ impl Iut {
     pub fn drain(&mut self) -> Vec<Out> {
         let mut sent = Vec::new();
         loop {
-            let mut wanted: Option<(QueryId, Addr)> = None;
+            let mut wanted = None;
             while let Some(output) = self.engine.poll() {
                 match output {
                     Output::Transmit(t) => {
@@ -132,19 +160,38 @@ impl Iut {
                     }
                     Output::Query(id, Query::Connect { to, transport, .. }) => {
                         self.connects.push((to, transport));
-                        wanted = Some((id, to));
+                        wanted = Some(Wanted::Connection(id, to));
+                    }
+                    Output::Query(id, Query::Media { offer, .. }) => {
+                        wanted = Some(Wanted::Media(id, !offer.is_empty()));
+                    }
+                    Output::Query(id, Query::Credentials { realm, user, .. }) => {
+                        assert_eq!((realm, user), (REALM, "bob"));
+                        self.asked += 1;
+                        wanted = Some(Wanted::Secret(id));
                     }
                     Output::Forget(_) => {}
                     Output::Media { .. } => self.agreed += 1,
                     other => panic!("{other:?}"),
                 }
             }
-            let Some((id, to)) = wanted else { return sent };
-            let answer = match self.connectable {
-                true => Answer::Connected(self.open(to, false)),
-                false => Answer::Failed,
+            let now = Instant(self.now);
+            let (id, answer) = match wanted {
+                None => return sent,
+                Some(Wanted::Connection(id, to)) if self.connectable => {
+                    (id, Answer::Connected(self.open(to, false)))
+                }
+                Some(Wanted::Connection(id, _)) => (id, Answer::Failed),
+                Some(Wanted::Media(id, offer)) if offer || self.offers => {
+                    (id, Answer::Media(&MEDIA))
+                }
+                Some(Wanted::Media(id, _)) => (id, Answer::NotFound),
+                Some(Wanted::Secret(id)) => match self.secret {
+                    true => (id, Answer::Password(PASSWORD)),
+                    false => (id, Answer::NotFound),
+                },
             };
-            self.engine.answer(Instant(self.now), id, answer).unwrap();
+            self.engine.answer(now, id, answer).unwrap();
         }
     }
 
@@ -210,7 +257,7 @@ impl Iut {
     /// Calls the tester with an offer; the INVITE.
     pub fn dial(&mut self) -> Out {
         let (now, target) = (self.at(), self.target());
-        self.call = Some(self.engine.invite(now, self.line, target, 0, sdp()).unwrap());
+        self.call = Some(self.engine.invite(now, self.line, target, 0, Extras::default()).unwrap());
         let mut sent = self.drain();
         assert_eq!(sent.len(), 1, "{sent:?}");
         sent.remove(0)
@@ -219,7 +266,7 @@ impl Iut {
     /// A call of the phone's, answered by the tester whose tag is `at`: the INVITE and the ACK.
     pub fn called(&mut self, more: &str) -> (Out, Out) {
         let invite = self.dial();
-        let mut sent = self.ask(&invite.answer("200 OK", "at", &format!("{CONTACT}{more}")));
+        let mut sent = self.ask(&invite.accept("200 OK", "at", &format!("{CONTACT}{more}")));
         assert_eq!(labels(&sent), ["ACK"]);
         (invite, sent.remove(0))
     }
@@ -232,7 +279,7 @@ impl Iut {
 
     pub fn answer(&mut self) -> Out {
         let (call, now) = (self.call(), self.at());
-        self.engine.answer_call(now, call, sdp()).unwrap();
+        self.engine.answer_call(now, call, Extras::default()).unwrap();
         self.drain().remove(0)
     }
 
@@ -295,6 +342,13 @@ impl Out {
         self.text.split_once("\r\n\r\n").map_or("", |(_, b)| b)
     }
 
+    /// As `answer`, with a session description.
+    pub fn accept(&self, status: &str, to_tag: &str, more: &str) -> String {
+        let typed = format!("{more}Content-Type: application/sdp\r\n");
+        let length = format!("Content-Length: {}", SDP.len());
+        self.answer(status, to_tag, &typed).replace("Content-Length: 0", &length) + SDP
+    }
+
     pub fn cseq(&self) -> u32 {
         self.header("CSeq").split(' ').next().unwrap().parse().unwrap()
     }
@@ -302,6 +356,29 @@ impl Out {
     pub fn tag_of_from(&self) -> &str {
         param(self.header("From"), "tag")
     }
+}
+
+/// A refusal that asks for credentials: 401, or a proxy's 407.
+pub fn challenge(request: &Out, status: u16, nonce: &str, more: &str) -> String {
+    let (status, name) = match status {
+        401 => ("401 Unauthorized", "WWW-Authenticate"),
+        _ => ("407 Proxy Authentication Required", "Proxy-Authenticate"),
+    };
+    let field =
+        format!("{name}: Digest realm=\"{REALM}\", nonce=\"{nonce}\", qop=\"auth\"{more}\r\n");
+    request.answer(status, "at", &field)
+}
+
+/// Whether a request proves that its sender knows the password.
+pub fn proves(request: &Out, status: u16, nonce: &str) -> bool {
+    let name = if status == 401 { "Authorization" } else { "Proxy-Authorization" };
+    let value = request.header(name).as_bytes();
+    let Ok(c) = Credentials::parse(value, Span::new(0, value.len())) else { return false };
+    let secret = Secret::Password(PASSWORD.as_bytes());
+    let hash = ha1(Algorithm::Md5, b"bob", REALM.as_bytes(), &secret).unwrap();
+    c.nonce.is_some_and(|n| n.of(value) == nonce.as_bytes())
+        && c.uri.is_some_and(|u| u.of(value) == request.request_uri().as_bytes())
+        && check(value, &c, &hash, request.label().as_bytes(), request.body().as_bytes())
 }
 
 pub fn labels(sent: &[Out]) -> Vec<&str> {

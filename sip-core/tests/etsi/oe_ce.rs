@@ -1,8 +1,8 @@
 //! Call establishment, originating endpoint.
 
-use sansip::{CallChange, EndReason};
+use sansip::{CallChange, EndReason, Follow, Policy};
 
-use crate::iut::{CONTACT, Iut, Out, SDP, T1, labels};
+use crate::iut::{CONTACT, Iut, Out, T1, challenge, labels, proves};
 
 /// An INVITE that waits for its final response, in the state Calling or Proceeding.
 fn waiting(iut: &mut Iut, proceeding: bool) -> Out {
@@ -22,7 +22,7 @@ fn provisional(status: &str, told: Option<u16>, proceeding: bool) {
     assert!(iut.run(40_000).is_empty(), "RFC 3261 17.1.1.2: no repetition, no timer B");
     let told: Vec<_> = told.map(|status| CallChange::Progress { status }).into_iter().collect();
     assert_eq!(iut.changes()[before..], told);
-    assert_eq!(labels(&iut.ask(&invite.answer("200 OK", "at", CONTACT))), ["ACK"]);
+    assert_eq!(labels(&iut.ask(&invite.accept("200 OK", "at", CONTACT))), ["ACK"]);
 }
 
 /// RFC 3261 17.1.1.3: what the ACK of a final response other than a 2xx is made of.
@@ -152,7 +152,7 @@ fn sip_cc_oe_ce_v_012() {
 fn answered(proceeding: bool) {
     let mut iut = Iut::udp();
     let invite = waiting(&mut iut, proceeding);
-    let sent = iut.ask(&invite.answer("200 OK", "at", CONTACT));
+    let sent = iut.ask(&invite.accept("200 OK", "at", CONTACT));
     assert_eq!(labels(&sent), ["ACK"]);
     assert_eq!(sent[0].header("CSeq"), format!("{} ACK", invite.cseq()));
     assert_eq!(iut.last_change(), Some(CallChange::Answered { status: 200 }));
@@ -176,7 +176,7 @@ fn sip_cc_oe_ce_v_014() {
 fn sip_cc_oe_ce_v_015() {
     let mut iut = Iut::udp();
     let invite = iut.dial();
-    let ok = invite.answer("200 OK", "at", CONTACT);
+    let ok = invite.accept("200 OK", "at", CONTACT);
     let extra = "\r\nVia: SIP/2.0/UDP 10.0.0.77;branch=z9hG4bKother\r\nFrom: ";
     assert!(iut.ask(&ok.replacen("\r\nFrom: ", extra, 1)).is_empty());
     assert!(iut.changes().is_empty());
@@ -221,7 +221,7 @@ fn forked(iut: &mut Iut) -> (Out, Vec<Out>) {
     let invite = iut.dial();
     let mut acks = Vec::new();
     for tag in ["one", "two"] {
-        let sent = iut.ask(&invite.answer("200 OK", tag, CONTACT));
+        let sent = iut.ask(&invite.accept("200 OK", tag, CONTACT));
         acks.extend(sent.into_iter().filter(|o| o.label() == "ACK"));
     }
     (invite, acks)
@@ -252,7 +252,7 @@ fn sip_cc_oe_ce_v_021() {
     let (invite, ack) = iut.called("");
     for _ in 0..3 {
         iut.run(500);
-        let again = iut.ask(&invite.answer("200 OK", "at", CONTACT));
+        let again = iut.ask(&invite.accept("200 OK", "at", CONTACT));
         assert_eq!(again.len(), 1);
         assert_eq!(again[0].text, ack.text);
     }
@@ -264,7 +264,7 @@ fn sip_cc_oe_ce_v_021() {
 fn sip_cc_oe_ce_v_022() {
     let mut iut = Iut::udp();
     let invite = waiting(&mut iut, true);
-    let ok = invite.answer("200 OK", "at", CONTACT);
+    let ok = invite.accept("200 OK", "at", CONTACT);
     let (first, again) = (iut.ask(&ok), iut.ask(&ok));
     assert_eq!((first.len(), again.len()), (1, 1));
     assert_eq!(first[0].text, again[0].text);
@@ -275,8 +275,8 @@ fn sip_cc_oe_ce_v_022() {
 fn sip_cc_oe_ce_v_023() {
     let mut iut = Iut::udp();
     let invite = iut.dial();
-    iut.ask(&invite.answer("200 OK", "one", CONTACT));
-    let sent = iut.ask(&invite.answer("200 OK", "two", CONTACT));
+    iut.ask(&invite.accept("200 OK", "one", CONTACT));
+    let sent = iut.ask(&invite.accept("200 OK", "two", CONTACT));
     assert_eq!(labels(&sent), ["ACK", "BYE"]);
     assert!(sent.iter().all(|o| o.to_tag() == "two"));
     assert!(sent[1].cseq() > sent[0].cseq());
@@ -413,7 +413,7 @@ fn sip_cc_oe_ce_v_042() {
 fn sip_cc_oe_ce_v_044() {
     let invite = Iut::udp().dial();
     assert_eq!(invite.header("Content-Type"), "application/sdp");
-    assert_eq!(invite.body(), SDP);
+    assert!(invite.body().contains("\r\nm=audio 4000 RTP/AVP 0\r\n"));
 }
 
 /// RFC 3261 20.14: Content-Length is the length of the body.
@@ -439,13 +439,156 @@ fn sip_cc_oe_ce_v_047() {
     assert!(invite.all("Content-Encoding").is_empty());
 }
 
+/// RFC 3261 13.2.1: without an offer in the INVITE, the answer to that of the 2xx is in the ACK.
+#[test]
+fn sip_cc_oe_ce_v_048() {
+    let mut iut = Iut::udp();
+    iut.offers = false;
+    let invite = iut.dial();
+    assert_eq!((invite.body(), invite.header("Content-Length")), ("", "0"));
+    let sent = iut.ask(&invite.accept("200 OK", "at", CONTACT));
+    assert_eq!((labels(&sent), sent[0].header("Content-Type")), (vec!["ACK"], "application/sdp"));
+    assert!(sent[0].body().contains("m=audio 4000 "));
+    assert_eq!(iut.agreed, 1);
+}
+
 /// RFC 3261 20.14: on a stream Content-Length says where the message ends.
 #[test]
 fn sip_cc_oe_ce_v_049() {
     let invite = Iut::tcp().dial();
     assert!(invite.header("Via").starts_with("SIP/2.0/TCP "));
-    assert_eq!(invite.header("Content-Length"), SDP.len().to_string());
-    assert_eq!(invite.body(), SDP);
+    assert_eq!(invite.header("Content-Length"), invite.body().len().to_string());
+    assert!(invite.body().starts_with("v=0\r\n"));
+}
+
+/// A phone whose line follows redirections by itself.
+fn following() -> Iut {
+    let mut iut = Iut::udp();
+    let policy = Policy { follow: Follow::Follow, ..Policy::default() };
+    let now = iut.at();
+    iut.engine.set_policy(now, iut.line, policy).unwrap();
+    iut
+}
+
+/// The INVITE that follows a redirection; the first.
+fn followed(iut: &mut Iut, status: &str, contacts: &str) -> (Out, Out) {
+    let first = iut.dial();
+    let mut sent = iut.ask(&first.answer(status, "rt", contacts));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    (first, sent.remove(1))
+}
+
+/// RFC 3261 8.1.3.4, 21.3.4: a 305 is acknowledged, and the call goes to the proxy in its Contact.
+#[test]
+fn sip_cc_oe_ce_v_029() {
+    let proxy = "Contact: <sip:10.0.0.7:5090;lr>\r\n";
+    let (_, second) = followed(&mut following(), "305 Use Proxy", proxy);
+    assert_eq!(second.to.to_string(), "10.0.0.7:5090");
+}
+
+/// RFC 3261 8.1.3.4: a new request goes to each Contact in the order of its q, until one answers.
+#[test]
+fn sip_cc_oe_ce_v_030() {
+    let mut iut = following();
+    let contacts = "Contact: <sip:x@10.0.0.9>;q=0.2, <sip:y@10.0.0.9>;q=0.7\r\n";
+    let (_, second) = followed(&mut iut, "300 Multiple Choices", contacts);
+    assert_eq!(second.request_uri(), "sip:y@10.0.0.9");
+    let sent = iut.ask(&second.answer("480 Temporarily Unavailable", "yt", ""));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    assert_eq!(sent[1].request_uri(), "sip:x@10.0.0.9");
+    assert_eq!(labels(&iut.ask(&sent[1].accept("200 OK", "xt", CONTACT))), ["ACK"]);
+    assert_eq!(iut.last_change(), Some(CallChange::Answered { status: 200 }));
+}
+
+/// RFC 3261 8.1.3.4: no URI is tried twice.
+#[test]
+fn sip_cc_oe_ce_v_031() {
+    let mut iut = following();
+    let (_, second) = followed(&mut iut, "302 Moved Temporarily", "Contact: <sip:x@10.0.0.9>\r\n");
+    let again = "Contact: <sip:alice@10.0.0.9>, <sip:x@10.0.0.9>\r\n";
+    assert_eq!(labels(&iut.ask(&second.answer("302 Moved Temporarily", "xt", again))), ["ACK"]);
+    assert!(matches!(iut.last_change(), Some(CallChange::Ended { .. })));
+    iut.finish();
+}
+
+/// RFC 3261 21.3.3, 8.1.3.4: a 302 is followed with the same To, From and Call-ID and the next
+/// CSeq number, in a transaction of its own.
+#[test]
+fn sip_cc_oe_ce_v_043() {
+    let mut iut = following();
+    let moved = "Contact: <sip:carol@10.0.0.9>\r\n";
+    let (first, second) = followed(&mut iut, "302 Moved Temporarily", moved);
+    assert_eq!(second.request_uri(), "sip:carol@10.0.0.9");
+    for name in ["To", "From", "Call-ID"] {
+        assert_eq!(second.header(name), first.header(name), "{name}");
+    }
+    assert_eq!(second.cseq(), first.cseq() + 1);
+    assert_ne!(second.branch(), first.branch());
+    assert_eq!(second.body(), first.body());
+    assert_eq!(labels(&iut.ask(&second.accept("200 OK", "ct", CONTACT))), ["ACK"]);
+}
+
+/// The INVITE again, with credentials, after a 401 or a 407; the first.
+fn proven(iut: &mut Iut, status: u16) -> (Out, Out) {
+    let first = iut.dial();
+    let mut sent = iut.ask(&challenge(&first, status, "n1", ""));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    let second = sent.remove(1);
+    assert!(proves(&second, status, "n1"), "{}", second.text);
+    assert!(iut.changes().is_empty());
+    (first, second)
+}
+
+/// RFC 3261 22.2: after a 401 the INVITE goes again with Authorization for its realm and nonce.
+#[test]
+fn sip_cc_oe_ce_v_050() {
+    let mut iut = Iut::udp();
+    let (_, second) = proven(&mut iut, 401);
+    assert_eq!(labels(&iut.ask(&second.accept("200 OK", "at", CONTACT))), ["ACK"]);
+    assert_eq!(iut.last_change(), Some(CallChange::Answered { status: 200 }));
+}
+
+/// RFC 3261 8.1.3.5: it has the Call-ID, To and From of the first, and the next CSeq number.
+#[test]
+fn sip_cc_oe_ce_v_051() {
+    let (first, second) = proven(&mut Iut::udp(), 401);
+    for name in ["Call-ID", "To", "From"] {
+        assert_eq!(second.header(name), first.header(name), "{name}");
+    }
+    assert_eq!(second.cseq(), first.cseq() + 1);
+    assert_ne!(second.branch(), first.branch());
+    assert_eq!(second.body(), first.body());
+}
+
+/// RFC 3261 22.3: after a 407 it has Proxy-Authorization, and the ACK of its 2xx has it too.
+#[test]
+fn sip_cc_oe_ce_v_052() {
+    let mut iut = Iut::udp();
+    let (_, second) = proven(&mut iut, 407);
+    let ack = iut.ask(&second.accept("200 OK", "at", CONTACT)).remove(0);
+    assert_eq!(ack.header("Proxy-Authorization"), second.header("Proxy-Authorization"));
+}
+
+/// RFC 3261 22.2: credentials that were refused are not used again, the user is asked anew, and
+/// without any the 401 ends the call; a nonce that is only stale is answered at once.
+#[test]
+fn sip_cc_oe_ce_v_053() {
+    let end = CallChange::Ended { why: EndReason::Refused, status: 401 };
+    let mut iut = Iut::udp();
+    iut.secret = false;
+    let invite = iut.dial();
+    assert_eq!(labels(&iut.ask(&challenge(&invite, 401, "n1", ""))), ["ACK"]);
+    assert_eq!((iut.asked, iut.last_change()), (1, Some(end)));
+
+    let mut iut = Iut::udp();
+    let (_, second) = proven(&mut iut, 401);
+    let sent = iut.ask(&challenge(&second, 401, "n2", ", stale=true"));
+    assert_eq!(labels(&sent), ["ACK", "INVITE"]);
+    assert!(proves(&sent[1], 401, "n2"));
+    assert_eq!(iut.asked, 1);
+    iut.secret = false;
+    assert_eq!(labels(&iut.ask(&challenge(&sent[1], 401, "n3", ""))), ["ACK"]);
+    assert_eq!((iut.asked, iut.last_change()), (2, Some(end)));
 }
 
 /// RFC 3261 17.1.1.2: on an unreliable transport the INVITE is repeated after T1.
@@ -559,7 +702,7 @@ fn sip_cc_oe_ce_ti_011() {
     let (invite, _) = iut.called("");
     for ms in [5_000, 5_000, 20_000, 1_999] {
         iut.run(ms);
-        assert_eq!(labels(&iut.ask(&invite.answer("200 OK", "at", CONTACT))), ["ACK"]);
+        assert_eq!(labels(&iut.ask(&invite.accept("200 OK", "at", CONTACT))), ["ACK"]);
     }
 }
 
@@ -569,6 +712,6 @@ fn sip_cc_oe_ce_ti_012() {
     let mut iut = Iut::udp();
     let (invite, _) = iut.called("");
     iut.run(64 * T1 + 1_000);
-    assert!(iut.ask(&invite.answer("200 OK", "at", CONTACT)).is_empty());
+    assert!(iut.ask(&invite.accept("200 OK", "at", CONTACT)).is_empty());
     assert_eq!(labels(&iut.hangup()), ["BYE"], "the call stands");
 }

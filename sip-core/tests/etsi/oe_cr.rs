@@ -2,7 +2,7 @@
 
 use sansip::{CallChange, EndReason};
 
-use crate::iut::{CONTACT, Iut, Out, T1, T2, T4, labels, param};
+use crate::iut::{Ask, CONTACT, Iut, Out, SDP, T1, T2, T4, labels};
 
 /// The BYE of a call that the phone placed and ends, with the INVITE.
 fn bye(iut: &mut Iut, more: &str) -> (Out, Out) {
@@ -130,12 +130,7 @@ fn sip_cc_oe_cr_v_012() {
     let mut iut = Iut::udp();
     let line = sansip::LineConfig {
         aor: "sip:bob@example.com",
-        display: "",
         proxy: "sip:10.0.0.9;lr",
-        local: None,
-        expires: 0,
-        any: false,
-        user: 0,
         ..sansip::LineConfig::default()
     };
     iut.line = iut.engine.add_line(iut.at(), line).unwrap();
@@ -176,7 +171,7 @@ fn sip_cc_oe_cr_v_015() {
     let mut iut = Iut::udp();
     let (invite, cancel) = cancel(&mut iut);
     iut.ask(&cancel.answer("200 OK", "at", ""));
-    let sent = iut.ask(&invite.answer("200 OK", "at", CONTACT));
+    let sent = iut.ask(&invite.accept("200 OK", "at", CONTACT));
     assert_eq!(labels(&sent), ["ACK", "BYE"]);
     assert_eq!(sent[1].to_tag(), "at");
     iut.ask(&sent[1].answer("200 OK", "", ""));
@@ -191,7 +186,7 @@ fn sip_cc_oe_cr_i_001() {
     let (invite, cancel) = cancel(&mut iut);
     assert!(iut.ask(&cancel.answer("481 Call/Transaction Does Not Exist", "at", "")).is_empty());
     assert_eq!(iut.changes().len(), 1);
-    let sent = iut.ask(&invite.answer("200 OK", "at", CONTACT));
+    let sent = iut.ask(&invite.accept("200 OK", "at", CONTACT));
     assert_eq!(labels(&sent), ["ACK", "BYE"]);
 }
 
@@ -228,7 +223,7 @@ fn sip_cc_oe_cr_ti_003() {
 fn sip_cc_oe_cr_ti_004() {
     let mut iut = Iut::tcp();
     let invite = iut.dial();
-    iut.ask(&invite.answer("200 OK", "at", "Contact: <sip:alice@10.0.0.9;transport=tcp>\r\n"));
+    iut.ask(&invite.accept("200 OK", "at", "Contact: <sip:alice@10.0.0.9;transport=tcp>\r\n"));
     let bye = iut.hangup().remove(0);
     assert!(bye.header("Via").starts_with("SIP/2.0/TCP"));
     assert!(iut.run(64 * T1).is_empty());
@@ -291,12 +286,15 @@ fn sip_cc_oe_cr_ti_008() {
 }
 
 /// A re-INVITE of the tester's in a call that the phone placed.
-fn reinvite(invite: &Out, cseq: u32) -> String {
-    let (from, to) = (invite.header("To"), invite.header("From"));
-    let call_id = invite.header("Call-ID");
-    format!(
-        "INVITE sip:bob@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKre{cseq}\r\nMax-Forwards: 70\r\nFrom: {from};tag=at\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} INVITE\r\n{CONTACT}Content-Length: 0\r\n\r\n"
-    )
+fn reinvite(invite: &Out, offer: &str) -> Ask {
+    Ask {
+        from: format!("{};tag=at", invite.header("To")),
+        to: invite.header("From").into(),
+        call_id: invite.header("Call-ID").into(),
+        cseq: 1,
+        body: offer.into(),
+        ..Ask::invite()
+    }
 }
 
 /// RFC 3261 14.2: a re-INVITE that meets one of ours that waits gets 491.
@@ -305,23 +303,25 @@ fn sip_cc_oe_sm_v_001() {
     let mut iut = Iut::udp();
     let (invite, _) = iut.called("");
     let (call, now) = (iut.call(), iut.at());
-    iut.engine.reinvite(now, call, crate::iut::sdp()).unwrap();
+    iut.engine.reinvite(now, call, sansip::Extras::default()).unwrap();
     assert_eq!(labels(&iut.drain()), ["INVITE"]);
-    let sent = iut.ask(&reinvite(&invite, 1));
+    let sent = iut.ask(&reinvite(&invite, SDP).text());
     assert_eq!(labels(&sent), ["491"]);
-    assert_eq!(param(sent[0].header("To"), "tag"), invite.tag_of_from());
+    assert_eq!(sent[0].to_tag(), invite.tag_of_from());
 }
 
-/// RFC 3261 14.2: a session description that is not wanted gets 488, and the session stays.
+/// RFC 3261 14.2: an offer that cannot be accepted gets 488, and the session stays as it is.
 #[test]
 fn sip_cc_oe_sm_v_002() {
     let mut iut = Iut::udp();
     let (invite, _) = iut.called("");
-    iut.ask(&reinvite(&invite, 1));
-    assert_eq!(iut.last_change(), Some(CallChange::Reinvite));
-    assert_eq!(iut.reject(488).label(), "488");
-    let ack = reinvite(&invite, 1).replace("INVITE", "ACK");
-    assert!(iut.ask(&ack).is_empty());
+    let agreed = iut.agreed;
+    let re = reinvite(&invite, &SDP.replace("RTP/AVP 0", "RTP/AVP 3"));
+    let sent = iut.ask(&re.text());
+    assert_eq!(labels(&sent), ["488"]);
+    assert!(sent[0].header("Warning").starts_with('3'));
+    assert!(iut.ask(&re.ack(&sent[0]).text()).is_empty());
+    assert_eq!(iut.agreed, agreed);
     let bye = iut.hangup().remove(0);
     assert_eq!(bye.request_uri(), "sip:alice@10.0.0.9");
     iut.ask(&bye.answer("200 OK", "", ""));

@@ -303,17 +303,13 @@ fn sip_cc_te_cr_ti_001() {
 #[test]
 fn sip_cc_te_sm_v_001() {
     let (mut iut, invite, ok) = standing("");
-    let re = Ask {
-        more: invite.more.clone(),
-        body: invite.body.clone(),
-        ..invite.next("INVITE", 11, &ok)
-    };
-    assert!(iut.ask(&re.text()).is_empty());
-    assert_eq!(iut.last_change(), Some(CallChange::Reinvite));
-    let again = iut.answer();
+    let offer = invite.body.replace("1 1 IN", "1 2 IN").replace("4000", "4002");
+    let re = Ask { more: invite.more.clone(), body: offer, ..invite.next("INVITE", 11, &ok) };
+    let again = only(&mut iut, &re);
     assert_eq!((again.label(), again.header("CSeq")), ("200", "11 INVITE"));
     assert_eq!(again.header("To"), ok.header("To"));
-    assert!(again.body().contains("m=audio"));
+    assert!(again.body().contains("m=audio 4000 "));
+    assert_eq!(iut.agreed, 2);
     assert!(iut.ask(&invite.next("ACK", 11, &ok).text()).is_empty());
     assert!(iut.run(64 * T1).is_empty());
 }
@@ -322,19 +318,21 @@ fn sip_cc_te_sm_v_001() {
 #[test]
 fn sip_cc_te_sm_v_002() {
     let (mut iut, invite, ok) = standing("");
-    let re = invite.next("INVITE", 11, &ok).more(crate::iut::CONTACT);
-    assert!(iut.ask(&re.text()).is_empty());
-    let again = iut.answer();
+    let again = only(&mut iut, &invite.next("INVITE", 11, &ok).more(crate::iut::CONTACT));
     assert_eq!((again.label(), again.header("Content-Type")), ("200", "application/sdp"));
-    assert!(again.body().contains("m=audio"));
+    assert!(again.body().contains("m=audio 4000 "));
 }
 
 /// RFC 3261 14.2: without an ACK for the 2xx of a re-INVITE the dialog is ended by a BYE.
 #[test]
 fn sip_cc_te_sm_v_003() {
     let (mut iut, invite, ok) = standing("");
-    iut.ask(&invite.next("INVITE", 11, &ok).more(crate::iut::CONTACT).text());
-    iut.answer();
+    let re = Ask {
+        more: invite.more.clone(),
+        body: invite.body.clone(),
+        ..invite.next("INVITE", 11, &ok)
+    };
+    assert_eq!(only(&mut iut, &re).label(), "200");
     let sent = iut.watch(64 * T1);
     let (at, last) = sent.last().unwrap();
     assert_eq!((*at, last.label()), (64 * T1, "BYE"));

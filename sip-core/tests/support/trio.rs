@@ -2,12 +2,36 @@
 #![allow(dead_code)]
 
 use crate::net::{self, Net};
+use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
 use sansip::{CallChange, CallHandle, Config, Event, Extras, Limits, LineConfig, LineHandle};
 use sansip::{RequestHandle, Seen};
 
 pub struct Trio {
     pub net: Net,
     pub lines: [LineHandle; 3],
+    /// What each gives with a verb that may carry a description.
+    pub gives: [Extras<'static>; 3],
+}
+
+/// Sound at 10.0.0.`n + 1`.
+fn sound(n: usize) -> Extras<'static> {
+    let codec = Codec { payload: 0, name: "PCMU", clock: 8_000, channels: 1, fmtp: "" };
+    let stream = Stream {
+        kind: Kind::Audio,
+        port: 4_000,
+        transport: "",
+        codecs: Box::leak(Box::new([codec])),
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 0,
+        crypto: "",
+    };
+    let media = Media {
+        address: format!("10.0.0.{}", n + 1).parse().unwrap(),
+        streams: Box::leak(Box::new([stream])),
+        bandwidth: 0,
+    };
+    Extras { media: Some(Box::leak(Box::new(media))), ..Extras::default() }
 }
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -22,6 +46,11 @@ pub fn value<'a>(text: &'a str, name: &str) -> &'a str {
 impl Trio {
     pub fn new() -> Self {
         Self::with(&Limits::TESTER, |_, _| ())
+    }
+
+    /// With sound.
+    pub fn with_sound() -> Self {
+        Self { gives: [0, 1, 2].map(sound), ..Self::new() }
     }
 
     /// With these limits, and with what `set` changes in the configuration of each.
@@ -39,7 +68,7 @@ impl Trio {
             let now = net.at();
             net.engine(n - 1).add_line(now, line).unwrap()
         });
-        Self { net, lines }
+        Self { net, lines, gives: [Extras::default(); 3] }
     }
 
     pub fn now(&self) -> sansip::Instant {
@@ -58,7 +87,8 @@ impl Trio {
         let now = self.now();
         let target = format!("sip:{}@10.0.0.{}", NAMES[to], to + 1);
         let line = self.lines[from];
-        let call = self.net.engine(from).invite(now, line, &target, 0, Extras::default()).unwrap();
+        let extras = self.gives[from];
+        let call = self.net.engine(from).invite(now, line, &target, 0, extras).unwrap();
         self.net.run(0);
         let peer = self.net.call(to);
         self.alert(to, peer);
@@ -73,7 +103,8 @@ impl Trio {
 
     pub fn answer(&mut self, n: usize, call: CallHandle) {
         let now = self.now();
-        self.net.engine(n).answer_call(now, call, Extras::default()).unwrap();
+        let extras = self.gives[n];
+        self.net.engine(n).answer_call(now, call, extras).unwrap();
         self.net.run(10);
     }
 
@@ -100,7 +131,8 @@ impl Trio {
     pub fn accept(&mut self, n: usize) -> CallHandle {
         let now = self.now();
         let (request, _) = self.asked(n);
-        let new = self.net.engine(n).accept_transfer(now, request, 5, Extras::default()).unwrap();
+        let extras = self.gives[n];
+        let new = self.net.engine(n).accept_transfer(now, request, 5, extras).unwrap();
         self.net.run(0);
         new
     }
@@ -112,6 +144,15 @@ impl Trio {
             _ => None,
         });
         found.unwrap()
+    }
+
+    /// The call that came in last.
+    pub fn incoming(&self, n: usize) -> CallHandle {
+        let of = |s: &net::Said| match s.event {
+            Event::Call { call, change: CallChange::Incoming, .. } => Some(call),
+            _ => None,
+        };
+        self.net.nodes[n].said.iter().rev().find_map(of).unwrap()
     }
 
     /// What changed in one call.

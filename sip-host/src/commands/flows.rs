@@ -8,19 +8,19 @@ use clap::Args;
 use sansip_sim::flow::{FLOWS, Flow, find};
 use sansip_sim::{mermaid, pcap, svg};
 
-use super::{FAILED, OK, USAGE, refuse, runtime};
-use crate::flows::{FlowError, Run, run as run_flow};
+use super::{FAILED, OK, refuse, runtime};
+use crate::flows::{Run, run as run_flow};
 
-/// Run documented call flows between two phones and a proxy, over UDP sockets of 127.0.0.1
+/// Run documented call flows between phones and a proxy, over UDP sockets of 127.0.0.1
 ///
 /// Each flow is drawn as a ladder and compared, message by message, with the flow as the phone
 /// vendor's guides document it. Differences that the RFCs require are printed with their clause.
 ///
 /// Exit status: 0 if all ran as documented or as the RFCs require, 1 if one did not, 2 for an
-/// unknown flow or one that cannot be run yet.
+/// unknown flow.
 #[derive(Args, Debug)]
 pub struct FlowsArgs {
-    /// The flows to run; all that can be run if none is named
+    /// The flows to run; all if none is named
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
@@ -110,8 +110,7 @@ fn names() -> String {
 pub fn run(args: &FlowsArgs) -> u8 {
     if args.list {
         for flow in FLOWS {
-            let note = if flow.is_judged() { "" } else { " (not built yet)" };
-            println!("{:<26} {}{note}", flow.name, flow.title);
+            println!("{:<26} {}", flow.name, flow.title);
         }
         return OK;
     }
@@ -138,11 +137,7 @@ pub fn run(args: &FlowsArgs) -> u8 {
                     status = FAILED;
                 }
             }
-            Err(FlowError::Open(why)) => return refuse(&why),
-            Err(FlowError::NotBuilt) => {
-                eprintln!("sansip: {}: not built yet", flow.name);
-                return USAGE;
-            }
+            Err(why) => return refuse(&why),
         }
     }
     outputs.close().map_or_else(|why| refuse(&why), |()| status)
@@ -150,13 +145,10 @@ pub fn run(args: &FlowsArgs) -> u8 {
 
 fn wanted(names_given: &[String]) -> Result<Vec<&'static Flow>, String> {
     if names_given.is_empty() {
-        return Ok(FLOWS.iter().filter(|f| f.is_judged()).collect());
+        return Ok(FLOWS.iter().collect());
     }
     names_given
         .iter()
-        .map(|name| {
-            let flow = find(name).ok_or_else(|| format!("unknown flow '{name}' ({})", names()))?;
-            if flow.is_judged() { Ok(flow) } else { Err(format!("flow '{name}' is not built yet")) }
-        })
+        .map(|name| find(name).ok_or_else(|| format!("unknown flow '{name}' ({})", names())))
         .collect()
 }

@@ -15,7 +15,7 @@ use super::{FAILED, OK, SocketArgs, refuse, run_until_signal, runtime, stats_lin
 use crate::driver::{Driver, OpenError, Setup};
 use crate::listen::{Usage, outward};
 use crate::phone::console::{Console, Orders, Plain, Shared};
-use crate::phone::desk::{Desk, Settings};
+use crate::phone::desk::{Desk, Password, Settings};
 use crate::phone::media::OwnMedia;
 use crate::phone::script::{self, Runner};
 use crate::phone::{Phone, Plan, Reaction, terminal};
@@ -71,6 +71,15 @@ pub struct PhoneArgs {
     #[arg(long, value_name = "URI")]
     proxy: Option<String>,
 
+    /// The user name that challenges are answered with, if it is not the user of the address of
+    /// record
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    auth_user: String,
+
+    /// Where the password is: the first line of this file. Else the variable SANSIP_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
     /// Register the address of record, at the proxy or at its own domain
     #[arg(long)]
     register: bool,
@@ -90,6 +99,10 @@ pub struct PhoneArgs {
     /// Do not ring by itself when a call comes in (on a terminal or from a script)
     #[arg(long)]
     no_ring: bool,
+
+    /// Ask before a call is made that another phone asks for (on a terminal or from a script)
+    #[arg(long)]
+    ask_transfers: bool,
 
     /// Where the lines typed are kept for the next time; empty: nowhere
     #[arg(long, value_name = "FILE")]
@@ -241,6 +254,8 @@ fn prepare(args: &PhoneArgs) -> Result<(Setup, Plan), Usage> {
     let told = setup.advertise.as_ref().and_then(|a| a.host.trim_matches(['[', ']']).parse().ok());
     let address = told.or(bound).unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
     let plan = Plan {
+        auth_user: args.auth_user.clone(),
+        password: password(args.password_file.as_deref())?,
         aor: args.aor.clone(),
         proxy: args.proxy.clone().unwrap_or_default(),
         register: args.register,
@@ -257,6 +272,18 @@ fn prepare(args: &PhoneArgs) -> Result<(Setup, Plan), Usage> {
         media: OwnMedia::new(address, args.rtp_port.get(), &args.codec)?,
     };
     Ok((setup, plan))
+}
+
+fn password(file: Option<&Path>) -> Result<Option<Password>, Usage> {
+    let Some(file) = file else {
+        return Ok(std::env::var("SANSIP_PASSWORD").ok().map(Password));
+    };
+    let wrong = |problem| Usage::new("--password-file", &file.display().to_string(), problem);
+    let text = std::fs::read_to_string(file).map_err(|why| wrong(why.to_string()))?;
+    match text.lines().next().filter(|line| !line.is_empty()) {
+        Some(line) => Ok(Some(Password(line.to_owned()))),
+        None => Err(wrong("its first line is empty".to_owned())),
+    }
 }
 
 fn reaction(args: &PhoneArgs) -> Result<Reaction, Usage> {
@@ -294,6 +321,9 @@ fn desk(args: &PhoneArgs, plan: Plan) -> Desk {
         register: plan.register,
         only_aor: plan.only_aor,
         rings: !args.no_ring,
+        asks: args.ask_transfers,
+        auth_user: plan.auth_user,
+        password: plan.password,
         media: plan.media,
     })
 }

@@ -333,6 +333,7 @@ impl<A: App> Driver<A> {
                 }
                 Output::Forget(id) => app.forget(id),
                 Output::Event(event, message) => app.event(now, &event, message),
+                Output::Media { call, media, .. } => app.media(now, call, &media),
                 _ => {}
             }
             self.settle(now);

@@ -21,6 +21,20 @@ pub enum Command {
     Reject(Option<u64>, u16),
     /// Send a caller elsewhere.
     Redirect(Option<u64>, String),
+    /// Hold the other side.
+    Hold(Option<u64>),
+    /// End that.
+    Resume(Option<u64>),
+    /// Ask the other side to talk to somebody else: a URI, a user or a call.
+    Transfer(Option<u64>, String),
+    /// Call whom another phone asks us to call.
+    Accept(Option<u64>),
+    /// Refuse that.
+    Decline(Option<u64>, u16),
+    /// Join these calls, or all.
+    Conference(Vec<u64>),
+    /// End that.
+    Split,
     /// End one call, or the only one.
     Hangup(Option<u64>),
     /// End every call.
@@ -97,7 +111,7 @@ pub const COMMANDS: &[Entry] = &[
         "ring, with 180 or another provisional status",
         &[Word::Call, Word::Status],
     ),
-    entry("answer", &["accept", "a"], "[CALL]", "answer a call that came in", &[Word::Call]),
+    entry("answer", &["a"], "[CALL]", "answer a call that came in", &[Word::Call]),
     entry(
         "reject",
         &["r"],
@@ -112,6 +126,31 @@ pub const COMMANDS: &[Entry] = &[
         "send a caller elsewhere (302)",
         &[Word::Call, Word::Target],
     ),
+    entry("hold", &[], "[CALL]", "put the other side on hold", &[Word::Call]),
+    entry("resume", &["unhold"], "[CALL]", "end the hold", &[Word::Call]),
+    entry(
+        "transfer",
+        &["t"],
+        "[CALL] URI|USER|CALL",
+        "let the other side call somebody (blind), or take your place in a call (attended)",
+        &[Word::Call, Word::Target],
+    ),
+    entry("accept", &[], "[CALL]", "call whom the other side asks you to call", &[Word::Call]),
+    entry(
+        "decline",
+        &[],
+        "[CALL] [STATUS]",
+        "refuse that, with 603 or another status",
+        &[Word::Call, Word::Status],
+    ),
+    entry(
+        "conference",
+        &["conf", "join"],
+        "[CALL CALL...]",
+        "join these calls, or all: held ones are resumed",
+        &[Word::Call, Word::Call],
+    ),
+    entry("split", &[], "", "end the conference: its calls are held", &[]),
     entry(
         "hangup",
         &["h", "bye"],
@@ -223,7 +262,7 @@ impl<'a> Words<'a> {
 }
 
 /// The number of a call: `3`, `#3` or `call3`.
-fn call_number(word: &str) -> Option<u64> {
+pub(super) fn call_number(word: &str) -> Option<u64> {
     let digits = word.strip_prefix('#').or_else(|| word.strip_prefix("call")).unwrap_or(word);
     digits.parse().ok().filter(|n| *n > 0 && digits.len() <= 6)
 }
@@ -279,6 +318,29 @@ fn command(mut w: Words<'_>) -> Result<Command, Wrong> {
             let call = w.call();
             w.end(Command::Hangup(call))
         }
+        "hold" | "resume" => {
+            let hold = w.entry.name == "hold";
+            let call = w.call();
+            w.end(if hold { Command::Hold(call) } else { Command::Resume(call) })
+        }
+        "transfer" => {
+            let call = if w.left.clone().count() > 1 { w.call() } else { None };
+            let to = w.need("where to")?.to_owned();
+            w.end(Command::Transfer(call, to))
+        }
+        "accept" => {
+            let call = w.call();
+            w.end(Command::Accept(call))
+        }
+        "decline" => {
+            let (call, status) = w.call_and_status(603, 300, 699)?;
+            w.end(Command::Decline(call, status))
+        }
+        "conference" => {
+            let calls = std::iter::from_fn(|| w.call()).collect();
+            w.end(Command::Conference(calls))
+        }
+        "split" => w.end(Command::Split),
         "calls" => w.end(Command::Calls),
         "status" => w.end(Command::Status),
         "trace" => trace(w),

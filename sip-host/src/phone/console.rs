@@ -5,8 +5,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use sansip::sdp::Agreed;
 use sansip::wire::message::MessageRef;
-use sansip::{Engine, Event, Instant, Query, QueryId, Transport};
+use sansip::{CallHandle, Engine, Event, Instant, Query, QueryId, Transport};
 
 use super::command::{self, Trace};
 use super::desk::Desk;
@@ -14,9 +15,6 @@ use super::notice::Notice;
 use super::script::Runner;
 use crate::app::App;
 use crate::driver::{Direction, Tap};
-
-/// When work that found no room is tried again, in milliseconds.
-const AGAIN: u64 = 10;
 
 /// Where lines are written.
 pub trait Screen {
@@ -75,14 +73,13 @@ pub struct Console {
     orders: Orders,
     screen: Shared,
     trace: Rc<Cell<Trace>>,
-    again: Option<u64>,
 }
 
 impl Console {
     /// A phone that takes its commands from there and tells there what happens.
     #[must_use]
     pub fn new(desk: Desk, orders: Orders, screen: Shared) -> Self {
-        Self { desk, orders, screen, trace: Rc::default(), again: None }
+        Self { desk, orders, screen, trace: Rc::default() }
     }
 
     /// Shows the messages when the person wants to see them.
@@ -183,12 +180,17 @@ impl App for Console {
         self.tell();
     }
 
-    fn query(&mut self, _now: Instant, _id: QueryId, _query: &Query<'_>) -> bool {
-        false
+    fn media(&mut self, now: Instant, call: CallHandle, media: &Agreed<'_>) {
+        self.desk.media(now, call, media);
+        self.tell();
+    }
+
+    fn query(&mut self, _now: Instant, id: QueryId, query: &Query<'_>) -> bool {
+        self.desk.query(id, query)
     }
 
     fn act(&mut self, now: Instant, engine: &mut Engine) {
-        self.again = self.desk.act(now, engine).then(|| now.0.saturating_add(AGAIN));
+        self.desk.act(now, engine);
         if let Orders::Person(lines) = &mut self.orders {
             for line in std::mem::take(lines) {
                 self.obey(now, engine, &line);
@@ -213,7 +215,7 @@ impl App for Console {
             Orders::Script(_) if self.desk.is_quitting() => None,
             Orders::Script(runner) => runner.next_timeout(),
         };
-        order.into_iter().chain(self.again).min().map(Instant)
+        order.into_iter().chain(self.desk.next_timeout()).min().map(Instant)
     }
 
     fn is_done(&self) -> bool {

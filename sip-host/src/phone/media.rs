@@ -3,9 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use sansip::Extras;
-use sansip::sdp::{
-    self, Agreed, AgreedStream, Codec, Direction, Hold, Kind, Media, Origin, Stream,
-};
+use sansip::sdp::{Agreed, AgreedStream, Codec, Direction, Kind, Media, Stream};
 use serde_json::{Map, Value, json};
 
 use crate::listen::Usage;
@@ -67,7 +65,7 @@ impl OwnMedia {
         Ok(own)
     }
 
-    /// Gives them to the engine's verb, or whatever else wants them.
+    /// Shows them as the engine wants them.
     pub fn lend<T>(&self, to: impl FnOnce(&Media<'_>) -> T) -> T {
         let stream = Stream {
             kind: Kind::Audio,
@@ -82,18 +80,9 @@ impl OwnMedia {
         to(&Media { address: self.address, streams: &[stream], bandwidth: 0 })
     }
 
-    /// A session description of all of it.
-    #[must_use]
-    pub fn description(&self) -> String {
-        let (mut profile, mut offer) = ([0; 2_048], [0; 2_048]);
-        let origin = Origin { id: 1, version: 1 };
-        let written = self.lend(|media| {
-            let len = sdp::profile(media, &mut profile)?;
-            let profile = profile.get(..len).unwrap_or_default();
-            sdp::offer(profile, None, origin, Hold::No, &mut offer)
-        });
-        let bytes = offer.get(..written.unwrap_or(0)).unwrap_or_default();
-        String::from_utf8_lossy(bytes).into_owned()
+    /// Gives them to a verb.
+    pub fn extras<T>(&self, to: impl FnOnce(Extras<'_>) -> T) -> T {
+        self.lend(|media| to(Extras { media: Some(media), ..Extras::default() }))
     }
 
     /// For people: `127.0.0.1:4000 PCMU PCMA`.
@@ -106,12 +95,6 @@ impl OwnMedia {
 
 fn place(address: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(address, port).to_string()
-}
-
-/// A message's body with this session description.
-#[must_use]
-pub fn extras(sdp: &str) -> Extras<'_> {
-    Extras { content_type: "application/sdp", body: sdp.as_bytes(), ..Extras::default() }
 }
 
 /// What was negotiated for a call.

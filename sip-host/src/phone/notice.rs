@@ -37,7 +37,17 @@ impl Notice {
     /// The text of a field.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<String> {
-        self.fields.get(name).map(text_of)
+        Self::text_of(self.fields.get(name)?)
+    }
+
+    /// A value as the text that a script compares it with.
+    #[must_use]
+    pub fn text_of(value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        }
     }
 
     /// As a JSON line.
@@ -69,15 +79,6 @@ impl Notice {
             Some(call) => format!("{dim}{seconds}{end}  {bold}call {call}{end}  {}", self.text),
             None => format!("{dim}{seconds}{end}  {}", self.text),
         }
-    }
-}
-
-/// A JSON value as the text that a script compares it with.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sansip::sdp::Agreed;
 use sansip::wire::Name;
 use sansip::wire::message::MessageRef;
 use sansip::{
-    CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
+    Answer, CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
     LineConfig, LineHandle, Query, QueryId, RequestHandle,
 };
 use serde_json::{Map, Value, json};
 
-use super::desk::reason;
-use super::media::{self, OwnMedia};
+use super::desk::{Password, reason};
+use super::media::{Negotiated, OwnMedia};
 use crate::app::App;
 use crate::report::Report;
 
@@ -36,6 +37,10 @@ pub struct Plan {
     pub aor: String,
     /// Where its requests go; empty: where their Request-URI says.
     pub proxy: String,
+    /// The user name that challenges are answered with; empty: that of the address of record.
+    pub auth_user: String,
+    /// The password for them.
+    pub password: Option<Password>,
     /// Whether it registers.
     pub register: bool,
     /// Whether it takes only calls to the user of its address of record.
@@ -73,6 +78,7 @@ enum Todo {
     /// Give up a call that is not answered yet.
     Cancel(CallHandle),
     Respond(RequestHandle),
+    Password(QueryId),
 }
 
 /// A call as this phone sees it.
@@ -88,7 +94,6 @@ struct Call {
 pub struct Phone {
     plan: Plan,
     report: Report,
-    sdp: String,
     line: Option<LineHandle>,
     calls: HashMap<CallHandle, Call>,
     /// Calls placed whose handle's first event is still to come carry their number as `user`.
@@ -109,11 +114,9 @@ impl Phone {
     /// A phone with this plan.
     #[must_use]
     pub fn new(plan: Plan, report: Report) -> Self {
-        let sdp = plan.media.description();
         Self {
             plan,
             report,
-            sdp,
             line: None,
             calls: HashMap::new(),
             todo: BTreeMap::new(),
@@ -167,8 +170,7 @@ impl Phone {
         self.numbered += 1;
         let number = self.numbered;
         self.say(now, "calling", fields([("call", json!(number)), ("target", json!(target))]));
-        let extras = media::extras(&self.sdp);
-        match engine.invite(now, line, &target, number, extras) {
+        match self.plan.media.extras(|extras| engine.invite(now, line, &target, number, extras)) {
             Ok(call) => {
                 self.calls.insert(call, Call { number, outgoing: true, answered: false });
                 if let Some(ms) = self.plan.cancel_after {
@@ -210,7 +212,7 @@ impl Phone {
     fn finish(&self, now: Instant, engine: &mut Engine, call: CallHandle) -> Result<(), Error> {
         match &self.plan.reaction {
             Reaction::Ring(_) => Ok(()),
-            Reaction::Answer => engine.answer_call(now, call, self.offer()),
+            Reaction::Answer => self.answer(now, engine, call),
             Reaction::Refuse(status) => engine.reject(now, call, *status, Extras::default()),
             Reaction::Redirect(status, to) => {
                 engine.redirect(now, call, *status, to, Extras::default())
@@ -218,8 +220,8 @@ impl Phone {
         }
     }
 
-    fn offer(&self) -> Extras<'_> {
-        media::extras(&self.sdp)
+    fn answer(&self, now: Instant, engine: &mut Engine, call: CallHandle) -> Result<(), Error> {
+        self.plan.media.extras(|extras| engine.answer_call(now, call, extras))
     }
 
     fn run(&mut self, now: Instant, engine: &mut Engine, what: Todo) {
@@ -232,11 +234,15 @@ impl Phone {
             }
             Todo::Ring(call, status) => engine.ring(now, call, status, Extras::default()),
             Todo::Final(call) => self.finish(now, engine, call),
-            Todo::Accept(call) => engine.answer_call(now, call, self.offer()),
+            Todo::Accept(call) => self.answer(now, engine, call),
             Todo::Hangup(call) => engine.hangup(now, call),
             Todo::Cancel(call) => match self.calls.get(&call) {
                 Some(c) if !c.answered => engine.hangup(now, call),
                 _ => Ok(()),
+            },
+            Todo::Password(query) => match &self.plan.password {
+                Some(secret) => engine.answer(now, query, Answer::Password(&secret.0)),
+                None => engine.answer(now, query, Answer::Failed),
             },
             Todo::Respond(request) => engine.respond(now, request, 200, Extras::default()),
         };
@@ -372,7 +378,7 @@ impl App for Phone {
                 local: None,
                 expires: 0,
                 any: !self.plan.only_aor,
-                user: 0,
+                auth_user: &self.plan.auth_user,
                 ..LineConfig::default()
             },
         );
@@ -407,8 +413,20 @@ impl App for Phone {
         }
     }
 
-    fn query(&mut self, _now: Instant, _id: QueryId, _query: &Query<'_>) -> bool {
-        false
+    fn media(&mut self, now: Instant, call: CallHandle, media: &Agreed<'_>) {
+        let Some(call) = self.calls.get(&call) else { return };
+        let mut told = fields([("call", json!(call.number))]);
+        told.append(&mut Negotiated::of(media).fields());
+        self.say(now, "media", told);
+    }
+
+    fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
+        let known = self.plan.password.is_some();
+        let asked = matches!(query, Query::Credentials { line: Some(_), .. }) && known;
+        if asked {
+            self.at(now.0, Todo::Password(id));
+        }
+        asked
     }
 
     fn act(&mut self, now: Instant, engine: &mut Engine) {

@@ -20,6 +20,7 @@ from ._types import (
     LineHandle,
     Output,
     Path,
+    Policy,
     QueryId,
     RequestHandle,
     SendId,
@@ -195,6 +196,16 @@ class Engine:
         """Takes a line out; its calls go on."""
         self._core.remove_line(now_ms, line)
 
+    def set_policy(self, now_ms: int, line: LineHandle, policy: Policy) -> None:
+        """Sets what a line does with calls that begin from now on, in place of what was set
+        before."""
+        self._core.set_policy(now_ms, line, policy)
+
+    def follow(self, now_ms: int, call: CallHandle, target: str = "") -> None:
+        """Lets a call go on that `Redirected` tells of and whose line's policy asks: to this
+        Contact of the response, or to the best."""
+        self._core.follow(now_ms, call, target)
+
     def register(self, now_ms: int, line: LineHandle) -> None:
         """Registers a line and keeps it registered."""
         self._core.register(now_ms, line)
@@ -247,13 +258,13 @@ class Engine:
         self,
         now_ms: int,
         call: CallHandle,
-        status: int = 486,
+        status: int = 0,
         *,
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
     ) -> None:
-        """Refuses a call or a re-INVITE, 300 to 699."""
+        """Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486."""
         self._core.reject(now_ms, call, status, _extras(headers, content_type, body))
 
     def redirect(

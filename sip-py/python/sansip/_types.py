@@ -157,6 +157,47 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What a line does with calls before a person does, and how its own go on when they are
+    redirected. Of several that apply to a call the first of this order acts: refusing anonymous
+    calls, `always`, do-not-disturb, being busy, answering, `no_answer`. Times are seconds."""
+
+    always: str = ""
+    """Where every call is forwarded to by a 302: a URI; empty for nowhere."""
+    busy: str = ""
+    """Where calls are forwarded to while the line is busy; empty for nowhere (486)."""
+    no_answer: str = ""
+    """Where calls are forwarded to that nobody answers; empty for nowhere."""
+    no_answer_after: int = 20
+    dnd: bool = False
+    """Do not disturb: calls are refused, or forwarded to `dnd_to`."""
+    dnd_status: int = 480
+    dnd_to: str = ""
+    refuse_status: int = 486
+    """The status of an `Engine.reject` that names none."""
+    no_waiting: bool = False
+    """The line is busy while it has a call."""
+    calls: int = 0
+    """The line is busy while it has so many calls; 0 for no bound."""
+    ring: bool = False
+    """The engine itself answers 180."""
+    auto_answer: str = "never"
+    """Which calls the engine answers by itself: `never` one, those whose caller has `asked` for it
+    (Answer-Mode, Alert-Info, Call-Info), or `always`."""
+    refuse_anonymous: bool = False
+    """Calls without the caller's identity are refused with 433 (RFC 5079)."""
+    anonymous: bool = False
+    """The line's own calls keep its identity back; a call's own Privacy comes first."""
+    follow: str = "never"
+    """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
+    `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
+    targets: int = 5
+    """To how many targets such a call goes on at most, up to 16."""
+    depth: int = 5
+    """How many redirections may follow one another."""
+
+
+@dataclass(frozen=True)
 class Target:
     """A target of a request that the proxy forwards."""
 
@@ -343,6 +384,23 @@ class Reinvited(CallEvent):
 
 
 @dataclass(frozen=True)
+class PolicyActed(CallEvent):
+    """The line's policy was first; a person's verb comes too late now."""
+
+    what: str
+    """forward always, forward busy, forward no answer, forward dnd, dnd, busy, anonymous, auto
+    answer or answer mode."""
+
+
+@dataclass(frozen=True)
+class Redirected(CallEvent):
+    """Our INVITE was redirected, and the call goes on: by itself, or when `Engine.follow` says so,
+    as the line's policy has it."""
+
+    status: int
+
+
+@dataclass(frozen=True)
 class Transfer(CallEvent):
     """The transfer that we asked for goes on: what the peer answered to our REFER, or what its
     NOTIFY says of the new call."""
@@ -454,6 +512,7 @@ class Stats:
     transactions: int
     attempts: int
     forks: int
+    transfers: int
     timers: int
     queries: int
     flows: int

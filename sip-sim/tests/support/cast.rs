@@ -1,14 +1,15 @@
 //! The parties of the documented flows.
 #![allow(dead_code)]
 
-use sansip_sim::flow::{Flow, Role};
+use sansip::Leaves;
+use sansip_sim::flow::{Flow, Role, What};
 use sansip_sim::literal::{PhonePrompt, Player, Stage, aor, user};
 use sansip_sim::network::NodeId;
 use sansip_sim::phone::Phone;
 use sansip_sim::proxy_app::ProxyApp;
 use sansip_sim::world::World;
 
-use crate::support::{add_phone, add_proxy};
+use crate::support::{add_proxy, phone_config, roomy};
 
 /// The roles in the order of the columns.
 pub fn roles(flow: &Flow) -> Vec<Role> {
@@ -34,6 +35,13 @@ fn add_our_proxy(w: &mut World) -> NodeId {
     add_proxy(w, user(Role::P), address(Role::P), 20, app)
 }
 
+/// As the guides draw it: the transferor leaves before the new call; where a NOTIFY is drawn, the
+/// user hangs up after it.
+fn leaves(flow: &Flow) -> Leaves {
+    let notified = flow.steps.iter().any(|s| s.what == What::Request("NOTIFY"));
+    if notified { Leaves::Never } else { Leaves::OnAccepted }
+}
+
 /// Adds the party of each role; the proxy, then the phones.
 pub fn add_all(
     w: &mut World,
@@ -47,8 +55,10 @@ pub fn add_all(
             _ if !is_ours(role) => (w.add_party(name, at), Player::Literal),
             Role::P => (add_our_proxy(w), Player::Engine),
             _ => {
-                let phone = Phone::new(&aor(role)).via("sip:10.0.0.9;lr").takes_reinvites();
-                (add_phone(w, name, at, 4, phone), Player::Engine)
+                let phone = Phone::new(&aor(role)).via("sip:10.0.0.9;lr").as_a_whole();
+                let mut config = phone_config(w);
+                config.transferor_leaves = leaves(flow);
+                (w.add_engine(name, at, config, &roomy(4), phone), Player::Engine)
             }
         };
         cast.push((role, node, player));
@@ -71,7 +81,7 @@ pub fn play<'w>(
     }
     stage.play(120_000, &PhonePrompt);
     stage.watch(longer);
-    let (missing, troubles) = (stage.missing(), stage.troubles());
+    let (missing, troubles) = (stage.director().missing(), stage.troubles());
     assert!(missing.is_empty() && troubles.is_empty(), "{}: {missing:?} {troubles:?}", flow.name);
     stage
 }

@@ -1,18 +1,21 @@
 //! A phone on a desk: commands become the engine's verbs, events become notices. No I/O.
 
+mod change;
+mod events;
+mod words;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use sansip::header::NameAddr;
-use sansip::wire::Name;
-use sansip::wire::message::MessageRef;
-use sansip::wire::scan::Span;
 use sansip::{
-    CallChange, CallHandle, EndReason, Engine, Error, Event, Extras, Instant, LineChange,
-    LineConfig, LineHandle, Misuse, RequestHandle,
+    CallHandle, Engine, Error, Extras, Instant, LineConfig, LineHandle, QueryId, RequestHandle,
 };
 
+use change::Later;
+pub use words::reason;
+use words::{duration, in_state, said, yes};
+
 use super::command::{COMMANDS, Command, Trace, Wrong, find, target};
-use super::media::{self, OwnMedia};
+use super::media::{Negotiated, OwnMedia};
 use super::notice::{Notice, REPLY};
 
 /// What a phone is made of.
@@ -28,8 +31,24 @@ pub struct Settings {
     pub only_aor: bool,
     /// Whether it rings by itself when a call comes in.
     pub rings: bool,
+    /// Whether a person decides about transfers that others ask for.
+    pub asks: bool,
     /// The media that it has.
     pub media: OwnMedia,
+    /// The user name that challenges are answered with; empty: that of the address of record.
+    pub auth_user: String,
+    /// The password for them.
+    pub password: Option<Password>,
+}
+
+/// A password. It is not shown.
+#[derive(Clone)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 /// Where a call stands.
@@ -74,6 +93,35 @@ pub struct Call {
     pub state: State,
     /// When it was connected.
     pub since: Option<u64>,
+    /// What was negotiated.
+    pub media: Option<Negotiated>,
+    /// Whether it is joined with others.
+    pub joined: bool,
+}
+
+impl Call {
+    /// Whether both sides are connected.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Active | State::Answered)
+    }
+
+    /// Whether we hold the other side.
+    #[must_use]
+    pub fn is_held_by_us(&self) -> bool {
+        self.is_up() && self.media.as_ref().is_some_and(|m| matches!(m.held, "local" | "both"))
+    }
+
+    /// Where it stands, for people.
+    fn stands(&self) -> &'static str {
+        match self.media.as_ref().map_or("no", |m| m.held) {
+            "local" if self.is_up() => "on hold",
+            "remote" if self.is_up() => "held",
+            "both" if self.is_up() => "held both",
+            _ if self.joined => "joined",
+            _ => self.state.name(),
+        }
+    }
 }
 
 /// Something to do at the engine as soon as it can be borrowed.
@@ -82,11 +130,23 @@ enum Todo {
     Ring(CallHandle),
     Accept(CallHandle),
     Respond(RequestHandle),
+    Media(QueryId),
+    Password(QueryId),
+    Transfer(RequestHandle),
+}
+
+/// A transfer that another phone asks for.
+#[derive(Clone, Debug)]
+struct Asked {
+    request: RequestHandle,
+    call: Option<u64>,
+    target: String,
 }
 
 /// The phone.
 #[derive(Debug)]
 pub struct Desk {
+    later: Vec<Later>,
     settings: Settings,
     line: Option<LineHandle>,
     /// Seconds that the line is registered for.
@@ -94,6 +154,10 @@ pub struct Desk {
     calls: BTreeMap<u64, Call>,
     numbered: u64,
     todo: VecDeque<Todo>,
+    /// Transfers that others ask for: the request, its call and where to.
+    asked: Vec<Asked>,
+    /// When there may be room for them.
+    room_at: u64,
     notices: VecDeque<Notice>,
     trace: Trace,
     quitting: bool,
@@ -104,12 +168,15 @@ impl Desk {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
+            later: Vec::new(),
             settings,
             line: None,
             registered: None,
             calls: BTreeMap::new(),
             numbered: 0,
             todo: VecDeque::new(),
+            asked: Vec::new(),
+            room_at: 0,
             notices: VecDeque::new(),
             trace: Trace::Off,
             quitting: false,
@@ -125,7 +192,8 @@ impl Desk {
             local: None,
             expires: 0,
             any: !self.settings.only_aor,
-            user: 0,
+            auth_user: &self.settings.auth_user,
+            ..LineConfig::default()
         };
         match engine.add_line(now, config) {
             Ok(line) => self.line = Some(line),
@@ -221,6 +289,13 @@ impl Desk {
                 let (number, call) = self.pick(call, "hang up", |_| true)?;
                 engine.hangup(now, call).map_err(|why| in_state(why, number, "hang up"))
             }
+            Command::Hold(call) => self.hold(now, engine, call),
+            Command::Resume(call) => self.resume(now, engine, call),
+            Command::Transfer(call, to) => self.transfer(now, engine, call, &to),
+            Command::Accept(call) => self.accept(now, engine, call),
+            Command::Decline(call, status) => self.decline(now, engine, call, status),
+            Command::Conference(calls) => self.conference(now, engine, calls),
+            Command::Split => self.split(now, engine),
             Command::HangupAll => self.hangup_all(now, engine),
             Command::Calls => {
                 self.list(now);
@@ -272,14 +347,22 @@ impl Desk {
         let line = self.line()?;
         let to = target(to, &self.settings.aor)?;
         let number = self.numbered + 1;
-        let sdp = self.sdp();
-        let handle = engine
-            .invite(now, line, &to, number, media::extras(&sdp))
+        let media = &self.settings.media;
+        let handle = media
+            .extras(|extras| engine.invite(now, line, &to, number, extras))
             .map_err(|why| said(why, "the line cannot call now"))?;
         self.numbered = number;
         let notice = Notice::new(now.0, "calling", Some(number), format!("calling {to}"));
         self.tell_with(notice.with("target", to.as_str()));
-        let call = Call { handle, outgoing: true, peer: to, state: State::Calling, since: None };
+        let call = Call {
+            handle,
+            outgoing: true,
+            peer: to,
+            state: State::Calling,
+            since: None,
+            media: None,
+            joined: false,
+        };
         self.calls.insert(number, call);
         Ok(())
     }
@@ -291,8 +374,8 @@ impl Desk {
         call: Option<u64>,
     ) -> Result<(), Wrong> {
         let (number, handle) = self.waiting(call, "answer")?;
-        let sdp = self.sdp();
-        let done = engine.answer_call(now, handle, media::extras(&sdp));
+        let media = &self.settings.media;
+        let done = media.extras(|extras| engine.answer_call(now, handle, extras));
         done.map_err(|why| in_state(why, number, "answer"))?;
         if let Some(call) = self.calls.get_mut(&number) {
             call.state = State::Answered;
@@ -313,10 +396,6 @@ impl Desk {
         Ok(())
     }
 
-    fn sdp(&self) -> String {
-        self.settings.media.description()
-    }
-
     /// The call that a command is about: the one named, else the only one that fits.
     fn pick(
         &self,
@@ -329,8 +408,8 @@ impl Desk {
                 return Err(Wrong(format!("there is no call {number}; {}", self.which(|_| true))));
             };
             if !fits(call) {
-                let state = call.state.name();
-                return Err(Wrong(format!("call {number} is {state}: cannot {verb} it")));
+                let stands = call.stands();
+                return Err(Wrong(format!("call {number} is {stands}: cannot {verb} it")));
             }
             return Ok((number, call.handle));
         }
@@ -353,7 +432,7 @@ impl Desk {
             .calls
             .iter()
             .filter(|(_, call)| fits(call))
-            .map(|(n, call)| format!("call {n} ({}, {})", call.peer, call.state.name()))
+            .map(|(n, call)| format!("call {n} ({}, {})", call.peer, call.stands()))
             .collect();
         if list.is_empty() { "there are no calls".into() } else { list.join(", ") }
     }
@@ -366,11 +445,16 @@ impl Desk {
         }];
         for (number, call) in &self.calls {
             let arrow = if call.outgoing { "to" } else { "from" };
+            let media = call.media.as_ref().map_or(String::new(), |m| format!("   {}", m.text));
             let time = call.since.map_or(String::new(), |at| duration(now.0.saturating_sub(at)));
             lines.push(
-                format!("  {number:>2}  {:<8} {time:>6}  {arrow} {}", call.state.name(), call.peer)
-                    .trim_end()
-                    .to_owned(),
+                format!(
+                    "  {number:>2}  {:<9} {time:>6}  {arrow} {}{media}",
+                    call.stands(),
+                    call.peer
+                )
+                .trim_end()
+                .to_owned(),
             );
         }
         self.reply(now, lines.join("\n"));
@@ -409,260 +493,8 @@ impl Desk {
             "state" => Some(call.state.name().to_owned()),
             "peer" => Some(call.peer.clone()),
             "outgoing" => Some(yes(call.outgoing)),
-            _ => None,
+            "joined" => Some(yes(call.joined)),
+            _ => Notice::text_of(call.media.as_ref()?.fields().get(key)?),
         }
-    }
-
-    /// Something happened.
-    pub fn event(&mut self, now: Instant, event: &Event, message: Option<MessageRef<'_>>) {
-        match *event {
-            Event::Call { call, user, change, .. } => {
-                self.on_call(now, call, user, change, message);
-            }
-            Event::Line { change, .. } => self.on_line(now, change, message),
-            Event::Request { request, .. } => {
-                let method = message.map(|m| lossy(m.method_text())).unwrap_or_default();
-                let text = format!("{method} came and was answered 200");
-                self.tell_with(Notice::new(now.0, "request", None, text).with("method", method));
-                self.todo.push_back(Todo::Respond(request));
-            }
-            Event::Limited(limit) => {
-                self.tell(
-                    now,
-                    "limited",
-                    None,
-                    format!("something was refused: no room for {limit}"),
-                );
-            }
-            _ => {}
-        }
-    }
-
-    fn on_line(&mut self, now: Instant, change: LineChange, message: Option<MessageRef<'_>>) {
-        match change {
-            LineChange::Registered { expires } => {
-                let text = format!("{} is registered for {expires} s", self.settings.aor);
-                // A refresh is no news to a person.
-                if self.registered.replace(expires).is_none() {
-                    let notice = Notice::new(now.0, "registered", None, text);
-                    self.tell_with(notice.with("expires", expires));
-                }
-            }
-            LineChange::Unregistered => {
-                self.registered = None;
-                self.tell(
-                    now,
-                    "unregistered",
-                    None,
-                    format!("{} is not registered any more", self.settings.aor),
-                );
-            }
-            LineChange::Failed { status } => {
-                self.registered = None;
-                let text = format!("not registered: {}", register_failure(status, message));
-                let notice = Notice::new(now.0, "register_failed", None, text);
-                self.tell_with(notice.with("status", status));
-            }
-            _ => {}
-        }
-    }
-
-    fn number_of(&self, handle: CallHandle) -> Option<u64> {
-        self.calls.iter().find(|(_, c)| c.handle == handle).map(|(n, _)| *n)
-    }
-
-    fn on_call(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        user: u64,
-        change: CallChange,
-        message: Option<MessageRef<'_>>,
-    ) {
-        if change == CallChange::Incoming {
-            return self.on_incoming(now, handle, message);
-        }
-        let number = if self.calls.get(&user).is_some_and(|c| c.handle == handle) {
-            user
-        } else {
-            let Some(number) = self.number_of(handle) else { return };
-            number
-        };
-        let Some(call) = self.calls.get_mut(&number) else { return };
-        let of = |event, text: String| Notice::new(now.0, event, Some(number), text);
-        let notice = match change {
-            CallChange::Progress { status } => {
-                call.state = State::Ringing;
-                of("progress", status_text(status, message)).with("status", status)
-            }
-            CallChange::Answered { status } => {
-                call.state = State::Active;
-                call.since = Some(now.0);
-                of("answered", format!("{} answered", call.peer)).with("status", status)
-            }
-            CallChange::Confirmed => {
-                call.state = State::Active;
-                call.since = Some(now.0);
-                of("confirmed", format!("connected with {}", call.peer))
-            }
-            CallChange::Reinvite => {
-                self.todo.push_back(Todo::Accept(handle));
-                of("reinvite", "the other side changes the session".into())
-            }
-            CallChange::Reinvited { status } => {
-                let text = format!("session change: {}", status_text(status, message));
-                of("reinvited", text).with("status", status)
-            }
-            CallChange::Ended { why, status } => {
-                let text = ended(call, why, status, message, now);
-                let why = reason(why);
-                self.calls.remove(&number);
-                of("ended", text).with("why", why).with("status", status)
-            }
-            _ => return,
-        };
-        self.tell_with(notice);
-    }
-
-    fn on_incoming(&mut self, now: Instant, handle: CallHandle, message: Option<MessageRef<'_>>) {
-        self.numbered += 1;
-        let number = self.numbered;
-        let (name, peer) = message.map(|m| party(&m, Name::From)).unwrap_or_default();
-        let uri = message.map(|m| lossy(m.request_uri())).unwrap_or_default();
-        let who = if name.is_empty() { peer.clone() } else { format!("{name} <{peer}>") };
-        let notice = Notice::new(now.0, "incoming", Some(number), format!("{who} calls"));
-        self.tell_with(notice.with("from", peer.as_str()).with("name", name).with("uri", uri));
-        let call = Call { handle, outgoing: false, peer, state: State::Incoming, since: None };
-        self.calls.insert(number, call);
-        if self.settings.rings {
-            self.todo.push_back(Todo::Ring(handle));
-        }
-    }
-
-    /// Does what events asked for. What finds the engine without room is done later; whether
-    /// there is such.
-    pub fn act(&mut self, now: Instant, engine: &mut Engine) -> bool {
-        while let Some(what) = self.todo.front().copied() {
-            let done = match what {
-                Todo::Ring(call) => engine.ring(now, call, 180, Extras::default()),
-                Todo::Accept(call) => {
-                    let sdp = self.sdp();
-                    engine.answer_call(now, call, media::extras(&sdp))
-                }
-                Todo::Respond(request) => engine.respond(now, request, 200, Extras::default()),
-            };
-            if matches!(done, Err(Error::Full(_))) {
-                return true;
-            }
-            // Otherwise the call has moved on: its own event tells.
-            self.todo.pop_front();
-        }
-        false
-    }
-}
-
-fn yes(so: bool) -> String {
-    (if so { "yes" } else { "no" }).to_owned()
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Display name and URI of a party.
-fn party(message: &MessageRef<'_>, name: Name) -> (String, String) {
-    let value = message.header(name).unwrap_or_default();
-    let Ok(who) = NameAddr::parse(value, Span::new(0, value.len())) else {
-        return (String::new(), lossy(value));
-    };
-    let part = |span: Span| value.get(span.start()..span.end()).unwrap_or_default();
-    let display = lossy(part(who.display));
-    (display.trim_matches('"').to_owned(), lossy(part(who.uri_text)))
-}
-
-/// Why a registration failed.
-fn register_failure(status: u16, message: Option<MessageRef<'_>>) -> String {
-    match (status, message) {
-        (408, None) => "no answer".to_owned(),
-        (503, None) => "no way to the registrar".to_owned(),
-        _ => status_text(status, message),
-    }
-}
-
-/// A status with its reason phrase, as the message has it.
-fn status_text(status: u16, message: Option<MessageRef<'_>>) -> String {
-    let reason = message.map(|m| lossy(m.reason())).unwrap_or_default();
-    match (status, reason.trim()) {
-        (0, _) => "no answer".to_owned(),
-        (_, "") => status.to_string(),
-        (_, reason) => format!("{status} {reason}"),
-    }
-}
-
-fn duration(ms: u64) -> String {
-    let s = ms / 1_000;
-    format!("{}:{:02}", s / 60, s % 60)
-}
-
-/// What a person reads when a call has ended.
-fn ended(
-    call: &Call,
-    why: EndReason,
-    status: u16,
-    message: Option<MessageRef<'_>>,
-    now: Instant,
-) -> String {
-    let after = call
-        .since
-        .map_or(String::new(), |at| format!(" after {}", duration(now.0.saturating_sub(at))));
-    let peer = &call.peer;
-    match why {
-        EndReason::Hangup => format!("ended{after}: you hung up"),
-        EndReason::RemoteHangup => format!("ended{after}: {peer} hung up"),
-        EndReason::Refused => format!("ended: {peer} refused ({})", status_text(status, message)),
-        EndReason::Rejected => format!("ended: refused with {status}"),
-        EndReason::Abandoned => "ended: given up before an answer".to_owned(),
-        EndReason::Cancelled => format!("ended: {peer} gave up before an answer"),
-        EndReason::Timeout => "ended: nobody answered".to_owned(),
-        EndReason::Unreachable => format!("ended{after}: no way to {peer}"),
-        EndReason::NoAck => format!("ended: {peer} never acknowledged the answer"),
-        EndReason::BadMedia => format!("ended: no session could be had with {peer}"),
-        EndReason::Replaced => format!("ended{after}: another call took its place"),
-        EndReason::Transferred => format!("ended{after}: transferred"),
-    }
-}
-
-/// The name of a reason, as `wait ended why=...` knows it.
-#[must_use]
-pub const fn reason(why: EndReason) -> &'static str {
-    match why {
-        EndReason::Hangup => "hangup",
-        EndReason::RemoteHangup => "remote_hangup",
-        EndReason::Refused => "refused",
-        EndReason::Rejected => "rejected",
-        EndReason::Abandoned => "abandoned",
-        EndReason::Cancelled => "cancelled",
-        EndReason::Timeout => "timeout",
-        EndReason::Unreachable => "unreachable",
-        EndReason::NoAck => "no_ack",
-        EndReason::BadMedia => "bad_media",
-        EndReason::Replaced => "replaced",
-        EndReason::Transferred => "transferred",
-    }
-}
-
-fn in_state(why: Error, call: u64, verb: &str) -> Wrong {
-    match why {
-        Error::Gone => Wrong(format!("call {call} has ended")),
-        Error::Late => Wrong(format!("too late to {verb} call {call}: it has just changed")),
-        Error::Misuse(Misuse::State) => Wrong(format!("cannot {verb} call {call} in its state")),
-        other => Wrong(other.to_string()),
-    }
-}
-
-fn said(why: Error, state: &str) -> Wrong {
-    match why {
-        Error::Misuse(Misuse::State) => Wrong(state.to_owned()),
-        other => Wrong(other.to_string()),
     }
 }
