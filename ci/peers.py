@@ -98,8 +98,8 @@ class Scene:
         self.parties.append(party)
         return party
 
-    def start(self, phone, user="peer", *more):
-        peer = phone(self.folder, user, self.proxy_port, self.bound, *more)
+    def start(self, phone, user="peer", **more):
+        peer = phone(self.folder, user, self.proxy_port, self.bound, **more)
         self.peers.append(peer)
         peer.registered()
         return peer
@@ -141,7 +141,7 @@ class Baresip(Peer):
     CAN = ("register", "call_in", "call_out", "cancel", "refuse", "hold_by_us", "hold_by_peer",
            "transfer_by_us", "transfer_by_peer")
 
-    def __init__(self, folder, user, proxy, bound, *more):
+    def __init__(self, folder, user, proxy, bound, **_):
         self.user, self.bound = user, bound
         self.port, control = free_port(), free_port()
         home = os.path.join(folder, f"baresip-{user}")
@@ -237,6 +237,10 @@ class Baresip(Peer):
     def hangup(self):
         self.command("hangup")
 
+    def refuse(self):
+        self.wait("CALL_INCOMING")
+        self.command("hangup")
+
     def hold(self):
         self.command("hold")
 
@@ -256,4 +260,125 @@ class Baresip(Peer):
                 self.process.wait(10)
 
 
-PHONES = [Baresip]
+class Pjsip(Peer):
+    """PJSIP by its Python binding, in a process of its own."""
+
+    name = "pjsip"
+    CAN = ("register", "call_in", "call_out", "cancel", "refuse", "hold_by_us", "hold_by_peer",
+           "transfer_by_us", "transfer_by_peer", "attended_by_us", "attended_by_peer", "prack_in",
+           "prack_out", "update", "timer")
+    PYTHON = os.environ.get("PJSIP_PYTHON", sys.executable)
+
+    @classmethod
+    def missing(cls):
+        found = subprocess.run([cls.PYTHON, "-c", "import pjsua2"], capture_output=True, check=False)
+        return "" if found.returncode == 0 else "no pjsua2 for Python (PyPI: pjsua2-python)"
+
+    def __init__(self, folder, user, proxy, bound, **more):
+        self.user, self.bound = user, bound
+        options = {"user": user, "domain": DOMAIN, "host": HOST, "port": free_port(), "proxy": proxy,
+                   "log": os.path.join(folder, f"pjsip-{user}.log"), **more}
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pjsip_phone.py")
+        self.log = open(os.path.join(folder, f"pjsip-{user}.events"), "w")
+        self.errors = open(os.path.join(folder, f"pjsip-{user}.errors"), "w")
+        self.process = subprocess.Popen(
+            [self.PYTHON, program, json.dumps(options)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.lines, self.events = queue.Queue(), []
+        self.is_registered = False
+        threading.Thread(target=self._read, daemon=True).start()
+        self.wait("ready")
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.log.write(line)
+            self.log.flush()
+            # The library writes a little of its own before it has its log.
+            if line.startswith("{"):
+                self.lines.put(line)
+        self.lines.put(None)
+
+    def wait(self, event, **fields):
+        """Takes the first event that fits; it may have come before."""
+        end = time.monotonic() + self.bound
+        while True:
+            for at, one in enumerate(self.events):
+                if one["event"] == event and all(one.get(k) == v for k, v in fields.items()):
+                    return self.events.pop(at)
+            try:
+                line = self.lines.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                self.fail(f"no {event} {fields or ''} within {self.bound} s; last: {self.events[-3:]}")
+            if line is None:
+                self.fail("has ended")
+            self.events.append(json.loads(line))
+
+    def command(self, line):
+        self.log.write(f"> {line}\n")
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        end = time.monotonic() + self.bound
+        while time.monotonic() < end:
+            for at, one in enumerate(self.events):
+                if one["event"] in ("done", "error") and one["line"] == line:
+                    del self.events[at]
+                    if one["event"] == "error":
+                        self.fail(f"'{line}': {one['why']}")
+                    return
+            try:
+                text = self.lines.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            if text is None:
+                self.fail("has ended")
+            self.events.append(json.loads(text))
+        self.fail(f"'{line}' is not done after {self.bound} s")
+
+    def registered(self):
+        if not self.is_registered:
+            self.wait("register", status=200)
+            self.is_registered = True
+
+    def call(self, user):
+        self.command(f"call {self.uri(user)}")
+
+    def answer(self):
+        self.wait("incoming")
+        self.command("answer")
+
+    def wait_ringing(self):
+        self.wait("state", state="EARLY")
+
+    def wait_established(self):
+        self.wait("state", state="CONFIRMED")
+
+    def wait_closed(self):
+        self.wait("state", state="DISCONNECTED")
+
+    def hangup(self):
+        self.command("hangup")
+
+    def refuse(self):
+        self.wait("incoming")
+        self.command("hangup 486")
+
+    def hold(self):
+        self.command("hold")
+
+    def resume(self):
+        self.command("resume")
+
+    def transfer(self, user):
+        self.command(f"transfer {self.uri(user)}")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            try:
+                self.process.wait(2)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+
+
+PHONES = [Baresip, Pjsip]

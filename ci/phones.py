@@ -66,7 +66,7 @@ def refuse(scene, peer):
     scene.ours("wait incoming 1 within 10", "reject 1 486", "wait ended 1 why=rejected")
     peer.wait_closed()
     scene.ours(f"call {peer.user}", "wait progress 2 status=180 within 10")
-    peer.hangup()
+    peer.refuse()
     scene.ours("wait ended 2 why=refused")
 
 
@@ -101,7 +101,104 @@ def hold_by_peer(scene, peer):
     over(scene, peer)
 
 
-CHECKS = [register, call_in, call_out, cancel, refuse, hold_by_us, hold_by_peer]
+def third_answers(third):
+    third("wait incoming 1 within 10", "answer 1", "wait confirmed 1")
+
+
+def transfer_by_us(scene, peer):
+    """We transfer the peer to a third phone, blind."""
+    third = scene.our_phone("third")
+    established(scene, peer)
+    scene.ours("transfer 1 third")
+    third_answers(third)
+    scene.ours("wait transfer 1 done=yes status=200", "wait ended 1")
+    third("hangup", "wait ended 1")
+
+
+def transfer_by_peer(scene, peer):
+    """The peer transfers us to a third phone, blind."""
+    third = scene.our_phone("third")
+    established(scene, peer)
+    peer.transfer("third")
+    scene.ours("wait transfer_asked 1 target~third", "wait calling 2")
+    third_answers(third)
+    scene.ours("wait answered 2", "wait ended 1", "hangup 2", "wait ended 2")
+
+
+def attended_by_us(scene, peer):
+    """We transfer the peer to a third phone that we talk to."""
+    third = scene.our_phone("third")
+    established(scene, peer)
+    scene.ours("hold 1", "wait media 1 held=local", "call third", "wait progress 2")
+    third_answers(third)
+    scene.ours("wait answered 2", "hold 2", "wait media 2 held=local", "transfer 1 2",
+               "wait transfer 1 done=yes status=200", "wait ended 1", "wait ended 2")
+    third("wait ended 1 why=replaced", "wait confirmed 2", "hangup 2", "wait ended 2")
+
+
+def attended_by_peer(scene, peer):
+    """The peer transfers us to a third phone that it talks to."""
+    third = scene.our_phone("third")
+    established(scene, peer)
+    peer.hold()
+    scene.ours("wait media 1 held=remote")
+    peer.call("third")
+    third_answers(third)
+    peer.wait_established()
+    peer.command("attended")
+    scene.ours("wait transfer_asked 1", "wait calling 2", "wait answered 2", "wait ended 1")
+    third("wait ended 1 why=replaced", "wait confirmed 2", "hangup 2", "wait ended 2")
+    scene.ours("wait ended 2")
+
+
+def prack_in(scene, peer):
+    """The peer demands reliable provisional responses (RFC 3262) of us."""
+    peer = scene.start(type(peer), "reliable", prack=True)
+    peer.call("ours")
+    scene.ours("wait incoming 1 within 10")
+    peer.wait_ringing()
+    scene.ours("answer 1", "wait confirmed 1")
+    peer.wait_established()
+    over(scene, peer)
+    used(scene, "pjsip-reliable.log", "PRACK sip:")
+
+
+def prack_out(scene, peer):
+    """We call one that demands them of itself."""
+    peer = scene.start(type(peer), "reliable", prack=True)
+    established(scene, peer)
+    over(scene, peer)
+
+
+def update(scene, peer):
+    """The peer changes the session by UPDATE (RFC 3311)."""
+    established(scene, peer)
+    peer.command("update")
+    used(scene, "pjsip-peer.log", "UPDATE sip:")
+    over(scene, peer)
+
+
+def timer(scene, peer):
+    """A session timer (RFC 4028) is agreed and refreshed."""
+    peer = scene.start(type(peer), "timed", timer=90)
+    established(scene, peer)
+    used(scene, "pjsip-timed.log", "Session-Expires:")
+    over(scene, peer)
+
+
+def used(scene, log, text):
+    """A text stands in a log of the peer's."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        with open(os.path.join(scene.folder, log), errors="replace") as file:
+            if text in file.read():
+                return
+        time.sleep(0.1)
+    raise Failure(f"no '{text}' in {log}")
+
+
+CHECKS = [register, call_in, call_out, cancel, refuse, hold_by_us, hold_by_peer, transfer_by_us,
+          transfer_by_peer, attended_by_us, attended_by_peer, prack_in, prack_out, update, timer]
 
 
 def run(sansip, phone, check):

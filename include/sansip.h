@@ -355,6 +355,31 @@
 #define SANSIP_TRANSFERS_REFUSE 3
 
 /**
+ * REGISTER and INVITE are challenged.
+ */
+#define SANSIP_CHALLENGE_CALLS 1
+
+/**
+ * All requests are challenged but ACK and CANCEL.
+ */
+#define SANSIP_CHALLENGE_ALL 2
+
+/**
+ * MD5.
+ */
+#define SANSIP_MD5 1
+
+/**
+ * SHA-256.
+ */
+#define SANSIP_SHA_256 2
+
+/**
+ * SHA-512-256.
+ */
+#define SANSIP_SHA_512_256 3
+
+/**
  * Sound.
  */
 #define SANSIP_KIND_AUDIO 1
@@ -495,21 +520,6 @@
  * and refuses a call that came in with 488.
  */
 #define SANSIP_Q_MEDIA 7
-
-/**
- * MD5.
- */
-#define SANSIP_MD5 1
-
-/**
- * SHA-256.
- */
-#define SANSIP_SHA_256 2
-
-/**
- * SHA-512-256.
- */
-#define SANSIP_SHA_512_256 3
 
 /**
  * A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
@@ -1105,6 +1115,31 @@ typedef struct {
    * How a call is put on hold: SANSIP_HOLD_...; 0: SANSIP_HOLD_SENDONLY.
    */
   uint32_t hold;
+  /**
+   * SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
+   * secrets are asked for by SANSIP_Q_CREDENTIALS.
+   */
+  uint32_t challenge;
+  /**
+   * For how many milliseconds a nonce holds; 0: 300000.
+   */
+  uint32_t nonce_ms;
+  /**
+   * Not 0: a request's body may be protected too (auth-int).
+   */
+  uint32_t integrity;
+  /**
+   * How many algorithms, at most 4.
+   */
+  uint32_t n_algorithms;
+  /**
+   * SANSIP_MD5 and so on, in the order in which they are offered: the strongest first.
+   */
+  uint32_t algorithms[4];
+  /**
+   * The realm of the challenges.
+   */
+  sansip_str realm;
 } sansip_config;
 
 /**

@@ -4,8 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use crate::auth::digest::strength;
+use crate::header::auth::Algorithm;
 use crate::path::Addr;
 use crate::sdp::Hold;
+use crate::wire::Method;
 
 /// Which roles the engine plays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +96,63 @@ impl Network {
     }
 }
 
+/// Which requests are challenged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Challenged {
+    /// None.
+    #[default]
+    None,
+    /// REGISTER and INVITE, re-INVITE too.
+    Calls,
+    /// All but ACK and CANCEL, which nobody may challenge (RFC 3261 22.1).
+    All,
+}
+
+/// How the proxy (407) and the registrar (401) challenge (RFC 3261 22, RFC 8760). The secrets are
+/// asked for by [`Query::Credentials`](crate::Query::Credentials) without a line. Who is proven may
+/// register its own address of record only, and call as itself only: anything else is 403.
+#[derive(Clone, Debug, Default)]
+pub struct Challenge {
+    /// Which requests. Else than for `None`, `Limits::nonces` may not be 0.
+    pub methods: Challenged,
+    /// The realm, at most 100 bytes without quotes and backslashes.
+    pub realm: String,
+    /// The algorithms, in the order in which they are offered: the strongest first. At most four.
+    pub algorithms: Vec<Algorithm>,
+    /// Whether a request's body may be protected too (`auth-int`).
+    pub integrity: bool,
+    /// For how many milliseconds a nonce holds.
+    pub nonce: u64,
+}
+
+impl Challenge {
+    /// Whether a request with this method is challenged.
+    #[must_use]
+    pub const fn covers(&self, method: Method) -> bool {
+        match self.methods {
+            Challenged::None => false,
+            Challenged::Calls => matches!(method, Method::Register | Method::Invite),
+            Challenged::All => !matches!(method, Method::Ack | Method::Cancel),
+        }
+    }
+
+    /// The realm, where anybody is challenged.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn own_realm(&self) -> &[u8] {
+        if self.methods == Challenged::None { &[] } else { self.realm.as_bytes() }
+    }
+
+    /// Whether it can be done as it says.
+    pub(crate) fn is_usable(&self) -> bool {
+        let plain = |c: u8| !matches!(c, b'"' | b'\\' | 0..=31 | 127);
+        self.methods == Challenged::None
+            || ((1..=100).contains(&self.realm.len())
+                && self.realm.bytes().all(plain)
+                && (1..=4).contains(&self.algorithms.len())
+                && self.algorithms.iter().all(|a| strength(*a) > 0))
+    }
+}
+
 /// How an engine behaves. Times are milliseconds.
 ///
 /// The strings and lists are the caller's; the engine never grows them.
@@ -170,6 +230,8 @@ pub struct Config {
     pub max_expires: u32,
     /// The most bindings of one address of record. Default 10.
     pub max_bindings: usize,
+    /// Whom the proxy and the registrar challenge. Default nobody; nonces hold for 300,000.
+    pub challenge: Challenge,
 }
 
 impl Config {
@@ -213,6 +275,13 @@ impl Config {
             default_expires: 3_600,
             max_expires: 7_200,
             max_bindings: 10,
+            challenge: Challenge {
+                methods: Challenged::None,
+                realm: String::new(),
+                algorithms: Vec::new(),
+                integrity: false,
+                nonce: 300_000,
+            },
         }
     }
 

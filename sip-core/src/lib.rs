@@ -103,7 +103,9 @@ pub mod tx;
 pub mod ua;
 pub mod wire;
 
-pub use config::{Config, Leaves, Network, Retransmit, Ringing, Roles, Transfers};
+pub use config::{
+    Challenge, Challenged, Config, Leaves, Network, Retransmit, Ringing, Roles, Transfers,
+};
 #[cfg(feature = "ua")]
 pub use engine::input::{
     AutoAnswer, Done, Extras, FlowEnd, FlowInfo, Follow, Input, LineConfig, Policy, SendEnd,

@@ -1,7 +1,9 @@
 //! How much room an engine has and how it behaves.
 
-use sansip_core::{Config, Leaves, Limits, Network, Retransmit, Ringing, Roles, Transfers};
-use sansip_core::{Error, Limit};
+use sansip_core::{
+    Algorithm, Challenge, Challenged, Config, Error, Leaves, Limit, Limits, Network, Retransmit,
+    Ringing, Roles, Transfers,
+};
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
 use crate::code::{ARGUMENT, Code};
@@ -222,6 +224,17 @@ pub const SANSIP_TRANSFERS_ASK: u32 = 1;
 pub const SANSIP_TRANSFERS_ACCEPT: u32 = 2;
 /// All REFERs are refused with 603.
 pub const SANSIP_TRANSFERS_REFUSE: u32 = 3;
+/// REGISTER and INVITE are challenged.
+pub const SANSIP_CHALLENGE_CALLS: u32 = 1;
+/// All requests are challenged but ACK and CANCEL.
+pub const SANSIP_CHALLENGE_ALL: u32 = 2;
+
+/// MD5.
+pub const SANSIP_MD5: u32 = 1;
+/// SHA-256.
+pub const SANSIP_SHA_256: u32 = 2;
+/// SHA-512-256.
+pub const SANSIP_SHA_512_256: u32 = 3;
 
 /// A range of addresses.
 #[repr(C)]
@@ -308,6 +321,19 @@ pub struct SansipConfig {
     pub no_ask_media: u32,
     /// How a call is put on hold: SANSIP_HOLD_...; 0: SANSIP_HOLD_SENDONLY.
     pub hold: u32,
+    /// SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
+    /// secrets are asked for by SANSIP_Q_CREDENTIALS.
+    pub challenge: u32,
+    /// For how many milliseconds a nonce holds; 0: 300000.
+    pub nonce_ms: u32,
+    /// Not 0: a request's body may be protected too (auth-int).
+    pub integrity: u32,
+    /// How many algorithms, at most 4.
+    pub n_algorithms: u32,
+    /// SANSIP_MD5 and so on, in the order in which they are offered: the strongest first.
+    pub algorithms: [u32; 4],
+    /// The realm of the challenges.
+    pub realm: SansipStr,
 }
 
 // SAFETY: integers, pointers and structs of them, the size first.
@@ -374,6 +400,8 @@ impl SansipConfig {
         self.transfer(&mut c)?;
         // SAFETY: passed on.
         unsafe { self.lists(&mut c) }?;
+        // SAFETY: passed on.
+        unsafe { self.challenges(&mut c.challenge) }?;
         Ok(c)
     }
 
@@ -398,6 +426,32 @@ impl SansipConfig {
         };
         c.transfer_to_aor = self.transfer_to_aor != 0;
         c.refer_sub = self.no_refer_sub == 0;
+        Ok(())
+    }
+
+    /// # Safety
+    /// Its pointers are valid.
+    unsafe fn challenges(&self, c: &mut Challenge) -> Result<(), Code> {
+        c.methods = match self.challenge {
+            0 => Challenged::None,
+            SANSIP_CHALLENGE_CALLS => Challenged::Calls,
+            SANSIP_CHALLENGE_ALL => Challenged::All,
+            _ => return Err(ARGUMENT),
+        };
+        c.nonce = or(self.nonce_ms, c.nonce)?;
+        c.integrity = self.integrity != 0;
+        // SAFETY: passed on.
+        c.realm = unsafe { owned(self.realm) }?;
+        let list = self.algorithms.get(..self.n_algorithms as usize).ok_or(ARGUMENT)?;
+        c.algorithms.try_reserve_exact(list.len()).map_err(memory)?;
+        for algorithm in list {
+            c.algorithms.push(match *algorithm {
+                SANSIP_MD5 => Algorithm::Md5,
+                SANSIP_SHA_256 => Algorithm::Sha256,
+                SANSIP_SHA_512_256 => Algorithm::Sha512_256,
+                _ => return Err(ARGUMENT),
+            });
+        }
         Ok(())
     }
 
@@ -480,6 +534,12 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             datagram_max: u32::try_from(c.datagram_max).unwrap_or(u32::MAX),
             no_ask_media: 0,
             hold: SANSIP_HOLD_SENDONLY,
+            challenge: 0,
+            nonce_ms: ms(c.challenge.nonce),
+            integrity: 0,
+            n_algorithms: 0,
+            algorithms: [0; 4],
+            realm: SansipStr::NONE,
         };
         // SAFETY: by the header's rules.
         unsafe { fill(out, config) }.map(|()| 0)

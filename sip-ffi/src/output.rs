@@ -14,7 +14,7 @@ use crate::abi::{
     SansipAddr, SansipBytes, SansipCall, SansipFlow, SansipLine, SansipPath, SansipQuery,
     SansipRequest, SansipSendId, SansipStr, bytes_of,
 };
-use crate::config::BINDINGS;
+use crate::config::{BINDINGS, SANSIP_MD5, SANSIP_SHA_256, SANSIP_SHA_512_256};
 use crate::media::{LentMedia, SansipAgreed};
 
 /// Send the bytes of u.transmit.
@@ -51,13 +51,6 @@ pub const SANSIP_Q_CREDENTIALS: u32 = 6;
 /// `text` is the peer's offer; empty where it has made none. sansip_answer_not_found calls without,
 /// and refuses a call that came in with 488.
 pub const SANSIP_Q_MEDIA: u32 = 7;
-
-/// MD5.
-pub const SANSIP_MD5: u32 = 1;
-/// SHA-256.
-pub const SANSIP_SHA_256: u32 = 2;
-/// SHA-512-256.
-pub const SANSIP_SHA_512_256: u32 = 3;
 
 /// A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
 pub const SANSIP_EV_CALL_INCOMING: u32 = 0x101;

@@ -357,7 +357,8 @@ fn open_proxy(clock: Clock) -> Result<Driver<Proxy>, OpenError> {
     let mut setup = setup(clock);
     setup.config.roles = Roles { ua: false, proxy: true, registrar: true };
     setup.config.domains = vec![DOMAIN.into()];
-    Driver::open(setup, Proxy::new(Vec::new(), false))
+    // Who is transferred to is called by the Contact of the call (RFC 5589 7.1).
+    Driver::open(setup, Proxy::new(Vec::new(), true))
 }
 
 fn open_phone(

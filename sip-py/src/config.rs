@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sansip::sdp::Hold;
-use sansip::wire::WireLimits;
-use sansip::{Addr, Leaves, Network, Retransmit, Ringing, Roles, Transfers};
+use sansip::wire::{Span, WireLimits};
+use sansip::{
+    Addr, Algorithm, Challenge, Challenged, Leaves, Network, Retransmit, Ringing, Roles, Transfers,
+};
 
 /// The attributes of `sansip.Config`.
 #[derive(FromPyObject)]
@@ -45,6 +47,11 @@ pub(crate) struct Config {
     default_expires: u32,
     max_expires: u32,
     max_bindings: usize,
+    challenge: Option<String>,
+    realm: String,
+    algorithms: Vec<String>,
+    integrity: bool,
+    nonce_ms: u64,
 }
 
 impl TryFrom<Config> for sansip::Config {
@@ -103,8 +110,24 @@ impl TryFrom<Config> for sansip::Config {
         to.default_expires = c.default_expires;
         to.max_expires = c.max_expires;
         to.max_bindings = c.max_bindings;
+        to.challenge = Challenge {
+            methods: match c.challenge.as_deref() {
+                None => Challenged::None,
+                Some("calls") => Challenged::Calls,
+                // The class takes no other word.
+                Some(_) => Challenged::All,
+            },
+            realm: c.realm,
+            algorithms: c.algorithms.iter().map(|name| algorithm(name)).collect(),
+            integrity: c.integrity,
+            nonce: c.nonce_ms,
+        };
         Ok(to)
     }
+}
+
+fn algorithm(name: &str) -> Algorithm {
+    Algorithm::of(name.as_bytes(), Some(Span::new(0, name.len())))
 }
 
 /// The attributes of `sansip.Addr`.

@@ -64,8 +64,8 @@ const PLACES: usize = 4;
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
     used: [Used; PLACES],
-    /// When the newest nonce was made that had to give way: one as old that is not here may have
-    /// been used.
+    /// After when the newest nonce was made that had to give way: an older one that is not here
+    /// may have been used.
     forgotten: u64,
 }
 
@@ -150,7 +150,7 @@ impl Nonces {
         match bucket.used.iter().find(|u| u.is(&open)) {
             Some(used) if count > used.count => Standing::Fresh,
             Some(_) => Standing::Stale,
-            None if open.made <= bucket.forgotten => Standing::Stale,
+            None if open.made < bucket.forgotten => Standing::Stale,
             None => Standing::Fresh,
         }
     }
@@ -178,7 +178,7 @@ impl Nonces {
         let before = *place;
         *place = Used { made: open.made, mark: open.mark, count };
         if known.is_none() && before.count > 0 {
-            bucket.forgotten = bucket.forgotten.max(before.made);
+            bucket.forgotten = bucket.forgotten.max(before.made.saturating_add(1));
         }
         Standing::Fresh
     }

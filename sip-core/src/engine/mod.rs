@@ -10,7 +10,7 @@ mod timers;
 mod verbs;
 
 use crate::attempt::{Attempts, Down};
-use crate::config::Config;
+use crate::config::{Challenged, Config};
 use crate::cx::Cx;
 use crate::dialog::Dialogs;
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
@@ -101,6 +101,12 @@ impl Engine {
             || (roles.registrar && !cfg!(feature = "registrar"))
         {
             return Err(Error::Misuse(Misuse::NotBuilt));
+        }
+        if !config.challenge.is_usable() {
+            return Err(Error::Misuse(Misuse::BadHeader));
+        }
+        if config.challenge.methods != Challenged::None && limits.nonces == 0 {
+            return Err(Error::Misuse(Misuse::BadLimit));
         }
         let tag = config.tag;
         let index = Index::new(&limits.wire).map_err(|_| Error::Full(Limit::Memory))?;

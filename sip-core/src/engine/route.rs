@@ -65,7 +65,7 @@ impl Core {
             OwnerKind::Attempt => self.attempts.owner(AttemptHandle::from_raw(o.object)),
             _ => Some(o),
         });
-        owner.is_some_and(|o| matches!(o.kind, OwnerKind::Call | OwnerKind::Line))
+        owner.is_some_and(|o| o.kind != OwnerKind::Fork)
     }
 
     // RFC 3261 13.2.2.4: a 2xx whose ACK was lost; RFC 6026 7.1: a proxy drops all others.

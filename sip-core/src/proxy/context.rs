@@ -8,7 +8,7 @@ use super::record_route::RecordRoute;
 use super::response::{with_challenges, without_via};
 use super::targets::Entry;
 use super::{Branch, BranchHandle, Fork, ForkHandle, ForkLow, Forks, GiveUp, RELAY};
-use crate::attempt::{FromAttempt, Start};
+use crate::attempt::{Down, FromAttempt, Start};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
 use crate::header::Essentials;
@@ -17,7 +17,7 @@ use crate::resolve::{Hop, NoWay};
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::timers::{TimerKey, kind};
-use crate::tx::Reply;
+use crate::tx::{Reply, TxHandle};
 use crate::wire::name::Name;
 use crate::wire::{MessageRef, Method};
 
@@ -417,7 +417,7 @@ impl Forks {
     fn reply_unavailable(
         &self,
         low: &mut ForkLow<'_>,
-        tx: crate::tx::TxHandle,
+        tx: TxHandle,
         own: bool,
     ) -> Result<(), Error> {
         if own {
@@ -466,10 +466,20 @@ impl Forks {
         h: ForkHandle,
         status: u16,
     ) -> Result<(), Error> {
+        self.refuse_by(low, h, |down, tx| down.tx.reply(down.cx, tx, status, &Reply::default()))
+    }
+
+    /// As [`refuse`](Self::refuse), by a response that `send` sends.
+    pub(super) fn refuse_by(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        send: impl FnOnce(&mut Down<'_>, TxHandle) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Some(fork) = self.forks.get_mut(h) else { return Ok(()) };
         fork.done = true;
         if let Some(tx) = fork.tx {
-            match low.down.tx.reply(low.down.cx, tx, status, &Reply::default()) {
+            match send(&mut low.down, tx) {
                 Ok(()) | Err(Error::Gone | Error::Late) => {}
                 Err(e) => return Err(e),
             }
@@ -581,6 +591,7 @@ fn write_copy(
         record_route: fields.lines(),
         stream: transport.is_some_and(|t| t.is_reliable()),
         source: fork.source,
+        realm: cx.config.challenge.own_realm(),
     };
     let len = forward::write(&m, &survey, &copy, out)?;
     Ok((len, hop))

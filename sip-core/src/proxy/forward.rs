@@ -3,6 +3,7 @@
 
 use core::net::IpAddr;
 
+use super::authenticate::own_fields;
 use super::preprocess::{Plan, is_secure, route};
 use crate::cx::{Cx, write_error};
 use crate::error::Error;
@@ -33,6 +34,8 @@ pub(super) struct Copy<'a> {
     pub stream: bool,
     /// Where the request came from, if its top Via does not say so yet.
     pub source: Option<Addr>,
+    /// The realm whose credentials are for us alone; empty for none.
+    pub realm: &'a [u8],
 }
 
 /// Where the copy with the Request-URI `uri` goes: to the target's own next `hop`, else to the first
@@ -70,15 +73,15 @@ fn as_sips<'a>(text: &[u8], room: &'a mut [u8]) -> Option<&'a [u8]> {
 }
 
 /// The edits of one copy, in the order in which they were added: at most eight of Route values,
-/// four of the top Via, five others.
+/// four of the top Via, five others, and credentials for us.
 struct Edits<'a> {
-    list: [Edit<'a>; 20],
+    list: [Edit<'a>; 24],
     len: usize,
 }
 
 impl<'a> Edits<'a> {
     const fn new() -> Self {
-        Self { list: [Edit::Insert { at: 0, text: &[] }; 20], len: 0 }
+        Self { list: [Edit::Insert { at: 0, text: &[] }; 24], len: 0 }
     }
 
     fn add(&mut self, edit: Edit<'a>) {
@@ -204,6 +207,8 @@ pub(super) fn write(
         Some(span) => edits.replace(span, one_less(m.text(span), &mut hops)),
         None => edits.insert(survey.top, MAX_FORWARDS),
     }
+    // 22.3: what was meant for us goes no further.
+    own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
     routes(m, survey.routes, copy.plan, strict.map(|_| copy.uri), &mut edits);
     // 16.6 step 9
     if copy.stream && !survey.has_length {
@@ -366,6 +371,7 @@ mod tests {
         record_route: b"",
         stream: false,
         source: None,
+        realm: b"",
     };
 
     fn copied(message: &str, copy: &Copy<'_>) -> String {

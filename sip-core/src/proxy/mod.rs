@@ -5,6 +5,7 @@
 //! [`Locate`](crate::Query::Locate) and [`Route`](crate::Query::Route); each target is a branch with
 //! an attempt of its own. What exceeds the room there is, is worked off from a timer due now.
 
+pub(crate) mod authenticate;
 mod best;
 mod context;
 mod forward;
@@ -29,6 +30,7 @@ use crate::time::Instant;
 use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::{MessageRef, Method};
 
+use authenticate::{By, Gate, Shown};
 use forward::URI_ROOM;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
@@ -197,6 +199,11 @@ impl Forks {
         if validate::refuse(low.down.tx, low.down.cx, m, e, path)? {
             return Ok(());
         }
+        // 16.3 step 6
+        let gate = authenticate::judge(low.down.cx, m, path, By::Proxy);
+        if let Gate::Closed { stale } = gate {
+            return authenticate::refuse(low.down.tx, low.down.cx, (m, e, path), By::Proxy, stale);
+        }
         if low.attempts.room() == 0 {
             return Err(Error::Full(Limit::Attempts));
         }
@@ -210,6 +217,11 @@ impl Forks {
             if let (Some(fork), Some(block)) = (self.forks.get_mut(h), request) {
                 low.down.cx.pool.hold(block);
                 (fork.tx, fork.request) = (Some(tx), Some(block));
+            }
+            if gate == Gate::Ask {
+                let asked = authenticate::ask(low.down.cx, owner, m, path, By::Proxy)?;
+                self.forks.live_mut(h)?.asked = Some(asked);
+                return Ok(());
             }
             // RFC 3261 17.2.1: nobody knows whether a target answers within 200 ms.
             if m.method() == Method::Invite {
@@ -276,14 +288,11 @@ impl Forks {
     fn locate(&mut self, low: &mut ForkLow<'_>, h: ForkHandle, uri: &[u8]) -> Result<(), Error> {
         let cx = &mut *low.down.cx;
         let mut scratch = core::mem::take(&mut cx.scratch);
-        let asked =
-            canonical(uri, &mut scratch).ok_or(Error::Full(Limit::MessageBytes)).and_then(|aor| {
-                let asker = Owner::new(OwnerKind::Fork, h.raw());
-                cx.ask(Ask::Locate, asker, aor, (Addr::default(), Transport::Udp), 0)
-            });
+        let asked = canonical(uri, &mut scratch)
+            .ok_or(Error::Full(Limit::MessageBytes))
+            .and_then(|aor| self.ask_locate(cx, h, aor));
         cx.scratch = scratch;
-        self.forks.live_mut(h)?.asked = Some(asked?);
-        Ok(())
+        asked
     }
 
     fn ask_route(
@@ -316,6 +325,9 @@ impl Forks {
         let h = ForkHandle::from_raw(query.asker.object);
         let Some(fork) = self.forks.get_mut(h) else { return Ok(()) };
         fork.asked = None;
+        if query.ask == Ask::Credentials {
+            return self.on_secret(low, h, query, answer);
+        }
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
@@ -335,6 +347,89 @@ impl Forks {
             Answer::Reject(status @ 300..=699) => self.refuse(low, h, status),
             _ => self.refuse(low, h, 500),
         }
+    }
+
+    /// What the request's credentials are worth.
+    fn on_secret(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        query: &Query,
+        answer: &Answer<'_>,
+    ) -> Result<(), Error> {
+        let Some(fork) = self.forks.get(h) else { return Ok(()) };
+        let (tx, method) = (fork.tx, fork.method);
+        let Some(request) = fork.request else { return self.refuse(low, h, 500) };
+        if let Answer::Failed = answer {
+            return self.refuse(low, h, 500);
+        }
+        match authenticate::verify(low.down.cx, request, query, answer, By::Proxy) {
+            Shown::User => {}
+            Shown::Other => return self.refuse(low, h, 403),
+            Shown::Nothing { stale } => {
+                let ip = query.addr.ip;
+                return self.refuse_by(low, h, |down, tx| {
+                    authenticate::reply(down.tx, down.cx, (tx, ip), By::Proxy, stale)
+                });
+            }
+        }
+        if let Some(tx) = tx.filter(|_| method == Method::Invite) {
+            match low.down.tx.reply(low.down.cx, tx, 100, &Reply::default()) {
+                Ok(()) | Err(Error::Gone | Error::Late) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        match self.begin_stored(low, h, request) {
+            Err(Error::Full(_)) => self.refuse(low, h, 503),
+            other => other,
+        }
+    }
+
+    /// As [`begin`](Self::begin), for a request that has waited.
+    fn begin_stored(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        request: BlockId,
+    ) -> Result<(), Error> {
+        let plan = self.forks.live(h)?.plan;
+        let mut scratch = core::mem::take(&mut low.down.cx.scratch);
+        let mut room = [0; URI_ROOM];
+        let cx = &*low.down.cx;
+        let found = MessageRef::lazy(cx.pool.bytes_of(request)).and_then(|m| {
+            let way = way(cx, &m, &Essentials::of(&m), plan);
+            let uri = plan.request_uri(&m, &mut room);
+            let len = match way {
+                Way::Locate => canonical(uri, &mut scratch)?.len(),
+                Way::Direct | Way::Route { .. } => {
+                    scratch.get_mut(..uri.len())?.copy_from_slice(uri);
+                    uri.len()
+                }
+            };
+            Some((way, len))
+        });
+        let asked = found.ok_or(Error::Full(Limit::MessageBytes)).and_then(|(way, len)| {
+            let text = scratch.get(..len).unwrap_or(&[]);
+            match way {
+                Way::Locate => self.ask_locate(low.down.cx, h, text)?,
+                Way::Route { ours } => self.ask_route(low, h, text, ours)?,
+                Way::Direct => {}
+            }
+            Ok(way)
+        });
+        low.down.cx.scratch = scratch;
+        if asked? == Way::Direct {
+            self.forks.live_mut(h)?.left = 1;
+            return self.work(low, h);
+        }
+        Ok(())
+    }
+
+    fn ask_locate(&mut self, cx: &mut Cx, h: ForkHandle, aor: &[u8]) -> Result<(), Error> {
+        let asker = Owner::new(OwnerKind::Fork, h.raw());
+        let about = (Addr::default(), Transport::Udp);
+        self.forks.live_mut(h)?.asked = Some(cx.ask(Ask::Locate, asker, aor, about, 0)?);
+        Ok(())
     }
 
     /// No binding: the application may know a way.

@@ -19,6 +19,7 @@ use crate::header::date::Date;
 use crate::header::{Essentials, NameAddr, Uri, Value as _};
 use crate::limits::Limits;
 use crate::path::{Addr, Path, Transport};
+use crate::proxy::authenticate::{self, By, Gate, Shown};
 use crate::proxy::{is_ours, unsupported};
 use crate::store::filled;
 use crate::store::pool::BlockId;
@@ -124,26 +125,81 @@ impl Registrar {
             let reply = Reply { extra, ..Reply::default() };
             return down.tx.reply_stateless(down.cx, m, e, path, status, &reply).map(drop);
         }
+        // Step 3.
+        let gate = authenticate::judge(down.cx, m, path, By::Registrar);
+        if let Gate::Closed { stale } = gate {
+            return authenticate::refuse(down.tx, down.cx, (m, e, path), By::Registrar, stale);
+        }
         let tx = down.tx.open_server(down.cx, Owner::default(), m, e, path)?;
-        let begun = self.begin(down, tx);
+        let begun = self.begin(down, tx, (gate == Gate::Ask).then_some((m, path)));
         if begun.is_err() {
             down.tx.end(down.cx, tx);
         }
         begun
     }
 
-    fn begin(&mut self, down: &mut Down<'_>, tx: TxHandle) -> Result<(), Error> {
+    fn begin(
+        &mut self,
+        down: &mut Down<'_>,
+        tx: TxHandle,
+        to_prove: Option<(&MessageRef<'_>, &Path)>,
+    ) -> Result<(), Error> {
         let request = down.tx.request(down.cx, tx).ok_or(Error::Gone)?;
         let job = Job { tx, request, asked: None, stored: None, tries: 0 };
         let h = self.jobs.insert(job)?;
         down.cx.pool.hold(request);
-        let asked = self.locate(down.cx, h);
+        let asked = match to_prove {
+            Some((m, path)) => self.ask_secret(down.cx, h, m, path),
+            None => self.locate(down.cx, h),
+        };
         if asked.is_err() {
             self.end(down.cx, h);
         } else {
             down.tx.set_owner(tx, Owner::new(OwnerKind::Registrar, h.raw()));
         }
         asked
+    }
+
+    fn ask_secret(
+        &mut self,
+        cx: &mut Cx,
+        h: JobHandle,
+        m: &MessageRef<'_>,
+        path: &Path,
+    ) -> Result<(), Error> {
+        let asker = Owner::new(OwnerKind::Registrar, h.raw());
+        let asked = authenticate::ask(cx, asker, m, path, By::Registrar)?;
+        self.jobs.live_mut(h)?.asked = Some(asked);
+        Ok(())
+    }
+
+    /// What the REGISTER's credentials are worth (10.3 steps 3 and 4).
+    fn on_secret(
+        &mut self,
+        down: &mut Down<'_>,
+        h: JobHandle,
+        query: &Query,
+        answer: &Answer<'_>,
+    ) -> Result<(), Error> {
+        let job = self.jobs.live(h)?;
+        let (request, tx) = (job.request, job.tx);
+        let done = if let Answer::Failed = answer {
+            self.refuse(down, h, 500)
+        } else {
+            match authenticate::verify(down.cx, request, query, answer, By::Registrar) {
+                Shown::User => match self.locate(down.cx, h) {
+                    Ok(()) => return Ok(()),
+                    Err(_) => self.refuse(down, h, 503),
+                },
+                Shown::Other => self.refuse(down, h, 403),
+                Shown::Nothing { stale } => {
+                    let to = (tx, query.addr.ip);
+                    answered(authenticate::reply(down.tx, down.cx, to, By::Registrar, stale))
+                }
+            }
+        };
+        self.end(down.cx, h);
+        done
     }
 
     fn locate(&mut self, cx: &mut Cx, h: JobHandle) -> Result<(), Error> {
@@ -169,6 +225,9 @@ impl Registrar {
         let h = JobHandle::from_raw(query.asker.object);
         let Some(job) = self.jobs.get_mut(h) else { return Ok(()) };
         job.asked = None;
+        if query.ask == Ask::Credentials {
+            return self.on_secret(down, h, query, answer);
+        }
         let (tries, stored) = (job.tries, job.stored);
         let done = match *answer {
             Answer::Located { version, bindings } => {

@@ -95,8 +95,20 @@ class Config:
     default_expires: int = 3_600
     max_expires: int = 7_200
     max_bindings: int = 10
+    challenge: Optional[str] = None
+    """Which requests the proxy and the registrar challenge: `None`, `calls` (REGISTER and INVITE) or
+    `all` (but ACK and CANCEL). The secrets are asked for by `CredentialsQuery`."""
+    realm: str = ""
+    algorithms: Tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")
+    """Those that are offered, the strongest first."""
+    integrity: bool = False
+    """Whether a request's body may be protected too (`auth-int`)."""
+    nonce_ms: int = 300_000
+    """For how long a nonce holds."""
 
     def __post_init__(self) -> None:
+        if self.challenge not in (None, "calls", "all"):
+            raise ValueError("challenge is None, 'calls' or 'all'")
         if len(self.seed) != 32 or len(self.cluster_key) != 32:
             raise ValueError("seed and cluster_key have 32 bytes")
 
