@@ -453,7 +453,7 @@ class Ended(CallEvent):
 
     why: str
     """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable, no ack,
-    replaced or transferred."""
+    replaced, transferred or bad media."""
     status: int
     """The status that ended it, 0 where there is none."""
 
