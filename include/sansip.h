@@ -310,6 +310,26 @@
 #define SANSIP_RETRANSMIT_RFC 2
 
 /**
+ * No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
+ */
+#define SANSIP_RELIABLE_NEVER 1
+
+/**
+ * Those with a body are, to a caller that supports it.
+ */
+#define SANSIP_RELIABLE_WITH_BODY 2
+
+/**
+ * All but 100 are, to a caller that supports it.
+ */
+#define SANSIP_RELIABLE_ALWAYS 3
+
+/**
+ * All but 100 are; a caller that does not support it gets 421.
+ */
+#define SANSIP_RELIABLE_REQUIRE 4
+
+/**
  * The transferor hangs up when a NOTIFY says that the new call stands.
  */
 #define SANSIP_LEAVES_ON_FINAL_NOTIFY 1
@@ -552,6 +572,16 @@
 #define SANSIP_EV_CALL_REINVITED 262
 
 /**
+ * Our UPDATE was answered with `status`; the message is the response, if one came.
+ */
+#define SANSIP_EV_CALL_UPDATED 306
+
+/**
+ * The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+ */
+#define SANSIP_EV_CALL_IDENTITY 307
+
+/**
  * The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
  * late now.
  */
@@ -614,6 +644,12 @@
 #define SANSIP_EV_TRANSFER 770
 
 /**
+ * Our request of sansip_options was answered with `status`, 408 where nothing came, 503 where there
+ * was no way; `user` is your own number of it, the message is the response.
+ */
+#define SANSIP_EV_ANSWERED 1281
+
+/**
  * The limit whose error is `code` was reached, and something was refused because of it.
  */
 #define SANSIP_EV_LIMITED 1025
@@ -662,6 +698,11 @@
  * The ACK of our answer never came.
  */
 #define SANSIP_END_NO_ACK 9
+
+/**
+ * The session was not refreshed in time.
+ */
+#define SANSIP_END_SESSION_EXPIRED 13
 
 /**
  * Another call took its place (RFC 3891).
@@ -1083,6 +1124,22 @@ typedef struct {
    */
   sansip_addr outbound;
   /**
+   * How long a session lasts without a refresh (RFC 4028), in seconds; 0: 1800.
+   */
+  uint32_t session_expires_s;
+  /**
+   * Not 0: calls ask for no session timer. What the peer asks for is honoured all the same.
+   */
+  uint32_t no_session_timer;
+  /**
+   * The shortest session that is accepted, in seconds; 0: 90.
+   */
+  uint32_t min_se_s;
+  /**
+   * SANSIP_RELIABLE_...; 0: those with a body.
+   */
+  uint32_t reliable;
+  /**
    * When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
    */
   uint32_t transferor_leaves;
@@ -1467,7 +1524,7 @@ typedef struct {
    */
   sansip_line line;
   /**
-   * The call, 0 if it is no event of a call.
+   * The call, 0 if it is no event of a call; that of a request which came in one.
    */
   sansip_call call;
   /**
@@ -2078,6 +2135,14 @@ typedef struct {
    * field comes first: id or user keep it back, none shows it.
    */
   uint32_t anonymous;
+  /**
+   * Not 0: the line's own calls tell where they have been (History-Info, RFC 7044).
+   */
+  uint32_t history;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } SansipPolicy;
 
 /**
@@ -2469,6 +2534,16 @@ int32_t sansip_reinvite(sansip_engine *engine,
                         const sansip_extras *extras);
 
 /**
+ * Sends an UPDATE (RFC 3311 5.1), before the call is answered too. A From among the fields becomes
+ * our identity in the call, if the peer supports that. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+ */
+int32_t sansip_update(sansip_engine *engine,
+                      uint64_t now_ms,
+                      sansip_call call,
+                      const sansip_extras *extras);
+
+/**
  * Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call
  * ends as the config's transferor_leaves says; with `keep` not 0 it stays: so the focus of a
  * conference is asked to invite somebody. Its progress: SANSIP_EV_CALL_TRANSFER and
@@ -2532,6 +2607,18 @@ int32_t sansip_hold(sansip_engine *engine, uint64_t now_ms, sansip_call call);
  * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_MEDIA, SANSIP_E_FULL_...
  */
 int32_t sansip_resume(sansip_engine *engine, uint64_t now_ms, sansip_call call);
+
+/**
+ * Asks `target`, a sip: or sips: URI, what it can do, as a line or (0) as the engine itself (RFC 3261
+ * 11.1). SANSIP_EV_ANSWERED tells the answer and gives `user` back. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+ */
+int32_t sansip_options(sansip_engine *engine,
+                       uint64_t now_ms,
+                       sansip_line line,
+                       sansip_str target,
+                       uint64_t user,
+                       const sansip_extras *extras);
 
 /**
  * Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.

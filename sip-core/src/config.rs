@@ -32,6 +32,21 @@ pub enum Retransmit {
     Rfc,
 }
 
+/// Which provisional responses are sent reliably (RFC 3262), and what is said of that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Reliable {
+    /// None, and 100rel is not supported: an INVITE that requires it gets 420.
+    Never = 1,
+    /// Those with a body, to a caller that supports it; all but 100, to one that requires it.
+    #[default]
+    WithBody = 2,
+    /// All but 100, to a caller that supports it.
+    Always = 3,
+    /// All but 100; our INVITEs require it, and a caller that does not support it gets 421.
+    Require = 4,
+}
+
 /// When the transferor of a call hangs it up (RFC 5589 6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u8)]
@@ -143,7 +158,8 @@ impl Challenge {
     }
 
     /// Whether it can be done as it says.
-    pub(crate) fn is_usable(&self) -> bool {
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
         let plain = |c: u8| !matches!(c, b'"' | b'\\' | 0..=31 | 127);
         self.methods == Challenged::None
             || ((1..=100).contains(&self.realm.len())
@@ -232,6 +248,13 @@ pub struct Config {
     pub max_bindings: usize,
     /// Whom the proxy and the registrar challenge. Default nobody; nonces hold for 300,000.
     pub challenge: Challenge,
+    /// How long a session lasts without a refresh, in seconds: what calls ask for (RFC 4028). 0 asks
+    /// for none, but honours what the peer asks for. Default 1,800.
+    pub session_expires: u32,
+    /// The shortest session that is accepted, in seconds; RFC 4028 5 wants at least 90. Default 90.
+    pub min_se: u32,
+    /// Which provisional responses are sent reliably.
+    pub reliable: Reliable,
 }
 
 impl Config {
@@ -282,6 +305,9 @@ impl Config {
                 integrity: false,
                 nonce: 300_000,
             },
+            session_expires: 1_800,
+            min_se: 90,
+            reliable: Reliable::WithBody,
         }
     }
 

@@ -104,7 +104,7 @@ pub mod ua;
 pub mod wire;
 
 pub use config::{
-    Challenge, Challenged, Config, Leaves, Network, Retransmit, Ringing, Roles, Transfers,
+    Challenge, Challenged, Config, Leaves, Network, Reliable, Retransmit, Ringing, Roles, Transfers,
 };
 #[cfg(feature = "ua")]
 pub use engine::input::{

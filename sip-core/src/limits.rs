@@ -61,7 +61,7 @@ impl Limits {
         locals: 1,
         queries: 2,
         outputs: 8,
-        pool: 10_000,
+        pool: 12_000,
         sources: 4,
         credentials: 2,
         nonces: 0,
@@ -145,7 +145,7 @@ impl Limits {
     #[must_use]
     pub const fn timers(&self) -> usize {
         // A transaction has two (retransmit, end), a request that waits for the application one, a
-        // call three, one of its policy and one of a REFER, a response context one a branch and
+        // call five, one of its policy and one of a REFER, a response context one a branch and
         // one of its own, a flow two, a query, an attempt and a line one each, and the shutdown one.
         self.transactions * 2
             + self.requests()

@@ -6,7 +6,7 @@
 use core::net::IpAddr;
 
 use crate::cx::Cx;
-use crate::header::uri::{Scheme, Uri};
+use crate::header::uri::{Scheme, Uri, is_sips};
 use crate::path::{Addr, LocalId, Transport, parse_ip};
 
 /// The longest host name (RFC 1035 2.3.4).
@@ -84,6 +84,8 @@ pub(crate) fn first_hop(cx: &Cx, uri: &[u8]) -> Result<Hop, NoWay> {
     let Some(to) = cx.config.outbound else { return hop };
     let transport = match &hop {
         Ok(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => *transport,
+        // RFC 3261 26.2.2: what is to be secure goes no other way.
+        Err(_) if is_sips(uri) => return hop,
         Err(_) => Transport::Udp,
     };
     Ok(Hop::Address { to, transport, name: None })
@@ -91,9 +93,19 @@ pub(crate) fn first_hop(cx: &Cx, uri: &[u8]) -> Result<Hop, NoWay> {
 
 /// Where `uri` (a whole URI text) leads.
 pub fn next_hop(cx: &Cx, text: &[u8]) -> Result<Hop, NoWay> {
+    hop_of(cx, text, false)
+}
+
+/// Where a proxy is for a request to `target`: of a secure one every hop is (RFC 3261 26.2.2).
+#[cfg(feature = "ua")]
+pub(crate) fn proxy_hop(cx: &Cx, proxy: &[u8], target: &[u8]) -> Result<Hop, NoWay> {
+    hop_of(cx, proxy, is_sips(target))
+}
+
+fn hop_of(cx: &Cx, text: &[u8], secure: bool) -> Result<Hop, NoWay> {
     let uri = Uri::parse(text).map_err(|_| NoWay::Host)?;
     let secure = match uri.scheme {
-        Scheme::Sip => false,
+        Scheme::Sip => secure,
         Scheme::Sips => true,
         _ => return Err(NoWay::Scheme),
     };
@@ -144,6 +156,17 @@ fn transport(cx: &Cx, asked: &[u8], secure: bool, host: &[u8]) -> Result<Transpo
         }
     };
     if have(wanted) { Ok(wanted) } else { Err(NoWay::Transport) }
+}
+
+/// The identity to use for a hop, whoever sends.
+#[cfg(feature = "ua")]
+pub(crate) fn identity_for(cx: &Cx, hop: &Hop) -> Option<LocalId> {
+    match hop {
+        Hop::Address { to, transport, .. } => cx.locals.pick(*transport, *to, None),
+        Hop::Name { transport, .. } => {
+            cx.locals.iter().find(|e| e.transport == *transport).map(|e| e.id)
+        }
+    }
 }
 
 /// The identity to use towards `to`.

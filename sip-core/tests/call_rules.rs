@@ -211,9 +211,9 @@ fn a_reinvite_before_our_invite_is_answered_is_491() {
 fn a_reinvite_that_requires_what_is_not_known_is_420() {
     let mut b = bench();
     let tag = answered(&mut b);
-    let sent = b.ask(&in_dialog("INVITE", 11, &tag, "Require: 100rel\r\n"));
+    let sent = b.ask(&in_dialog("INVITE", 11, &tag, "Require: foo\r\n"));
     assert_eq!(lines(&sent), ["420 11 INVITE"]);
-    assert_eq!(sent[0].header("Unsupported"), "100rel");
+    assert_eq!(sent[0].header("Unsupported"), "foo");
     let sent = b.ask(&in_dialog("INVITE", 12, &tag, "Content-Encoding: gzip\r\n"));
     assert_eq!(lines(&sent), ["415 12 INVITE"]);
     assert_eq!(b.changes().last(), Some(&CallChange::Confirmed));
@@ -225,10 +225,10 @@ fn a_message_in_a_dialog_reaches_the_application() {
     let mut b = bench();
     let tag = answered(&mut b);
     assert!(b.ask(&in_dialog("MESSAGE", 11, &tag, "")).is_empty());
-    let Some(sansip::Event::Request { request, line }) = b.events.last().copied() else {
+    let Some(sansip::Event::Request { request, line, call: of }) = b.events.last().copied() else {
         panic!("{:?}", b.events)
     };
-    assert_eq!(line, Some(b.line));
+    assert_eq!((line, of), (Some(b.line), Some(b.call())));
     let now = b.at();
     b.engine.respond(now, request, 200, Extras::default()).unwrap();
     assert_eq!(lines(&b.drain()), ["200 11 MESSAGE"]);
@@ -398,6 +398,40 @@ fn a_reinvite_before_the_ack_of_the_one_before_is_500() {
     assert_eq!(lines(&sent), ["500 12 INVITE"]);
     assert!(sent[0].header("Retry-After").parse::<u32>().is_ok_and(|s| s <= 10));
     b.ask(&in_dialog("ACK", 11, &tag, ""));
+    b.engine.hangup(now, call).unwrap();
+    nothing_left(&mut b);
+}
+
+// RFC 3261 8.2.2.3: Unsupported lists what is not understood, and nothing else.
+#[test]
+fn unsupported_names_only_the_tags_that_are_not_known() {
+    let mut b = bench();
+    let known = "199";
+    let sent = invite(&mut b, &format!("Require: {known}, foo\r\nRequire: bar,{known}\r\n"));
+    assert_eq!(lines(&sent), ["420 10 INVITE"]);
+    assert_eq!(sent[0].header("Unsupported"), "foo, bar");
+    nothing_left(&mut b);
+}
+
+// RFC 6228 4: the early dialog of the 199 is gone, the others and the call go on.
+#[test]
+fn a_199_ends_its_early_dialog_alone() {
+    let mut b = bench();
+    let (call, out) = dial(&mut b);
+    assert!(out.header("Supported").split(", ").any(|t| t == "199"));
+    for tag in ["x", "y", "z"] {
+        b.ask(&out.answer("180 Ringing", tag, "Contact: <sip:alice@10.0.0.9>\r\n"));
+    }
+    b.ask(&out.answer("199 Early Dialog Terminated", "unknown", ""));
+    assert_eq!(b.engine.stats().dialogs, 3);
+    for (left, tag) in [(2, "y"), (1, "z"), (0, "x")] {
+        b.ask(&out.answer("199 Early Dialog Terminated", tag, ""));
+        assert_eq!(b.engine.stats().dialogs, left);
+        assert_eq!(b.changes().last(), Some(&CallChange::Progress { status: 199 }));
+    }
+    let sent = b.ask(&out.answer("200 OK", "y", "Contact: <sip:alice@10.0.0.9>\r\n"));
+    assert_eq!(lines(&sent), ["1 ACK"]);
+    let now = b.at();
     b.engine.hangup(now, call).unwrap();
     nothing_left(&mut b);
 }

@@ -450,3 +450,35 @@ fn a_person_is_late_while_the_engine_asks_for_the_media_of_its_answer() {
     assert_eq!(status(&b.drain()[0]), 200);
     assert_eq!(b.changes(), [CallChange::Policy { what: PolicyAct::AutoAnswer }]);
 }
+
+// RFC 7044 9.3, 10.2: who wants the history gets it, with us in it and why.
+#[test]
+fn a_forward_tells_the_history_that_it_was_asked_for() {
+    let mut b = bench(Policy { always: CAROL, ..Policy::default() });
+    let wants = "Supported: timer, histinfo\r\n";
+    let came = "History-Info: <sip:dan@example.com?Reason=SIP%3Bcause%3D486>;index=1\r\n";
+    for (n, more, history) in [
+        (1, String::new(), &[][..]),
+        (2, came.to_string(), &[]),
+        (3, wants.to_string(), &["<sip:bob@10.0.0.1?Reason=SIP%3Bcause%3D302>;index=1"]),
+        (
+            4,
+            format!("{wants}{came}History-Info: <sip:bob@10.0.0.1>;index=1.1;mp=1\r\n"),
+            &[
+                "<sip:dan@example.com?Reason=SIP%3Bcause%3D486>;index=1",
+                "<sip:bob@10.0.0.1?Reason=SIP%3Bcause%3D302>;index=1.1;mp=1",
+            ],
+        ),
+        (
+            5,
+            format!("{wants}{came}"),
+            &[
+                "<sip:dan@example.com?Reason=SIP%3Bcause%3D486>;index=1",
+                "<sip:bob@10.0.0.1?Reason=SIP%3Bcause%3D302>;index=1.1",
+            ],
+        ),
+    ] {
+        let sent = invite(&mut b, n, &more);
+        assert_eq!(sent[0].all("History-Info"), history, "{more}");
+    }
+}

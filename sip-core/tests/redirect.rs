@@ -293,3 +293,68 @@ fn two_phones_that_forward_to_each_other_end_within_the_bound() {
         ]
     );
 }
+
+// RFC 7044 9.1 and 5, RFC 7544 7: where the call has been, why it went on, whose target it is.
+#[test]
+fn the_history_of_a_call_grows_with_each_target() {
+    let mut b = bench(Policy { history: true, ..follow() });
+    let (_, first) = dial(&mut b);
+    assert_eq!(first.all("History-Info"), ["<sip:alice@10.0.0.9>;index=1"]);
+    assert!(first.all("Supported").iter().any(|s| s.contains("histinfo")));
+    // The peer says what happened on its side.
+    let brought = "Contact: <sip:carol@10.0.0.9>;q=1, <sip:alice@10.0.0.7>;q=0.5\r\nDiversion: <sip:alice@10.0.0.9>;reason=user-busy\r\nHistory-Info: <sip:alice@10.0.0.9>;index=1,\r\n <sip:alice@10.0.0.5?Privacy=none>;index=1.1;rc=1\r\n";
+    let second = next(b.ask(&moved(&first, brought)));
+    assert_eq!(
+        second.all("History-Info"),
+        [
+            "<sip:alice@10.0.0.9?Reason=SIP%3Bcause%3D302>;index=1",
+            "<sip:alice@10.0.0.5?Privacy=none>;index=1.1;rc=1",
+            "<sip:carol@10.0.0.9;cause=486>;index=2;mp=1",
+        ]
+    );
+    // One that says nothing of it: what is known stands.
+    let third = next(b.ask(&second.answer("480 Temporarily Unavailable", "t", "")));
+    assert_eq!(
+        third.all("History-Info")[2..],
+        [
+            "<sip:carol@10.0.0.9;cause=486?Reason=SIP%3Bcause%3D480>;index=2;mp=1",
+            "<sip:alice@10.0.0.7;cause=486>;index=3;rc=1",
+        ]
+    );
+    assert_eq!(third.all("Supported"), first.all("Supported"));
+    b.ask(&third.answer("486 Busy Here", "t", ""));
+    nothing_left(&mut b);
+}
+
+#[test]
+fn a_call_that_does_not_tell_its_history_takes_none() {
+    let mut b = bench(follow());
+    let (_, first) = dial(&mut b);
+    let more = "Contact: <sip:carol@10.0.0.9>\r\nHistory-Info: <sip:alice@10.0.0.9>;index=1\r\n";
+    assert_eq!(next(b.ask(&moved(&first, more))).all("History-Info"), Vec::<&str>::new());
+}
+
+// RFC 3261 21.3.4, 21.3.5, 21.4.23
+#[test]
+fn a_305_goes_by_its_proxy_a_380_is_told_and_a_485_is_asked() {
+    let contact = "Contact: <sip:10.0.0.7:5070>\r\n";
+    let mut b = bench(follow());
+    let (_, first) = dial(&mut b);
+    let second = next(b.ask(&first.answer("305 Use Proxy", "t", contact)));
+    assert_eq!(second.first_line(), first.first_line(), "the same request");
+    assert_eq!(second.all("Route"), ["<sip:10.0.0.7:5070;lr>"]);
+    assert_eq!(second.to, sansip::Addr::v4(10, 0, 0, 7, 5070));
+    assert_eq!(b.ask(&second.answer("305 Use Proxy", "t", contact)).len(), 1);
+    assert_eq!(b.changes().last(), Some(&refused(305)));
+    let mut b = bench(follow());
+    let (_, first) = dial(&mut b);
+    assert_eq!(b.ask(&first.answer("380 Alternative Service", "t", contact)).len(), 1);
+    assert_eq!(b.changes(), [refused(380)]);
+    let mut b = bench(follow());
+    let (call, first) = dial(&mut b);
+    assert_eq!(b.ask(&first.answer("485 Ambiguous", "t", contact)).len(), 1);
+    assert_eq!(b.changes(), [CallChange::Redirected { status: 485 }]);
+    let now = b.at();
+    b.engine.follow(now, call, "").unwrap();
+    assert_eq!(b.drain()[0].first_line(), "INVITE sip:10.0.0.7:5070 SIP/2.0");
+}

@@ -546,6 +546,57 @@ fn a_storm_of_refers() {
     nothing_left(&mut b);
 }
 
+// RFC 3515 2.4.4, RFC 6665 4.2.1: a SUBSCRIBE lengthens or ends the subscription, and never makes
+// one. The call that was asked for goes on.
+#[test]
+fn a_subscribe_for_a_refer() {
+    let mut b = bench();
+    let mut p = Peer::new(&mut b);
+    let subscribe = |b: &mut Bench, p: &mut Peer, more: &str| {
+        let text = p.request("SUBSCRIBE", more, "");
+        b.ask(&text)
+    };
+    let none = subscribe(&mut b, &mut p, "Event: refer\r\nExpires: 60\r\n");
+    assert_eq!(status(&none), "403");
+    p.refer(&mut b, "Refer-To: <sip:carol@10.0.0.7>\r\n");
+    let seq = p.cseq;
+    let (new, sent) = accept(&mut b);
+    b.ask(&sent[1].answer("200 OK", "", ""));
+    assert_eq!(status(&subscribe(&mut b, &mut p, "Event: dialog\r\n")), "489");
+    assert_eq!(status(&subscribe(&mut b, &mut p, "Event: refer;id=99\r\n")), "403");
+    let more = format!("Event: refer;id={seq}\r\nExpires: 60\r\n");
+    let sent = subscribe(&mut b, &mut p, &more);
+    assert_eq!(starts(&sent), ["200", "NOTIFY"]);
+    assert_eq!(sent[0].header("Expires"), "60");
+    assert_eq!(sent[1].header("Subscription-State"), "active;expires=60");
+    b.ask(&sent[1].answer("200 OK", "", ""));
+    let sent = subscribe(&mut b, &mut p, "Event: refer\r\nExpires: 0\r\n");
+    assert_eq!(starts(&sent), ["200", "NOTIFY"]);
+    assert_eq!(sent[1].header("Subscription-State"), "terminated;reason=timeout");
+    assert!(sent[1].text.ends_with("SIP/2.0 100 Trying\r\n"));
+    b.ask(&sent[1].answer("200 OK", "", ""));
+    assert_eq!(b.engine.stats().transfers, 0);
+    assert!(b.engine.call_info(new).is_some());
+    nothing_left(&mut b);
+    // It is not lengthened: it ends when its time is over.
+    let mut b = bench();
+    let mut p = Peer::new(&mut b);
+    p.refer(&mut b, "Refer-To: <sip:carol@10.0.0.7>\r\n");
+    let (_, sent) = accept(&mut b);
+    b.ask(&sent[1].answer("200 OK", "", ""));
+    b.ask(&sent[2].answer("180 Ringing", "ct", "Contact: <sip:carol@10.0.0.7>\r\n"));
+    let notify = b.sent.last().unwrap().clone();
+    b.ask(&notify.answer("200 OK", "", ""));
+    let sent = subscribe(&mut b, &mut p, "Event: refer\r\nExpires: 5\r\n");
+    b.ask(&sent[1].answer("200 OK", "", ""));
+    let last = b.run(6_000).remove(0);
+    assert_eq!(last.header("Subscription-State"), "terminated;reason=timeout");
+    assert!(last.text.ends_with("SIP/2.0 180 Ringing\r\n"));
+    b.ask(&last.answer("200 OK", "", ""));
+    assert_eq!(b.engine.stats().transfers, 0);
+    nothing_left(&mut b);
+}
+
 const CHALLENGE: &str =
     "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=MD5\r\n";
 

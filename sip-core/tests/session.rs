@@ -333,9 +333,9 @@ fn an_application_with_its_own_descriptions_can_hold_and_resume_too() {
         let now = p.net.at();
         let engine = p.net.engine(A);
         if hold {
-            engine.hold(now, call).unwrap()
+            engine.hold(now, call).unwrap();
         } else {
-            engine.resume(now, call).unwrap()
+            engine.resume(now, call).unwrap();
         }
         p.net.settle();
         // The peer makes its own answers as well.

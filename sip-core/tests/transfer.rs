@@ -672,25 +672,43 @@ fn transfers_between_tiny_engines() {
     }
 }
 
-// Flow 11: two calls of one phone; either party leaves, and the other call goes on.
+// Flow 11: hold, another call, resume: two calls of one phone, both active. Either party leaves,
+// and the other call goes on.
 #[test]
 fn a_local_conference() {
     for first in [0, 2] {
-        let mut t = Trio::new();
+        let mut t = Trio::with_sound();
         let (a, peer_a) = t.talk(1, 0);
         let now = t.now();
-        t.net.engine(1).reinvite(now, a, Extras::default()).unwrap();
-        t.net.run(0);
-        t.answer(0, peer_a);
+        t.net.engine(1).hold(now, a).unwrap();
+        t.net.run(10);
+        let heard = |t: &Trio, n: usize| t.net.nodes[n].media.last().unwrap().remote.clone();
+        assert!(heard(&t, 0).contains("a=sendonly"));
         let (c, peer_c) = t.talk(1, 2);
         let now = t.now();
-        t.net.engine(1).reinvite(now, a, Extras::default()).unwrap();
-        t.net.run(0);
-        t.answer(0, peer_a);
+        t.net.engine(1).resume(now, a).unwrap();
+        t.net.run(10);
+        assert!(!heard(&t, 0).contains("a=sendonly") && !heard(&t, 2).contains("a=sendonly"));
         assert!(t.lives(1, a) && t.lives(1, c));
         let leaver = if first == 0 { peer_a } else { peer_c };
         t.hangup(first, leaver);
         assert_eq!((t.lives(1, a), t.lives(1, c)), (first != 0, first == 0));
         t.finish();
     }
+}
+
+// The conference's host leaves, and connects the two others (RFC 5589 7 with the two calls of a
+// conference).
+#[test]
+fn the_host_of_a_local_conference_leaves() {
+    let mut t = Trio::with_sound();
+    let (a, _) = t.talk(1, 0);
+    let (c, _) = t.talk(1, 2);
+    let now = t.now();
+    t.net.engine(1).transfer_to(now, a, c, Extras::default()).unwrap();
+    t.net.run(0);
+    let new = t.accept(0);
+    t.net.run(10);
+    assert!(!t.lives(1, a) && !t.lives(1, c) && t.lives(0, new));
+    t.finish();
 }

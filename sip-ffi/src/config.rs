@@ -1,8 +1,8 @@
 //! How much room an engine has and how it behaves.
 
 use sansip_core::{
-    Algorithm, Challenge, Challenged, Config, Error, Leaves, Limit, Limits, Network, Retransmit,
-    Ringing, Roles, Transfers,
+    Algorithm, Challenge, Challenged, Config, Error, Leaves, Limit, Limits, Network, Reliable,
+    Retransmit, Ringing, Roles, Transfers,
 };
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
@@ -204,6 +204,15 @@ pub const SANSIP_RETRANSMIT_PAID: u32 = 1;
 /// As the timers of RFC 3261 17 say, without that bound: for closed networks and tests.
 pub const SANSIP_RETRANSMIT_RFC: u32 = 2;
 
+/// No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
+pub const SANSIP_RELIABLE_NEVER: u32 = 1;
+/// Those with a body are, to a caller that supports it.
+pub const SANSIP_RELIABLE_WITH_BODY: u32 = 2;
+/// All but 100 are, to a caller that supports it.
+pub const SANSIP_RELIABLE_ALWAYS: u32 = 3;
+/// All but 100 are; a caller that does not support it gets 421.
+pub const SANSIP_RELIABLE_REQUIRE: u32 = 4;
+
 /// The transferor hangs up when a NOTIFY says that the new call stands.
 pub const SANSIP_LEAVES_ON_FINAL_NOTIFY: u32 = 1;
 /// The transferor hangs up when its REFER is accepted.
@@ -304,6 +313,14 @@ pub struct SansipConfig {
     pub n_trusted: usize,
     /// Where the user agent sends every request outside a dialog; family 0: nowhere.
     pub outbound: SansipAddr,
+    /// How long a session lasts without a refresh (RFC 4028), in seconds; 0: 1800.
+    pub session_expires_s: u32,
+    /// Not 0: calls ask for no session timer. What the peer asks for is honoured all the same.
+    pub no_session_timer: u32,
+    /// The shortest session that is accepted, in seconds; 0: 90.
+    pub min_se_s: u32,
+    /// SANSIP_RELIABLE_...; 0: those with a body.
+    pub reliable: u32,
     /// When the transferor hangs up: SANSIP_LEAVES_...; 0: on the final NOTIFY.
     pub transferor_leaves: u32,
     /// What a transfer to a call does that still rings: SANSIP_RINGING_...; 0: it waits.
@@ -389,6 +406,18 @@ impl SansipConfig {
         c.max_bindings = match self.max_bindings as usize {
             0 => c.max_bindings,
             n if n <= BINDINGS => n,
+            _ => return Err(ARGUMENT),
+        };
+        c.session_expires = match self.no_session_timer {
+            0 => or(self.session_expires_s, c.session_expires)?,
+            _ => 0,
+        };
+        c.min_se = or(self.min_se_s, c.min_se)?;
+        c.reliable = match self.reliable {
+            SANSIP_RELIABLE_NEVER => Reliable::Never,
+            0 | SANSIP_RELIABLE_WITH_BODY => Reliable::WithBody,
+            SANSIP_RELIABLE_ALWAYS => Reliable::Always,
+            SANSIP_RELIABLE_REQUIRE => Reliable::Require,
             _ => return Err(ARGUMENT),
         };
         if self.outbound.family != 0 {
@@ -526,6 +555,10 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             trusted: std::ptr::null(),
             n_trusted: 0,
             outbound: SansipAddr::NONE,
+            session_expires_s: c.session_expires,
+            no_session_timer: 0,
+            min_se_s: c.min_se,
+            reliable: SANSIP_RELIABLE_WITH_BODY,
             transferor_leaves: SANSIP_LEAVES_ON_FINAL_NOTIFY,
             transfer_ringing: SANSIP_RINGING_WAIT,
             transfer_to_aor: 0,

@@ -64,6 +64,10 @@ pub const SANSIP_EV_CALL_CONFIRMED: u32 = 0x104;
 pub const SANSIP_EV_CALL_REINVITE: u32 = 0x105;
 /// Our re-INVITE was answered with `status`; the message is the response, if one came.
 pub const SANSIP_EV_CALL_REINVITED: u32 = 0x106;
+/// Our UPDATE was answered with `status`; the message is the response, if one came.
+pub const SANSIP_EV_CALL_UPDATED: u32 = 0x132;
+/// The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+pub const SANSIP_EV_CALL_IDENTITY: u32 = 0x133;
 /// The line's policy was first; what it did is `why`, SANSIP_POLICY_.... A person's verb comes too
 /// late now.
 pub const SANSIP_EV_CALL_POLICY: u32 = 0x108;
@@ -93,6 +97,9 @@ pub const SANSIP_EV_REQUEST: u32 = 0x301;
 /// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
 /// else the engine answers 480. `call` is the one that it came in or names, 0 if there is none.
 pub const SANSIP_EV_TRANSFER: u32 = 0x302;
+/// Our request of sansip_options was answered with `status`, 408 where nothing came, 503 where there
+/// was no way; `user` is your own number of it, the message is the response.
+pub const SANSIP_EV_ANSWERED: u32 = 0x501;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -114,6 +121,8 @@ pub const SANSIP_END_TIMEOUT: u32 = 7;
 pub const SANSIP_END_UNREACHABLE: u32 = 8;
 /// The ACK of our answer never came.
 pub const SANSIP_END_NO_ACK: u32 = 9;
+/// The session was not refreshed in time.
+pub const SANSIP_END_SESSION_EXPIRED: u32 = 13;
 /// Another call took its place (RFC 3891).
 pub const SANSIP_END_REPLACED: u32 = 11;
 /// It was transferred, and we left it.
@@ -231,7 +240,7 @@ pub struct SansipEvent {
     pub code: i32,
     /// The line, 0 if there is none.
     pub line: SansipLine,
-    /// The call, 0 if it is no event of a call.
+    /// The call, 0 if it is no event of a call; that of a request which came in one.
     pub call: SansipCall,
     /// The request, 0 if it is no event of a request.
     pub request: SansipRequest,
@@ -493,16 +502,22 @@ impl Lent {
                 e.user = user;
                 line_change(&mut e, change);
             }
-            Event::Request { request, line: of } => {
+            Event::Request { request, line: of, call } => {
                 e.kind = SANSIP_EV_REQUEST;
                 e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.line = line(of);
+                e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
             }
             Event::Transfer { request, call, line: of } => {
                 e.kind = SANSIP_EV_TRANSFER;
                 e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.call = SansipCall { v: call.map_or(0, CallHandle::raw) };
                 e.line = line(of);
+            }
+            Event::Answered { user, status } => {
+                e.kind = SANSIP_EV_ANSWERED;
+                e.user = user;
+                e.status = status.into();
             }
             Event::Limited(limit) => {
                 e.kind = SANSIP_EV_LIMITED;
@@ -522,6 +537,8 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
         CallChange::Confirmed => (SANSIP_EV_CALL_CONFIRMED, 0),
         CallChange::Reinvite => (SANSIP_EV_CALL_REINVITE, 0),
         CallChange::Reinvited { status } => (SANSIP_EV_CALL_REINVITED, status),
+        CallChange::Updated { status } => (SANSIP_EV_CALL_UPDATED, status),
+        CallChange::Identity => (SANSIP_EV_CALL_IDENTITY, 0),
         CallChange::Policy { what } => {
             e.why = policy(what);
             (SANSIP_EV_CALL_POLICY, 0)
@@ -541,6 +558,7 @@ fn call_change(e: &mut SansipEvent, change: CallChange) {
                 EndReason::Timeout => SANSIP_END_TIMEOUT,
                 EndReason::Unreachable => SANSIP_END_UNREACHABLE,
                 EndReason::NoAck => SANSIP_END_NO_ACK,
+                EndReason::SessionExpired => SANSIP_END_SESSION_EXPIRED,
                 EndReason::Replaced => SANSIP_END_REPLACED,
                 EndReason::Transferred => SANSIP_END_TRANSFERRED,
                 EndReason::BadMedia => SANSIP_END_BAD_MEDIA,

@@ -65,6 +65,10 @@ pub struct SansipPolicy {
     /// Not 0: the line's own calls keep its identity back (RFC 3323, RFC 3325). A call's own Privacy
     /// field comes first: id or user keep it back, none shows it.
     pub anonymous: u32,
+    /// Not 0: the line's own calls tell where they have been (History-Info, RFC 7044).
+    pub history: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and structs of a pointer and an integer, the size first.
@@ -122,6 +126,7 @@ pub unsafe extern "C" fn sansip_set_policy(
                 auto_answer: auto_answer(from.auto_answer)?,
                 refuse_anonymous: from.refuse_anonymous != 0,
                 anonymous: from.anonymous != 0,
+                history: from.history != 0,
                 follow: follow(from.follow)?,
                 targets: small(from.targets)?,
                 depth: small(from.depth)?,

@@ -360,6 +360,26 @@ pub unsafe extern "C" fn sansip_reinvite(
     }
 }
 
+/// Sends an UPDATE (RFC 3311 5.1), before the call is answered too. A From among the fields becomes
+/// our identity in the call, if the peer supports that. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_HEADER, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_update(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    call: SansipCall,
+    extras: *const SansipExtras,
+) -> i32 {
+    let call = CallHandle::from_raw(call.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let adds = Adds::read(extras)?;
+            adds.with(|x| e.update(Instant(now_ms), call, x))
+        })
+    }
+}
+
 /// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589). The call
 /// ends as the config's transferor_leaves says; with `keep` not 0 it stays: so the focus of a
 /// conference is asked to invite somebody. Its progress: SANSIP_EV_CALL_TRANSFER and
@@ -529,6 +549,28 @@ pub unsafe extern "C" fn sansip_resume(
     let call = CallHandle::from_raw(call.v);
     // SAFETY: by the header's rules.
     unsafe { verb(engine, |e| Ok(e.resume(Instant(now_ms), call)?)) }
+}
+
+/// Asks `target`, a sip: or sips: URI, what it can do, as a line or (0) as the engine itself (RFC 3261
+/// 11.1). SANSIP_EV_ANSWERED tells the answer and gives `user` back. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_options(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    line: SansipLine,
+    target: SansipStr,
+    user: u64,
+    extras: *const SansipExtras,
+) -> i32 {
+    let line = (line.v != 0).then(|| LineHandle::from_raw(line.v));
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let (target, adds) = (target.text()?, Adds::read(extras)?);
+            adds.with(|x| e.options(Instant(now_ms), line, target, user, x))
+        })
+    }
 }
 
 /// Answers a request that SANSIP_EV_REQUEST brought, 100 to 699. May queue output.

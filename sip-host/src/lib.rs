@@ -16,3 +16,4 @@ pub mod listen;
 pub mod phone;
 pub mod proxy;
 pub mod report;
+pub mod users;

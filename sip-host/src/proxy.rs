@@ -1,11 +1,12 @@
 //! The proxy's application: bindings in memory and routes from the command line.
 
 use sansip::wire::message::MessageRef;
-use sansip::{Answer, Binding, Engine, Error, Event, Instant, Query, QueryId, Target};
+use sansip::{Algorithm, Answer, Binding, Engine, Error, Event, Instant, Query, QueryId, Target};
 
 use crate::app::App;
 use crate::bindings::{Outcome, Store};
 use crate::listen::Usage;
+use crate::users::Users;
 
 /// The most bindings of one address of record that are told.
 const BINDINGS: usize = 32;
@@ -91,6 +92,8 @@ enum Reply {
     Reject(u16),
     Locate(String),
     Stored(Outcome),
+    /// The user's HA1 by this algorithm.
+    Secret(String, Algorithm),
 }
 
 /// The proxy's application.
@@ -99,6 +102,7 @@ pub struct Proxy {
     store: Store,
     routes: Vec<Route>,
     relay: bool,
+    users: Option<Users>,
     replies: Vec<(QueryId, Reply)>,
     /// Spare strings, so that a question costs no allocation.
     spare: Vec<String>,
@@ -109,7 +113,25 @@ impl Proxy {
     /// ask to go (RFC 3261 16.5); else it refuses them.
     #[must_use]
     pub fn new(routes: Vec<Route>, relay: bool) -> Self {
-        Self { store: Store::new(1_000_000), routes, relay, replies: Vec::new(), spare: Vec::new() }
+        Self {
+            store: Store::new(1_000_000),
+            routes,
+            relay,
+            users: None,
+            replies: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Has these users checked, by the challenges that the engine is configured with.
+    pub fn set_users(&mut self, users: Users) {
+        self.users = Some(users);
+    }
+
+    /// The users that are checked.
+    #[must_use]
+    pub const fn users(&self) -> Option<&Users> {
+        self.users.as_ref()
     }
 
     /// Enters the binding of an address of record that has none: `sip:user@host`.
@@ -156,6 +178,10 @@ impl Proxy {
                 let bindings = list.get(..n).unwrap_or(&[]);
                 engine.answer(now, id, Answer::Located { version, bindings })
             }
+            Reply::Secret(user, algorithm) => {
+                let ha1 = self.users.as_ref().and_then(|u| u.ha1(user, *algorithm));
+                engine.answer(now, id, ha1.map_or(Answer::NotFound, Answer::Ha1))
+            }
             Reply::Stored(Outcome::Stored) => engine.answer(now, id, Answer::Stored),
             Reply::Stored(Outcome::Conflict) => engine.answer(now, id, Answer::Conflict),
             Reply::Stored(Outcome::Full) => engine.answer(now, id, Answer::Failed),
@@ -184,6 +210,12 @@ impl App for Proxy {
                 text.push_str(aor);
                 Reply::Locate(text)
             }
+            Query::Credentials { line: None, algorithm, user, .. } => {
+                let mut text = self.spare.pop().unwrap_or_default();
+                text.clear();
+                text.push_str(user);
+                Reply::Secret(text, algorithm)
+            }
             Query::Store { aor, version, bindings } => {
                 Reply::Stored(self.store.store(now, aor, version, bindings))
             }
@@ -206,7 +238,7 @@ impl App for Proxy {
         for (id, reply) in replies.drain(..) {
             if matches!(self.reply(now, engine, id, &reply), Err(Error::Full(_))) {
                 later.push((id, reply));
-            } else if let Reply::Locate(text) = reply {
+            } else if let Reply::Locate(text) | Reply::Secret(text, _) = reply {
                 self.spare.push(text);
             }
         }

@@ -96,6 +96,19 @@ fn a_codec_is_the_one_that_both_have() {
 }
 
 #[test]
+fn settings_act_before_a_person_does() {
+    both_went_well(
+        "call BOB\nwait ended 1 status=603\ncall BOB\nwait redirected 2 target~carol\nhangup 2\n\
+         wait ended 2\ncall BOB\nwait answered 3\nhangup\nwait ended 3\n"
+            .replace("call BOB", "redirects ask\ncall BOB")
+            .as_str(),
+        "dnd 603\nwait policy 1 what=dnd\nwait ended 1\ndnd off\nforward always carol@127.0.0.1\n\
+         wait policy 2 what=forward_always\nwait ended 2\nforward off\nautoanswer on\n\
+         wait policy 3 what=auto_answer\nwait confirmed 3\nwait ended 3\n",
+    );
+}
+
+#[test]
 fn an_expectation_that_fails_ends_the_script_with_its_line() {
     let (alice, bob) =
         pair("# busy\ncall BOB\nwait answered within 1\n", "wait incoming\nreject\nwait ended\n");

@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use sansip::sdp::Hold;
 use sansip::wire::{Span, WireLimits};
 use sansip::{
-    Addr, Algorithm, Challenge, Challenged, Leaves, Network, Retransmit, Ringing, Roles, Transfers,
+    Addr, Algorithm, Challenge, Challenged, Leaves, Network, Reliable, Retransmit, Ringing, Roles,
+    Transfers,
 };
 
 /// The attributes of `sansip.Config`.
@@ -52,6 +53,9 @@ pub(crate) struct Config {
     algorithms: Vec<String>,
     integrity: bool,
     nonce_ms: u64,
+    session_expires: u32,
+    min_se: u32,
+    reliable: String,
 }
 
 impl TryFrom<Config> for sansip::Config {
@@ -121,6 +125,14 @@ impl TryFrom<Config> for sansip::Config {
             algorithms: c.algorithms.iter().map(|name| algorithm(name)).collect(),
             integrity: c.integrity,
             nonce: c.nonce_ms,
+        };
+        to.session_expires = c.session_expires;
+        to.min_se = c.min_se;
+        to.reliable = match c.reliable.as_str() {
+            "never" => Reliable::Never,
+            "always" => Reliable::Always,
+            "require" => Reliable::Require,
+            _ => Reliable::WithBody,
         };
         Ok(to)
     }

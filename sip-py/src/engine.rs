@@ -425,6 +425,11 @@ impl Engine {
         extras.with(|extras| self.done(py, now, &Input::Reinvite { call, extras }))
     }
 
+    fn update(&mut self, py: Python<'_>, now: u64, call: u64, extras: ExtrasIn) -> PyResult<()> {
+        let call = CallHandle::from_raw(call);
+        extras.with(|extras| self.done(py, now, &Input::Update { call, extras }))
+    }
+
     fn transfer(
         &mut self,
         py: Python<'_>,
@@ -489,6 +494,19 @@ impl Engine {
 
     fn resume(&mut self, py: Python<'_>, now: u64, call: u64) -> PyResult<()> {
         self.done(py, now, &Input::Resume { call: CallHandle::from_raw(call) })
+    }
+
+    fn options(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: Option<u64>,
+        target: (String, u64),
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let line = line.map(LineHandle::from_raw);
+        let (target, user) = (target.0.as_str(), target.1);
+        extras.with(|extras| self.done(py, now, &Input::Options { line, target, user, extras }))
     }
 
     fn respond(

@@ -80,6 +80,8 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 CallChange::Confirmed => ("Confirmed", of).into_bound_py_any(py),
                 CallChange::Reinvite => ("Reinvite", of).into_bound_py_any(py),
                 CallChange::Reinvited { status } => ("Reinvited", of, status).into_bound_py_any(py),
+                CallChange::Updated { status } => ("Updated", of, status).into_bound_py_any(py),
+                CallChange::Identity => ("IdentityChanged", of).into_bound_py_any(py),
                 CallChange::Policy { what } => {
                     ("PolicyActed", of, policy(what)).into_bound_py_any(py)
                 }
@@ -109,13 +111,16 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
                 _ => ("Unknown",).into_bound_py_any(py),
             }
         }
-        Event::Request { request, line } => {
-            let line = line.map(LineHandle::raw);
-            ("Request", request.raw(), line, message).into_bound_py_any(py)
+        Event::Request { request, line, call } => {
+            let (line, call) = (line.map(LineHandle::raw), call.map(CallHandle::raw));
+            ("Request", request.raw(), line, call, message).into_bound_py_any(py)
         }
         Event::Transfer { request, call, line } => {
             let (call, line) = (call.map(CallHandle::raw), line.map(LineHandle::raw));
             ("TransferRequest", request.raw(), call, line, message).into_bound_py_any(py)
+        }
+        Event::Answered { user, status } => {
+            ("RequestAnswered", user, status, message).into_bound_py_any(py)
         }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),
@@ -147,6 +152,7 @@ fn end(why: EndReason) -> &'static str {
         EndReason::Timeout => "timeout",
         EndReason::Unreachable => "unreachable",
         EndReason::NoAck => "no ack",
+        EndReason::SessionExpired => "session expired",
         EndReason::Replaced => "replaced",
         EndReason::Transferred => "transferred",
         EndReason::BadMedia => "bad media",

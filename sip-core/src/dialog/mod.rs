@@ -1,5 +1,7 @@
 //! Dialogs (RFC 3261 12): who talks to whom, by which route, with which sequence numbers.
 
+mod identity;
+mod peer;
 mod request;
 pub mod session;
 
@@ -18,6 +20,7 @@ use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
 
+pub use peer::Peer;
 pub use request::{Extra, InDialog, Kept, Made};
 pub use session::{Exchange, Session};
 
@@ -72,6 +75,10 @@ pub struct Dialog {
     pub(crate) local_id: LocalId,
     /// The connection that the peer's requests come by.
     pub(crate) flow: Option<FlowId>,
+    /// What the peer says of itself.
+    pub(crate) peer: Peer,
+    /// The CSeq number and the RSeq of the last reliable provisional response (RFC 3262 4).
+    pub(crate) reliable: Option<(u32, u32)>,
     /// Its session.
     pub(crate) session: Session,
 }
@@ -210,6 +217,8 @@ impl Dialogs {
             secure,
             local_id: path.local,
             flow: path.flow,
+            peer: Peer::of(m),
+            reliable: None,
             session: Session::default(),
         };
         self.insert(cx, dialog)
@@ -251,6 +260,8 @@ impl Dialogs {
             secure,
             local_id: path.local,
             flow: path.flow,
+            peer: Peer::of(m),
+            reliable: None,
             session: Session::default(),
         };
         self.insert(cx, dialog)
@@ -272,6 +283,7 @@ impl Dialogs {
     ) -> Result<(), Error> {
         let d = self.slab.live_mut(h)?;
         d.state = DialogState::Confirmed;
+        d.peer.learn(m);
         let target = contact_uri(m).map_or(Target::Kept, |s| Target::Text(m.text(s)));
         repack(cx, d, target, Some(m))
     }

@@ -170,6 +170,8 @@ pub enum Event {
         request: RequestHandle,
         /// The line that it is for.
         line: Option<LineHandle>,
+        /// The call that it belongs to, if it came in one.
+        call: Option<CallHandle>,
     },
     /// A peer asks by REFER for a call; the message is the REFER. Accept it with
     /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
@@ -182,6 +184,13 @@ pub enum Event {
         call: Option<CallHandle>,
         /// The line that it is for.
         line: Option<LineHandle>,
+    },
+    /// A request of ours outside calls was answered: the message is the final response.
+    Answered {
+        /// The caller's number of the request.
+        user: u64,
+        /// The status; 408 where nothing came, 503 where there was no way (RFC 3261 8.1.3.1).
+        status: u16,
     },
     /// A limit was reached and something was refused because of it.
     Limited(Limit),
@@ -263,7 +272,14 @@ fn event_of(record: &EventRecord) -> Option<Event> {
             call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
             line,
         }),
-        3 => Some(Event::Request { request: TxHandle::from_raw(record.object), line }),
+        3 => Some(Event::Request {
+            request: TxHandle::from_raw(record.object),
+            line,
+            call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
+        }),
+        5 if record.kind == ua::EVENT_ANSWERED => {
+            Some(Event::Answered { user: record.user, status: record.code })
+        }
         _ => None,
     }
 }

@@ -124,7 +124,11 @@ impl Core {
                 let (ua, mut low) = self.low();
                 ua.on_notify_response(&mut low, owner, m.status())
             }
-            OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
+            OwnerKind::App => {
+                let (ua, mut low) = self.low();
+                ua.on_answered(&mut low, owner, m)
+            }
+            OwnerKind::None | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
         }
     }
 
@@ -179,7 +183,11 @@ impl Core {
                 ua.on_notify_failure(&mut low, owner);
                 Ok(())
             }
-            OwnerKind::None | OwnerKind::App | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
+            OwnerKind::App => {
+                let (ua, mut low) = self.low();
+                ua.on_unanswered(&mut low, owner, why)
+            }
+            OwnerKind::None | OwnerKind::Registrar | OwnerKind::Request => Ok(()),
         }
     }
 

@@ -58,9 +58,11 @@ impl Core {
             | Input::Reject { extras, .. }
             | Input::Redirect { extras, .. }
             | Input::Reinvite { extras, .. }
+            | Input::Update { extras, .. }
             | Input::Transfer { extras, .. }
             | Input::TransferTo { extras, .. }
             | Input::AcceptTransfer { extras, .. }
+            | Input::Options { extras, .. }
             | Input::Respond { extras, .. } => {
                 if !extras.body.is_empty() && extras.content_type.is_empty() {
                     return Err(Error::Misuse(Misuse::BadHeader));
@@ -96,6 +98,7 @@ impl Core {
                 ua.redirect(&mut low, call, status, contact, &extras).map(nothing)
             }
             Input::Reinvite { call, extras } => ua.reinvite(&mut low, call, &extras).map(nothing),
+            Input::Update { call, extras } => ua.update(&mut low, call, &extras).map(nothing),
             Input::Transfer { call, target, keep, extras } => {
                 ua.transfer(&mut low, call, target, keep, &extras).map(nothing)
             }
@@ -110,6 +113,9 @@ impl Core {
             }
             Input::Hold { call } => ua.hold(&mut low, call).map(nothing),
             Input::Resume { call } => ua.resume(&mut low, call).map(nothing),
+            Input::Options { line, target, user, extras } => {
+                ua.options(&mut low, line, target, user, &extras).map(nothing)
+            }
             Input::Respond { request, status, extras } => {
                 if !(100..700).contains(&status) {
                     return Err(Error::Misuse(Misuse::BadStatus));
@@ -281,7 +287,8 @@ impl Engine {
         self.apply(now, &Input::Hangup { call }).map(drop)
     }
 
-    /// Changes the session by a re-INVITE (RFC 3261 14.1). May queue output: call `poll`.
+    /// Changes the session by a re-INVITE (RFC 3261 14.1). A From among the fields is taken as by
+    /// [`update`](Self::update). May queue output: call `poll`.
     pub fn reinvite(
         &mut self,
         now: Instant,
@@ -289,6 +296,20 @@ impl Engine {
         extras: Extras<'_>,
     ) -> Result<(), Error> {
         self.apply(now, &Input::Reinvite { call, extras }).map(drop)
+    }
+
+    /// Sends an UPDATE (RFC 3311 5.1), before the call is answered too: with a body it changes the
+    /// session, without it the Contact and the session timer are refreshed. A From among the fields
+    /// becomes our identity in the call (RFC 4916), if the peer supports that. `Misuse` before there
+    /// is a dialog, if the peer does not allow UPDATE, while an UPDATE of the application's is open,
+    /// and with a body while an offer is. May queue output: call `poll`.
+    pub fn update(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Update { call, extras }).map(drop)
     }
 
     /// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589 6). The
@@ -358,6 +379,20 @@ impl Engine {
     /// Ends the hold of a call (RFC 3264 8.4). May queue output: call `poll`.
     pub fn resume(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
         self.apply(now, &Input::Resume { call }).map(drop)
+    }
+
+    /// Asks `target`, a `sip:` or `sips:` URI, what it can do, as a line or as the engine itself (RFC
+    /// 3261 11.1). [`Event::Answered`](super::output::Event::Answered) tells the answer. May queue
+    /// output: call `poll`.
+    pub fn options(
+        &mut self,
+        now: Instant,
+        line: Option<LineHandle>,
+        target: &str,
+        user: u64,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Options { line, target, user, extras }).map(drop)
     }
 
     /// Answers a request that [`Event::Request`](super::output::Event::Request) brought. May queue

@@ -276,6 +276,22 @@ impl Transactions {
         status: u16,
         reply: &Reply<'_>,
     ) -> Result<(), Error> {
+        let block = self.build(cx, tx, status, reply)?;
+        self.respond(cx, tx, status, block)
+    }
+
+    /// Builds a response to the stored request, to send it by [`respond`](Self::respond) now or
+    /// later. A block held once.
+    ///
+    /// # Errors
+    /// As [`reply`](Self::reply).
+    pub fn build(
+        &self,
+        cx: &mut Cx,
+        tx: TxHandle,
+        status: u16,
+        reply: &Reply<'_>,
+    ) -> Result<BlockId, Error> {
         let t = self.table.live(tx)?;
         if !t.machine.is_server() {
             return Err(Error::Misuse(Misuse::State));
@@ -286,8 +302,7 @@ impl Transactions {
         let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
         let rest = reply.rest.map(|b| pool.bytes_of(b));
         let len = build::reply(scratch, &m, status, reply, own.as_bytes(), (None, rest))?;
-        let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-        self.respond(cx, tx, status, block)
+        pool.copy_in(scratch.get(..len).unwrap_or(&[]))
     }
 
     /// Answers a request without keeping anything of it (RFC 3261 8.2.7): repetitions get the same

@@ -1,6 +1,7 @@
 //! A call: what both sides of it share.
 
 use super::Extras;
+use super::extensions::Extensions;
 use super::outside;
 use super::policy::CallPolicy;
 use super::redirect::Redirect;
@@ -28,6 +29,10 @@ pub(crate) const TIMER_RING: u8 = kind::CALL;
 pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
 /// A re-INVITE that met another one is tried again, or work that found no room is.
 pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
+/// The next step of the session timer (RFC 4028).
+pub(crate) const TIMER_SESSION: u8 = kind::CALL + 3;
+/// The next repetition of a reliable provisional response (RFC 3262).
+pub(crate) const TIMER_RELIABLE: u8 = kind::CALL + 4;
 
 /// What a policy does later.
 pub(crate) const TIMER_POLICY: u8 = kind::CALL + 8;
@@ -41,6 +46,8 @@ pub(super) mod part {
     pub const BYE: u8 = 1;
     pub const REINVITE: u8 = 2;
     pub const ACK: u8 = 3;
+    pub const PRACK: u8 = 4;
+    pub const UPDATE: u8 = 5;
     pub const REFER: u8 = 8;
 }
 
@@ -114,6 +121,8 @@ pub(crate) struct Call {
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
     pub(super) ack: Option<(BlockId, Path)>,
+    pub(super) timers: [Option<TimerId>; 5],
+    pub(super) extensions: Extensions,
     pub(super) policy: CallPolicy,
     pub(super) redirect: Redirect,
     pub(super) media: CallMedia,
@@ -121,7 +130,6 @@ pub(crate) struct Call {
     pub(super) no_offer: bool,
     /// Why it ends, where our BYE alone does not say it.
     pub(super) end: Option<EndReason>,
-    pub(super) timers: [Option<TimerId>; 3],
     pub(super) transfer: Transfer,
 }
 
@@ -155,12 +163,13 @@ impl Call {
             acked: Instant(0),
             acking: None,
             ack: None,
-            policy: CallPolicy::default(),
-            redirect: Redirect::default(),
+            timers: [None; 5],
+            extensions: Extensions::default(),
             media: CallMedia::default(),
             no_offer: false,
             end: None,
-            timers: [None; 3],
+            policy: CallPolicy::default(),
+            redirect: Redirect::default(),
             transfer: Transfer::default(),
         }
     }
@@ -360,6 +369,8 @@ impl Ua {
         if let Some(tx) = call.invite {
             low.down.tx.end(low.down.cx, tx);
         }
+        Self::end_held(low, &call.extensions.provisionals, call.repeat_by, call.tag.as_bytes());
+        self.end_updates(low, call.extensions.update);
     }
 
     /// The application hangs up: whatever that means now. Never `Full`: without room it happens as
@@ -408,6 +419,8 @@ impl Ua {
         match from.part {
             part::INVITE => self.on_invite_response(low, h, m, e, path),
             part::REINVITE => self.on_reinvite_response(low, h, m, e, path),
+            part::UPDATE => self.on_update_response(low, h, m),
+            part::PRACK => self.on_prack_response(low, h, m, e),
             part::BYE if m.status() >= 200 => self.bye_ended(low, h),
             part::REFER => self.on_refer_response(low, h, m),
             _ => Ok(()),
@@ -441,6 +454,9 @@ impl Ua {
                 part::INVITE => return self.on_invite_refused(low, h, status, Some(block)),
                 part::REINVITE => return self.on_reinvite_refused(low, h, status, Some(block)),
                 part::REFER => return self.on_refer_refused(low, h, status, block),
+                part::UPDATE => {
+                    return self.on_update_refused(low, h, (status, false), Some(block));
+                }
                 part::BYE => {
                     low.cx().pool.release(block);
                     return self.bye_ended(low, h);
@@ -466,6 +482,7 @@ impl Ua {
         match from.part {
             part::INVITE => self.on_invite_failure(low, h, why),
             part::REINVITE => self.on_reinvite_failure(low, h, why),
+            part::UPDATE => self.on_update_failure(low, h, why),
             part::BYE => self.bye_ended(low, h),
             part::REFER => self.on_refer_failure(low, h, why),
             _ => Ok(()),
@@ -483,6 +500,8 @@ impl Ua {
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
             TIMER_REPEAT => self.repeat_success(low, h),
+            TIMER_RELIABLE => self.reliable_fired(low, h),
+            TIMER_SESSION => self.timer_fired(low, h),
             TIMER_POLICY => self.on_policy_timer(low, h),
             _ if call.hang_up => {
                 call.hang_up = false;
@@ -494,7 +513,10 @@ impl Ua {
             _ if call.state == State::Leaving => self.send_bye(low, h),
             _ if call.redirect.waiting => self.follow_or_end(low, h),
             _ if call.state == State::Incoming => self.answer_in_place(low, h),
-            _ => self.reinvite_again(low, h),
+            _ => {
+                self.update_again(low, h)?;
+                self.reinvite_again(low, h)
+            }
         }
     }
 
@@ -587,8 +609,11 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner) else { return Err(Error::Gone) };
         // RFC 3261 12.2.2: processed as if it were outside a dialog (8.2).
-        if let Some(refusal) = outside::inspect_in_dialog(m) {
+        if let Some(refusal) = outside::inspect_in_dialog(&low.down.cx.config, m) {
             return outside::refuse(low, m, e, path, &refusal);
+        }
+        if Self::timer_refuses(low, m, e, path)? {
+            return Ok(());
         }
         let cx = &mut *low.down.cx;
         let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
@@ -618,12 +643,24 @@ impl Ua {
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
         }
+        if let Some(d) = low.dialogs.get_mut(dialog).filter(|_| m.method() == Method::Invite) {
+            d.peer.learn(m);
+        }
+        if matches!(m.method(), Method::Invite | Method::Update) {
+            self.note_identity(low, h, dialog, m)?;
+        }
         match m.method() {
             Method::Bye => {
-                low.down.tx.reply(cx, tx, 200, &Reply::default())?;
+                low.down.tx.reply(low.down.cx, tx, 200, &Reply::default())?;
                 self.on_bye(low, h, m)
             }
+            Method::Prack => self.on_prack(low, (h, dialog, tx), m),
+            Method::Update => self.on_update(low, (h, dialog, tx), m),
             Method::Refer => self.on_refer(low, h, dialog, tx, m, number),
+            Method::Subscribe => {
+                let theirs = self.calls.live(h)?.transfer.theirs;
+                self.on_subscribe(low, theirs, tx, m, e)
+            }
             Method::Notify => {
                 let ours = self.calls.live(h)?.transfer.ours;
                 self.on_notify(low, ours, tx, m)
@@ -631,7 +668,7 @@ impl Ua {
             Method::Invite => self.on_reinvite(low, h, tx, number, m),
             Method::Message => {
                 let line = self.calls.live(h)?.line;
-                self.hand_over(low, line.map_or(0, LineHandle::raw), tx)
+                self.hand_over(low, line.map_or(0, LineHandle::raw), Some(h), tx)
             }
             _ => self.answer_otherwise(low, tx, m),
         }

@@ -3,10 +3,12 @@
 
 use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
+use super::outside::abilities;
 use super::pair::{Pair, is_focus};
 use super::session::{Given, Waits, description, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
+use super::update::{fill, refuse_later};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::dialog::{DialogHandle, Exchange};
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
@@ -119,18 +121,32 @@ impl Ua {
         let mut contact = [0u8; 256];
         let len = if status < 300 { self.contact(low, h, &mut contact) } else { 0 };
         let contact = contact.get(..len).unwrap_or(&[]);
+        let timed = (200..300).contains(&status);
+        let (timer, agreed) =
+            if timed { self.timer_answer(low, h, tx) } else { Default::default() };
+        let described = |block| !low.down.cx.pool.bytes_of(block).ends_with(b"\r\n\r\n");
+        let body = !extras.body.is_empty() || end.is_some_and(described);
+        let reliable = self.reliable_fields(low, h, tx, status, body);
+        let mut fields = [(Name::Other, &[][..]); 7];
+        let of_it = timer.each().chain(reliable.iter().flat_map(|r| r.each()));
+        let n = fill(&mut fields, more.iter().copied().chain(of_it));
         let reply = Reply {
             to_tag: Some(tag.as_bytes()),
             record_route: status < 300,
             contact: (!contact.is_empty()).then_some(contact),
-            extra: more,
+            extra: fields.get(..n).unwrap_or(&[]),
             named: extras.headers,
             body: (!extras.body.is_empty())
                 .then_some((extras.content_type.as_bytes(), extras.body)),
             rest: end,
             ..Reply::default()
         };
-        low.down.tx.reply(low.down.cx, tx, status, &reply)
+        self.send_or_hold(low, h, (tx, status), &reply, (reliable, body))?;
+        if let Some(d) = self.calls.live(h)?.dialog.filter(|_| reliable.is_some() && body) {
+            // RFC 3261 13.2.1: a reliable answer is not said again.
+            self.answer_is_final(low, d);
+        }
+        if timed { self.timer_agreed(low, h, agreed) } else { Ok(()) }
     }
 
     /// The same, with a description; its hold goes over.
@@ -176,23 +192,15 @@ impl Ua {
         }
         let call = self.calls.live(h)?;
         let (tx, dialog) = (call.invite.ok_or(Error::Late)?, call.dialog.ok_or(Error::Gone)?);
-        let mut sdp = None;
-        if extras.media.is_some() {
-            self.given(low, h, extras)?;
-            sdp = match self.local_description(low, h, dialog)? {
-                Ok(sdp) => sdp,
-                Err(_) => return Err(Error::Misuse(Misuse::Media)),
-            };
-        } else {
-            self.own_answer(low, dialog, extras)?;
-        }
-        self.respond_with(low, h, tx, status, (extras, None, sdp), &[])?;
+        let sdp = self.early_description(low, h, (tx, dialog), extras)?;
+        let fields = abilities(&low.cx().config);
+        self.respond_with(low, h, tx, status, (extras, None, sdp), &fields)?;
         self.tell_media(low, h, dialog)?;
         self.step(h, Happening::Ring).map(|_| ())
     }
 
     /// Notes a description that the application made itself.
-    fn own_answer(
+    pub(super) fn own_answer(
         &mut self,
         low: &mut Low<'_>,
         d: DialogHandle,
@@ -311,17 +319,7 @@ impl Ua {
         refusal: &Refusal,
     ) -> Result<(), Error> {
         let mut text = [0u8; 80];
-        let mut at = 0;
-        let mut code = [b'0'; 3];
-        for (place, power) in code.iter_mut().zip([100, 10, 1]) {
-            *place += u8::try_from(refusal.warning / power % 10).unwrap_or(0);
-        }
-        for part in [&code[..], b" sansip \"", refusal.text().as_bytes(), b"\""] {
-            let end = at + part.len();
-            let full = Error::Full(Limit::MessageBytes);
-            text.get_mut(at..end).ok_or(full)?.copy_from_slice(part);
-            at = end;
-        }
+        let at = super::description::warning(refusal, &mut text);
         self.refuse_media(low, h, refusal.status, text.get(..at).unwrap_or(&[]))
     }
 
@@ -352,7 +350,7 @@ impl Ua {
         (tx, dialog, fresh): (TxHandle, DialogHandle, bool),
         carries: (&Extras<'_>, Option<BlockId>, Option<BlockId>),
     ) -> Result<(), Error> {
-        let fields = [(Name::Allow, ALLOW.as_bytes())];
+        let fields = abilities(&low.cx().config);
         let reinvite = if fresh { None } else { low.down.tx.request(low.down.cx, tx) };
         if let Some(request) = reinvite {
             low.cx().pool.hold(request);
@@ -377,7 +375,7 @@ impl Ua {
         self.calls.live_mut(h)?.invite = None;
         low.dialogs.confirm_uas(dialog)?;
         // RFC 3261 13.3.1.4: the 2xx is repeated by us, whatever the transport.
-        let Some(block) = low.down.tx.last_response(tx) else { return Ok(()) };
+        let Some(block) = self.success_block(low, h, tx) else { return Ok(()) };
         low.cx().pool.hold(block);
         let since = low.cx().now;
         if let Some(call) = self.calls.get_mut(h) {
@@ -557,6 +555,10 @@ impl Ua {
     pub(super) fn repeat_success(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let (now, t1, t2) = (low.cx().now, low.cx().config.t1, low.cx().config.t2);
         let call = self.calls.live_mut(h)?;
+        if call.extensions.provisionals.holds() {
+            // RFC 3262 3: it goes out with the PRACK.
+            return Ok(());
+        }
         let Some(repeating) = call.repeating.as_mut() else { return Ok(()) };
         let over = repeating.since.after(t1.saturating_mul(64));
         if now >= over {
@@ -594,29 +596,32 @@ impl Ua {
         number: u32,
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
-        let random = low.cx().random();
+        let asked = self.is_asked(low, h);
         let call = self.calls.live_mut(h)?;
-        let cx = &mut *low.down.cx;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
+        // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
         if ours || call.reinvite.is_some() {
-            return low.down.tx.reply(cx, tx, 491, &Reply::default());
+            return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some() || call.repeating.is_some() || call.state != State::Confirmed {
-            // A first one has no final response yet, or no ACK.
-            let wait = [b'0' + u8::try_from(random % 10).unwrap_or(0)];
-            let extra = [(Name::RetryAfter, &wait[..])];
-            return low.down.tx.reply(cx, tx, 500, &Reply { extra: &extra, ..Reply::default() });
+        if call.invite.is_some()
+            || call.repeating.is_some()
+            || call.state != State::Confirmed
+            || asked
+        {
+            // A first one has no final response yet, or no ACK; or an UPDATE waits for its answer.
+            return refuse_later(low, tx);
         }
         let Some(dialog) = call.dialog else { return Err(Error::Gone) };
         // RFC 3264 4, RFC 3311 5.2: an offer of ours is open.
         if low.dialogs.get(dialog).is_some_and(|d| d.session.exchange != Exchange::Stable) {
-            return low.down.tx.reply(cx, tx, 491, &Reply::default());
+            return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
         low.down.tx.set_owner(tx, owner(h, 0));
         call.invite = Some(tx);
         call.invite_seq = number;
         let ours = call.has_profile();
+        let cx = &mut *low.down.cx;
         let at = cx.now.after(cx.config.ring);
         self.arm(cx, h, TIMER_RING, at)?;
         self.note_offer(low, h, dialog, m)?;

@@ -3,11 +3,14 @@
 use super::Extras;
 use super::call::{Call, TIMER_RING, owner, part};
 use super::line::Line;
+use super::outside::abilities;
 use super::privacy::Caller;
 use super::session::{Given, SDP, Waits, description, own_description, rest};
+use super::session_timer::{Fields, first_fields};
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, EndReason, LineHandle, Low, Ua, record};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::attempt::{FromAttempt, Start};
+use crate::config::{Config, Reliable};
 use crate::cx::{joined, write_error};
 use crate::dialog::{DialogHandle, InDialog, Kept, contact_value};
 use crate::error::{Error, Limit, Misuse};
@@ -15,7 +18,7 @@ use crate::header::essentials::Essentials;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::{LocalId, Path};
-use crate::resolve::{Hop, NoWay, first_hop, next_hop};
+use crate::resolve::{Hop, NoWay};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::tx::{Failure, TxHandle};
@@ -127,7 +130,7 @@ impl Ua {
     }
 
     /// The first hop of a line's request, and the identity that it goes out by.
-    fn way(
+    pub(super) fn way(
         &self,
         low: &mut Low<'_>,
         line: LineHandle,
@@ -135,8 +138,7 @@ impl Ua {
     ) -> Result<(Result<Hop, NoWay>, Option<LocalId>), Error> {
         let cx = low.cx();
         let config = self.lines.live(line)?;
-        let proxy = config.proxy(&cx.pool);
-        let hop = if proxy.is_empty() { first_hop(cx, target) } else { next_hop(cx, proxy) };
+        let hop = config.hop(cx, target);
         let near = config.identity(cx, hop.as_ref().ok()).or(config.local);
         Ok((hop, near))
     }
@@ -174,6 +176,8 @@ impl Ua {
             contact,
             fields,
             product: settings.product.as_bytes(),
+            timer: first_fields(settings, 0),
+            settings,
         };
         let written = invite.write(Writer::new(scratch), pool, end).map_err(write_error);
         let request = written.and_then(|len| pool.copy_in(scratch.get(..len).unwrap_or(&[])));
@@ -296,7 +300,8 @@ impl Ua {
             return Ok(());
         }
         let mut dialog = low.dialogs.of_response(low.down.cx, m, e);
-        let fresh = e.to.is_some_and(|t| !t.tag.is_empty()) && dialog.is_none();
+        let fresh =
+            e.to.is_some_and(|t| !t.tag.is_empty()) && dialog.is_none() && m.status() != 199;
         if fresh && self.early_dialogs(low, h) < EARLY_MAX {
             // Without room for another early dialog its 2xx still makes one.
             dialog = match self.add_dialog(low, h, m, e, path) {
@@ -305,13 +310,19 @@ impl Ua {
                 Err(e) => return Err(e),
             };
         }
+        let Some(reliable) = self.take_provisional(low, h, dialog, m, e)? else { return Ok(()) };
         if let (Some(dialog), Some(sdp)) = (dialog, description(m)) {
             self.first_answer(low, h, dialog, sdp)?;
+            if reliable {
+                self.answer_is_final(low, dialog);
+            }
         }
         self.progress_of_followed(low, h, m.status());
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::PROGRESS, m.status(), block)?;
-        dialog.map_or(Ok(()), |d| self.tell_media(low, h, d))
+        let told = dialog.map_or(Ok(()), |d| self.tell_media(low, h, d));
+        self.end_early(low, h, m, e);
+        told
     }
 
     fn early_dialogs(&self, low: &Low<'_>, h: CallHandle) -> usize {
@@ -390,6 +401,7 @@ impl Ua {
         if !usable {
             return self.end_unusable(low, h);
         }
+        self.timer_answered(low, h, m)?;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::ANSWERED, m.status(), block)?;
         self.answer_of_followed(low, h, m);
@@ -537,13 +549,15 @@ struct Invite<'a> {
     contact: &'a [u8],
     fields: &'a [(Name, &'a [u8])],
     product: &'a [u8],
+    timer: Fields,
+    settings: &'a Config,
 }
 
 impl Invite<'_> {
     fn write(&self, mut w: Writer<'_>, pool: &Pool, end: BlockId) -> Result<usize, WriteError> {
         w.request_line(Method::Invite.as_str().as_bytes(), self.target)?;
         w.header(Name::MaxForwards, b"70")?;
-        self.line.write_route(&mut w, pool)?;
+        self.line.write_route(&mut w, pool, is_sips(self.target))?;
         self.caller.write_from(&mut w, (self.line, pool), self.tag)?;
         joined(&mut w, Name::To, &[b"<", self.target, b">"])?;
         w.header(Name::CallId, self.call_id)?;
@@ -551,8 +565,18 @@ impl Invite<'_> {
         if !self.contact.is_empty() {
             w.header(Name::Contact, self.contact)?;
         }
-        w.header(Name::Allow, ALLOW.as_bytes())?;
+        for (name, value) in abilities(self.settings).into_iter().chain(self.timer.each()) {
+            w.header(name, value)?;
+        }
+        if self.settings.reliable == Reliable::Require {
+            w.header(Name::Require, b"100rel")?;
+        }
         self.caller.write_fields(&mut w, (self.line, pool))?;
+        // RFC 7044 9.1
+        if self.line.policy.tells_history() {
+            w.header(Name::Supported, b"histinfo")?;
+            joined(&mut w, Name::HistoryInfo, &[b"<", self.target, b">;index=1"])?;
+        }
         for (name, value) in self.fields {
             w.header(*name, value)?;
         }

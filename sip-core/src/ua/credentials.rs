@@ -366,6 +366,7 @@ impl Ua {
         match case.owner.kind {
             OwnerKind::Call => self.on_refusal(low, case.owner, status, block),
             OwnerKind::Line => self.on_register_refused(low, case.line, status, Some(block)),
+            OwnerKind::App => Self::tell_answered(low.cx(), case.owner, status, Some(block)),
             OwnerKind::Refer => {
                 low.cx().pool.release(block);
                 self.on_notify_response(low, case.owner, status)

@@ -80,6 +80,8 @@ pub enum EndReason {
     Unreachable = 8,
     /// The ACK of our answer never came.
     NoAck = 9,
+    /// The session was not refreshed in time (RFC 4028 10).
+    SessionExpired = 13,
     /// Another call took its place (RFC 3891).
     Replaced = 11,
     /// It was transferred, and we left it (RFC 5589).
@@ -97,7 +99,7 @@ pub enum CallChange {
     Incoming,
     /// A provisional response came to it, with a To tag or without; the message is that response.
     Progress {
-        /// 101 to 199.
+        /// 101 to 199. A 199 ends the early dialog of its To tag (RFC 6228).
         status: u16,
     },
     /// The peer answered; the ACK is on its way. The message is the 2xx.
@@ -114,6 +116,13 @@ pub enum CallChange {
         /// The final status.
         status: u16,
     },
+    /// Our UPDATE was answered; the message is the final response, unless it failed without.
+    Updated {
+        /// The final status.
+        status: u16,
+    },
+    /// The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+    Identity,
     /// Its line's policy was first; a person's verb comes too late now.
     Policy {
         /// What it did.
@@ -171,6 +180,8 @@ pub(crate) mod record {
     pub const CONFIRMED: u16 = 0x104;
     pub const REINVITE: u16 = 0x105;
     pub const REINVITED: u16 = 0x106;
+    pub const UPDATED: u16 = 0x132;
+    pub const IDENTITY: u16 = 0x133;
     pub const POLICY: u16 = 0x130;
     pub const REDIRECTED: u16 = 0x131;
     /// Plus one when the transfer is over.
@@ -205,6 +216,7 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
             EndReason::Timeout,
             EndReason::Unreachable,
             EndReason::NoAck,
+            EndReason::SessionExpired,
             EndReason::Replaced,
             EndReason::Transferred,
             EndReason::BadMedia,
@@ -219,6 +231,8 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::CONFIRMED => CallChange::Confirmed,
         record::REINVITE => CallChange::Reinvite,
         record::REINVITED => CallChange::Reinvited { status: code },
+        record::UPDATED => CallChange::Updated { status: code },
+        record::IDENTITY => CallChange::Identity,
         record::POLICY => {
             CallChange::Policy { what: PolicyAct::ALL.into_iter().find(|p| *p as u16 == code)? }
         }

@@ -14,7 +14,7 @@ use crate::header::name_addr::NameAddr;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::LocalId;
-use crate::resolve::{Hop, first_hop, next_hop};
+use crate::resolve::{Hop, NoWay, first_hop, proxy_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::ring::EventRecord;
@@ -92,6 +92,12 @@ impl Line {
         self.aor.of(pool.bytes_of(self.text))
     }
 
+    /// Where its request to `target` goes first (RFC 3261 8.1.2).
+    pub(super) fn hop(&self, cx: &Cx, target: &[u8]) -> Result<Hop, NoWay> {
+        let proxy = self.proxy(&cx.pool);
+        if proxy.is_empty() { first_hop(cx, target) } else { proxy_hop(cx, proxy, target) }
+    }
+
     /// The identity for a hop.
     pub(super) fn identity(&self, cx: &Cx, hop: Option<&Hop>) -> Option<LocalId> {
         let transport = hop_transport(hop)?;
@@ -135,15 +141,19 @@ impl Line {
         self.policy.is_anonymous()
     }
 
-    /// The outbound proxy as a preloaded route (RFC 3261 8.1.2).
-    pub(super) fn write_route(&self, w: &mut Writer<'_>, pool: &Pool) -> Result<(), WriteError> {
+    /// The outbound proxy as a preloaded route (RFC 3261 8.1.2): a secure one if `secure`.
+    pub(super) fn write_route(
+        &self,
+        w: &mut Writer<'_>,
+        pool: &Pool,
+        secure: bool,
+    ) -> Result<(), WriteError> {
         let proxy = self.proxy(pool);
-        if proxy.is_empty() {
-            return Ok(());
-        }
-        let loose = Uri::parse(proxy).is_ok_and(|u| u.lr);
-        let end: &[u8] = if loose { b">" } else { b";lr>" };
-        joined(w, Name::Route, &[b"<", proxy, end])
+        let Ok(uri) = Uri::parse(proxy) else { return Ok(()) };
+        let end: &[u8] = if uri.lr { b">" } else { b";lr>" };
+        let rest = proxy.get(uri.scheme_text.end()..).unwrap_or(&[]);
+        let scheme = if secure { b"sips" } else { uri.scheme_text.of(proxy) };
+        joined(w, Name::Route, &[b"<", scheme, rest, end])
     }
 }
 
@@ -366,8 +376,7 @@ impl Ua {
         let mut uri = [0u8; 300];
         let uri_len = registrar_uri(line, &cx.pool, &mut uri)?;
         let uri = uri.get(..uri_len).unwrap_or(&[]);
-        let proxy = line.proxy(&cx.pool);
-        let hop = if proxy.is_empty() { first_hop(cx, uri) } else { next_hop(cx, proxy) };
+        let hop = line.hop(cx, uri);
         let near = line.identity(cx, hop.as_ref().ok()).or(line.local);
         let secure = is_sips(line.aor(&cx.pool));
         let mut contact = [0u8; 256];
@@ -511,7 +520,7 @@ fn write_register(
 ) -> Result<usize, WriteError> {
     w.request_line(b"REGISTER", uri)?;
     w.header(Name::MaxForwards, b"70")?;
-    line.write_route(&mut w, pool)?;
+    line.write_route(&mut w, pool, is_sips(uri))?;
     line.write_from(&mut w, pool, line.tag.as_bytes())?;
     joined(&mut w, Name::To, &[b"<", line.aor(pool), b">"])?;
     w.header(Name::CallId, line.call_id.as_bytes())?;

@@ -49,8 +49,8 @@ struct News {
     over: bool,
 }
 
-/// Reads a NOTIFY of our subscription; else the status that it earns.
-fn read(m: &MessageRef<'_>, seq: u32) -> Result<News, u16> {
+/// Whether a request is about the REFER with this CSeq number; else the status that it earns.
+fn event_of(m: &MessageRef<'_>, seq: u32) -> Result<(), u16> {
     let event = m.header_span(Name::Event).ok_or(489u16)?;
     let event = Event::parse(m.bytes(), event).map_err(|_| 400u16)?;
     if !m.text(event.package).eq_ignore_ascii_case(b"refer") {
@@ -61,6 +61,12 @@ fn read(m: &MessageRef<'_>, seq: u32) -> Result<News, u16> {
     if event.id.is_some_and(|id| m.text(id) != digits(u64::from(seq), &mut out)) {
         return Err(481);
     }
+    Ok(())
+}
+
+/// Reads a NOTIFY of our subscription; else the status that it earns.
+fn read(m: &MessageRef<'_>, seq: u32) -> Result<News, u16> {
+    event_of(m, seq)?;
     let state = m
         .header_span(Name::SubscriptionState)
         .and_then(|at| SubscriptionState::parse(m.bytes(), at).ok());
@@ -141,8 +147,10 @@ impl Ua {
             // RFC 3515 2.4.7
             state.all(&[b"terminated;reason=noresource"])?;
         } else {
-            let left = refer.until.0.saturating_sub(low.cx().now.0) / 1_000;
-            state.all(&[b"active;expires=", digits(left, &mut number)])?;
+            match refer.until.0.saturating_sub(low.cx().now.0) / 1_000 {
+                0 => state.all(&[b"terminated;reason=timeout"])?,
+                left => state.all(&[b"active;expires=", digits(left, &mut number)])?,
+            }
         }
         let code = digits(u64::from(status), &mut number);
         body.all(&[b"SIP/2.0 ", code, b" ", reason_phrase(status).as_bytes(), b"\r\n"])?;
@@ -163,10 +171,19 @@ impl Ua {
 
     /// The timer of a REFER that was taken: room is looked for again, or it has lasted long enough.
     pub(super) fn notify_again(&mut self, low: &mut Low<'_>, r: ReferHandle) -> Result<(), Error> {
-        let Some(refer) = self.refers.get(r) else { return Ok(()) };
+        let Some(refer) = self.refers.get_mut(r) else { return Ok(()) };
         let until = refer.until;
         if low.cx().now >= until {
-            self.end_refer(low, r);
+            match (refer.notify, refer.told) {
+                // Its answer ends it.
+                (Some(_), _) => {}
+                (None, 0) => self.end_refer(low, r),
+                (None, _) => {
+                    // RFC 6665 4.2.2: the end is told too.
+                    refer.told = 0;
+                    self.notify(low, r);
+                }
+            }
             return Ok(());
         }
         self.arm_refer(low.cx(), r, until)?;
@@ -182,10 +199,12 @@ impl Ua {
         status: u16,
     ) -> Result<(), Error> {
         let r = ReferHandle::from_raw(from.object);
+        let now = low.cx().now;
         let Some(refer) = self.refers.get_mut(r).filter(|_| status >= 200) else { return Ok(()) };
         refer.notify = None;
         // RFC 6665 4.2.2: any other answer ends the subscription, and so does its last NOTIFY.
-        if status >= 300 || refer.told >= 200 {
+        let over = now >= refer.until && refer.told == refer.next;
+        if status >= 300 || refer.told >= 200 || over {
             self.end_refer(low, r);
         } else {
             self.notify(low, r);
@@ -200,6 +219,40 @@ impl Ua {
             refer.notify = None;
             self.end_refer(low, r);
         }
+    }
+
+    /// A SUBSCRIBE in a dialog of ours; `r` is the REFER that was taken in it, if there is one. It
+    /// lengthens or ends that subscription, and makes none (RFC 3515 2.4.4).
+    pub(super) fn on_subscribe(
+        &mut self,
+        low: &mut Low<'_>,
+        r: Option<ReferHandle>,
+        tx: TxHandle,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        let refer = r.and_then(|r| Some((r, self.refers.get(r)?)));
+        let refer = refer.filter(|(_, x)| x.phase == Phase::Taken && !x.quiet);
+        let r = match (event_of(m, refer.map_or(0, |(_, x)| x.seq)), refer) {
+            (Ok(()), Some((r, _))) => r,
+            (Ok(()) | Err(481), _) => return refuse_event(low, tx, 403),
+            (Err(status), _) => return refuse_event(low, tx, status),
+        };
+        let now = low.cx().now;
+        let refer = self.refers.live_mut(r)?;
+        let left = refer.until.0.saturating_sub(now.0) / 1_000;
+        let granted = e.expires.map_or(left, |s| left.min(u64::from(s)));
+        let mut number = [0; 20];
+        let fields = [(Name::Expires, digits(granted, &mut number))];
+        let reply = Reply { extra: &fields, ..Reply::default() };
+        low.down.tx.reply(low.down.cx, tx, 200, &reply)?;
+        let until = now.after(granted.saturating_mul(1_000));
+        refer.until = until;
+        // RFC 6665 4.2.1.2: each is followed by a NOTIFY.
+        refer.told = 0;
+        self.arm_refer(low.cx(), r, until.max(now.after(RETRY)))?;
+        self.notify(low, r);
+        Ok(())
     }
 
     /// A NOTIFY in a dialog of ours; `r` is the REFER that we sent in it, if there is one.
@@ -220,7 +273,7 @@ impl Ua {
         };
         let (r, news) = match news {
             Ok(news) => news,
-            Err(status) => return refuse_notify(low, tx, status),
+            Err(status) => return refuse_event(low, tx, status),
         };
         low.down.tx.reply(low.down.cx, tx, 200, &Reply::default())?;
         self.take_news(low, r, &news, m)
@@ -276,12 +329,22 @@ impl Ua {
             // The call has ended.
             Order::Next => 481,
         };
-        if status == 481 && m.method() == Method::Notify {
-            let first = ReferHandle::from_raw(owner.object);
-            let twin = self.refers.get(first).and_then(|x| x.twin);
-            let ours = |r: &ReferHandle| self.refers.get(*r).is_some_and(|x| x.is_ours());
-            let r = [Some(first), twin].into_iter().flatten().find(ours);
-            return self.on_notify(low, r, tx, m);
+        let first = ReferHandle::from_raw(owner.object);
+        let twin = self.refers.get(first).and_then(|x| x.twin);
+        let of = |ours: bool| {
+            let fits = |r: &ReferHandle| self.refers.get(*r).is_some_and(|x| x.is_ours() == ours);
+            [Some(first), twin].into_iter().flatten().find(fits)
+        };
+        match m.method() {
+            Method::Notify if status == 481 => {
+                let r = of(true);
+                return self.on_notify(low, r, tx, m);
+            }
+            Method::Subscribe if status == 481 => {
+                let r = of(false);
+                return self.on_subscribe(low, r, tx, m, e);
+            }
+            _ => {}
         }
         low.down.tx.reply(low.down.cx, tx, status, &Reply::default())
     }
@@ -352,8 +415,8 @@ impl Ua {
     }
 }
 
-/// Refuses a NOTIFY.
-fn refuse_notify(low: &mut Low<'_>, tx: TxHandle, status: u16) -> Result<(), Error> {
+/// Refuses a NOTIFY or a SUBSCRIBE.
+fn refuse_event(low: &mut Low<'_>, tx: TxHandle, status: u16) -> Result<(), Error> {
     let field = match status {
         // RFC 6665 7.2, RFC 3261 21.4.13
         489 => Some((Name::AllowEvents, &b"refer"[..])),

@@ -1,7 +1,8 @@
 //! Requests outside a dialog (RFC 3261 8.2), and what several verbs share.
 
 use super::Extras;
-use super::{Low, Ua};
+use super::{CallHandle, Low, Ua};
+use crate::config::{Config, Reliable};
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Scheme;
@@ -15,33 +16,45 @@ use crate::wire::name::Name;
 use crate::wire::start_line::Method;
 
 /// The methods that the user agent takes, as Allow carries them.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, REFER, NOTIFY";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, UPDATE, PRACK, REFER, NOTIFY";
 
 /// The same, as a list.
-pub const METHODS: [Method; 8] = [
+pub const METHODS: [Method; 10] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
     Method::Bye,
     Method::Options,
     Method::Message,
+    Method::Update,
+    Method::Prack,
     Method::Refer,
     Method::Notify,
 ];
 
+/// The option tags that the user agent supports, as Supported carries them (RFC 3261 20.37). A tag
+/// stands here once all of its extension works; Require is checked against it.
+pub const SUPPORTED: &str = "100rel, 199, from-change, join, norefersub, replaces, tdialog, timer";
+
+/// What a message that makes or refreshes a dialog says of us (RFC 3261 13.2.1, 13.3.1.4).
+pub(super) fn abilities(config: &Config) -> [(Name, &'static [u8]); 2] {
+    [(Name::Allow, ALLOW.as_bytes()), (Name::Supported, supported(config).as_bytes())]
+}
+
+/// What of [`SUPPORTED`] is supported by this engine.
+fn supported(config: &Config) -> &'static str {
+    let without = SUPPORTED.strip_prefix("100rel, ");
+    without.filter(|_| config.reliable == Reliable::Never).unwrap_or(SUPPORTED)
+}
+
 /// The types of body that it takes in a session.
-const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
+pub(super) const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
 
 /// A request of the application's has waited too long for its answer.
 pub(crate) const TIMER_REQUEST: u8 = kind::LINE + 1;
 
 /// The record number of a request for the application.
 pub(crate) const EVENT_REQUEST: u16 = 0x301;
-
-/// The application's header fields, as the writers take them.
-pub(super) fn named<'a>(extras: &Extras<'a>) -> &'a [(&'a str, &'a str)] {
-    extras.headers
-}
 
 /// `<uri>`
 pub(super) fn bracketed(uri: &[u8], out: &mut [u8]) -> Result<usize, Error> {
@@ -94,21 +107,43 @@ fn inspect<'a>(
         }
         _ => return Some(Refusal::plain(416)),
     }
-    inspect_in_dialog(m)
+    inspect_in_dialog(&cx.config, m)
 }
 
 /// The rules that hold inside a dialog too (RFC 3261 12.2.2).
-pub(super) fn inspect_in_dialog<'a>(m: &MessageRef<'a>) -> Option<Refusal<'a>> {
-    // 8.2.2.3: no extension is supported yet, so every one that is required is unsupported.
-    if let Some(required) = m.header(Name::Require)
-        && m.method() != Method::Cancel
-    {
-        return Some(Refusal::with(420, Name::Unsupported, required));
+pub(super) fn inspect_in_dialog<'a>(config: &Config, m: &MessageRef<'a>) -> Option<Refusal<'a>> {
+    // 8.2.2.3; `refuse` names what is not supported.
+    if m.method() != Method::Cancel && unsupported(config, m).next().is_some() {
+        return Some(Refusal::plain(420));
     }
     if super::pair::misplaced(m) {
         return Some(Refusal::plain(400));
     }
     content(m)
+}
+
+/// What a request requires and we do not support.
+fn unsupported<'a>(config: &Config, m: &MessageRef<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let ours = supported(config);
+    let known = |tag: &[u8]| ours.split(", ").any(|t| t.as_bytes().eq_ignore_ascii_case(tag));
+    let tags = m.values(Name::Require).map(|s| m.text(s).trim_ascii());
+    tags.filter(move |t| !t.is_empty() && !known(t))
+}
+
+/// The value of Unsupported (RFC 3261 8.2.2.3). What does not fit is left out: the client learns of
+/// it next time.
+fn write_unsupported(config: &Config, m: &MessageRef<'_>, out: &mut [u8]) -> usize {
+    let mut at = 0;
+    for tag in unsupported(config, m) {
+        let comma: &[u8] = if at == 0 { b"" } else { b", " };
+        let end = at + comma.len() + tag.len();
+        let Some(place) = out.get_mut(at..end) else { break };
+        let (head, rest) = place.split_at_mut(comma.len());
+        head.copy_from_slice(comma);
+        rest.copy_from_slice(tag);
+        at = end;
+    }
+    at
 }
 
 // RFC 3261 8.2.3
@@ -165,13 +200,19 @@ impl Ua {
         if let Some(refusal) = inspect(low.down.cx, m, e, path) {
             return refuse(low, m, e, path, &refusal);
         }
-        // RFC 3261 12.2.2: a To tag that names no dialog of ours.
-        if e.to.is_some_and(|t| !t.tag.is_empty()) || m.method() == Method::Bye {
+        // RFC 3261 12.2.2: a To tag that names no dialog of ours, and what only a dialog has.
+        let within = matches!(m.method(), Method::Bye | Method::Update | Method::Prack);
+        if e.to.is_some_and(|t| !t.tag.is_empty()) || within {
             return refuse(low, m, e, path, &Refusal::plain(481));
         }
         let line = self.line_of(low.down.cx, m, e);
         if line.is_none() && m.method() != Method::Options {
             return refuse(low, m, e, path, &Refusal::plain(404));
+        }
+        if m.method() == Method::Invite
+            && (Self::timer_refuses(low, m, e, path)? || Self::reliable_refuses(low, m, e, path)?)
+        {
+            return Ok(());
         }
         match m.method() {
             Method::Invite => match self.pair_of(low, m) {
@@ -180,7 +221,7 @@ impl Ua {
             },
             Method::Refer => self.on_outside_refer(low, line, m, e, path),
             // RFC 3261 11.2
-            Method::Options => self.say_abilities(low, m, e, path),
+            Method::Options => self.say_abilities(low, line, m, e, path),
             _ => self.ask_application(low, line.map_or(0, super::LineHandle::raw), m, e, path),
         }
     }
@@ -195,13 +236,15 @@ impl Ua {
     ) -> Result<(), Error> {
         match inspect(low.down.cx, m, e, path) {
             Some(refusal) => refuse(low, m, e, path, &refusal),
-            None => self.say_abilities(low, m, e, path),
+            None => self.say_abilities(low, None, m, e, path),
         }
     }
 
+    /// RFC 3261 11.2: as an INVITE would be answered now, with what we can do.
     fn say_abilities(
         &self,
         low: &mut Low<'_>,
+        line: Option<super::LineHandle>,
         m: &MessageRef<'_>,
         e: &Essentials,
         path: &Path,
@@ -210,9 +253,13 @@ impl Ua {
             (Name::Allow, ALLOW.as_bytes()),
             (Name::Accept, ACCEPT),
             (Name::AcceptEncoding, &b"identity"[..]),
+            (Name::Supported, supported(&low.down.cx.config).as_bytes()),
         ];
-        let reply = Reply { extra: &fields, ..Reply::default() };
-        low.down.tx.reply_stateless(low.down.cx, m, e, path, 200, &reply).map(|_| ())
+        let mut contact = [0u8; 512];
+        let (status, len) = self.would_answer(low.cx(), line, (m, e), &mut contact)?;
+        let contact = (len > 0).then(|| contact.get(..len).unwrap_or(&[]));
+        let reply = Reply { contact, extra: &fields, ..Reply::default() };
+        low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(|_| ())
     }
 
     /// Hands a request to the application.
@@ -226,7 +273,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let cx = &mut *low.down.cx;
         let tx = low.down.tx.open_server(cx, Owner::default(), m, e, path)?;
-        self.hand_over(low, line, tx).inspect_err(|_| low.down.tx.end(low.down.cx, tx))
+        self.hand_over(low, line, None, tx).inspect_err(|_| low.down.tx.end(low.down.cx, tx))
     }
 
     /// Hands a request to the application, which has as long as the client waits.
@@ -234,6 +281,7 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         line: u64,
+        call: Option<CallHandle>,
         tx: TxHandle,
     ) -> Result<(), Error> {
         if self.waiting >= self.max_waiting {
@@ -253,7 +301,7 @@ impl Ua {
             code: 0,
             object: tx.raw(),
             other: line,
-            user: 0,
+            user: call.map_or(0, CallHandle::raw),
             block,
         })
     }
@@ -273,15 +321,10 @@ impl Ua {
         if owner.kind != OwnerKind::Request {
             return Err(Error::Late);
         }
-        let tag = low.cx().tag();
-        let reply = Reply {
-            to_tag: Some(tag.as_bytes()),
-            named: named(extras),
-            body: (!extras.body.is_empty())
-                .then_some((extras.content_type.as_bytes(), extras.body)),
-            ..Reply::default()
-        };
-        low.down.tx.reply(low.down.cx, tx, status, &reply)?;
+        match self.call_of_offer(low, tx) {
+            Some(of) => self.respond_offer(low, of, tx, status, extras)?,
+            None => respond_plain(low, tx, status, extras)?,
+        }
         if status >= 200 {
             low.down.tx.set_owner(tx, Owner::default());
             self.waits_no_more(low, owner);
@@ -307,7 +350,11 @@ impl Ua {
             return Ok(());
         }
         low.down.tx.set_owner(tx, Owner::default());
-        match low.down.tx.reply(low.down.cx, tx, 480, &Reply::default()) {
+        self.offer_unanswered(low, tx);
+        // RFC 3311 5.2: an UPDATE that would have to wait for the user.
+        let update = low.down.tx.method(tx) == Some(Method::Update);
+        let status = if update { 504 } else { 480 };
+        match low.down.tx.reply(low.down.cx, tx, status, &Reply::default()) {
             // Its client gives up by itself within T1 (RFC 4320 4.2).
             Err(Error::Full(_)) => Ok(()),
             other => other,
@@ -332,6 +379,22 @@ impl Ua {
     }
 }
 
+fn respond_plain(
+    low: &mut Low<'_>,
+    tx: TxHandle,
+    status: u16,
+    extras: &Extras<'_>,
+) -> Result<(), Error> {
+    let tag = low.cx().tag();
+    let reply = Reply {
+        to_tag: Some(tag.as_bytes()),
+        named: extras.headers,
+        body: (!extras.body.is_empty()).then_some((extras.content_type.as_bytes(), extras.body)),
+        ..Reply::default()
+    };
+    low.down.tx.reply(low.down.cx, tx, status, &reply)
+}
+
 pub(super) fn refuse(
     low: &mut Low<'_>,
     m: &MessageRef<'_>,
@@ -339,9 +402,13 @@ pub(super) fn refuse(
     path: &Path,
     refusal: &Refusal<'_>,
 ) -> Result<(), Error> {
-    let mut fields = [(Name::Other, &[][..]); 2];
+    let mut text = [0u8; 256];
+    let len =
+        if refusal.status == 420 { write_unsupported(&low.cx().config, m, &mut text) } else { 0 };
+    let named = text.get(..len).filter(|t| !t.is_empty()).map(|t| (Name::Unsupported, t));
+    let mut fields = [(Name::Other, &[][..]); 3];
     let mut n = 0;
-    for (place, field) in fields.iter_mut().zip(refusal.fields.iter().flatten()) {
+    for (place, field) in fields.iter_mut().zip(refusal.fields.iter().chain([&named]).flatten()) {
         *place = *field;
         n += 1;
     }

@@ -42,6 +42,7 @@ struct Rules {
     auto_answer: AutoAnswer,
     refuse_anonymous: bool,
     anonymous: bool,
+    history: bool,
     follow: Follow,
     targets: u8,
     depth: u8,
@@ -118,6 +119,7 @@ impl Rules {
             auto_answer: policy.auto_answer,
             refuse_anonymous: policy.refuse_anonymous,
             anonymous: policy.anonymous,
+            history: policy.history,
             follow: policy.follow,
             targets: or(policy.targets, 5).min(TARGETS),
             depth: or(policy.depth, 5),
@@ -176,6 +178,10 @@ fn check_target(uri: &str) -> Result<(), Error> {
 impl LinePolicy {
     pub(super) const fn is_anonymous(&self) -> bool {
         self.rules.anonymous
+    }
+
+    pub(super) const fn tells_history(&self) -> bool {
+        self.rules.history
     }
 }
 
@@ -281,6 +287,23 @@ impl Ua {
             return self.act_by_policy(low, h);
         }
         self.policy_in(low.cx(), h, u64::from(after).saturating_mul(1_000))
+    }
+
+    /// What an INVITE in place of this request would be answered now, 200 where a person would be
+    /// asked, and the length of the Contact that a forward has.
+    pub(super) fn would_answer(
+        &self,
+        cx: &Cx,
+        line: Option<LineHandle>,
+        (m, e): (&MessageRef<'_>, &Essentials),
+        contact: &mut [u8; 512],
+    ) -> Result<(u16, usize), Error> {
+        let policy = line.and_then(|l| self.lines.get(l)).map(|l| &l.policy);
+        let Some(LinePolicy { rules, calls }) = policy else { return Ok((200, 0)) };
+        let Some(decision) = rules.at_once(*calls, is_anonymous(m, e)) else { return Ok((200, 0)) };
+        let to = decision.to.of(rules.text.map_or(&[][..], |b| cx.pool.bytes_of(b)));
+        let len = if to.is_empty() { 0 } else { bracketed(to, contact)? };
+        Ok((decision.status, len))
     }
 
     /// Without room the call is told all the same, and rings when the person says so.

@@ -29,7 +29,7 @@ fn has(extras: &Extras<'_>, name: Name) -> bool {
     extras.headers.iter().any(|(n, _)| Name::of(n.as_bytes()) == name)
 }
 
-/// Who a call says that it is from.
+/// Who a request says that it is from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caller {
     withheld: bool,
@@ -38,7 +38,22 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// The From of its INVITE.
+    /// As the application's own Privacy says, else the line's policy.
+    pub(super) fn of(line: Option<&Line>, extras: &Extras<'_>) -> Self {
+        let own = asked(extras);
+        let withheld = own.unwrap_or_else(|| line.is_some_and(Line::is_anonymous));
+        Self {
+            withheld,
+            privacy: withheld && own.is_none(),
+            preferred: withheld && !has(extras, Name::PPreferredIdentity),
+        }
+    }
+
+    pub(super) const fn is_withheld(self) -> bool {
+        self.withheld
+    }
+
+    /// The From of its request.
     pub(super) fn write_from(
         self,
         w: &mut Writer<'_>,
@@ -72,16 +87,11 @@ impl Ua {
     /// policy.
     pub(super) fn caller(&mut self, h: CallHandle, extras: &Extras<'_>) -> Caller {
         let line = self.calls.get(h).and_then(|c| c.line).and_then(|l| self.lines.get(l));
-        let own = asked(extras);
-        let withheld = own.unwrap_or_else(|| line.is_some_and(Line::is_anonymous));
+        let caller = Caller::of(line, extras);
         if let Some(call) = self.calls.get_mut(h) {
-            call.policy.withheld = withheld;
+            call.policy.withheld = caller.withheld;
         }
-        Caller {
-            withheld,
-            privacy: withheld && own.is_none(),
-            preferred: withheld && !has(extras, Name::PPreferredIdentity),
-        }
+        caller
     }
 
     /// The user part of our Contact in a call: none where it would tell who we are.

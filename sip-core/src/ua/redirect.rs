@@ -2,6 +2,7 @@
 //! 19.1.5).
 
 use super::call::{TIMER_AGAIN, TIMER_RING, owner, part};
+use super::diverted::{self, Digits};
 use super::policy::Following;
 use super::settings::Follow;
 use super::table::State;
@@ -13,12 +14,15 @@ use crate::dialog::contact_value;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::uri::{Uri, UriHeaders, is_sips};
 use crate::header::{CSeq, escape, uri_equal};
-use crate::resolve::{Hop, NoWay, first_hop, next_hop};
+use crate::resolve::{Hop, NoWay, next_hop};
 use crate::store::pool::BlockId;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
 use crate::wire::write::{WriteError, Writer};
+
+/// A history in a block of its own begins like a message, so that it reads as one.
+const HISTORY: &[u8] = b"sip:history";
 
 /// How long an INVITE that found no room waits, in milliseconds.
 const RETRY: u64 = 100;
@@ -34,6 +38,10 @@ pub(super) struct Redirect {
     request: Option<BlockId>,
     /// The target set, once there is one.
     targets: Option<BlockId>,
+    /// Where the call has been, as lines, where that is told (RFC 7044).
+    history: Option<BlockId>,
+    /// How many INVITEs there were.
+    sent: u8,
     /// The best refusal so far.
     best: Option<BlockId>,
     best_status: u16,
@@ -48,8 +56,8 @@ pub(super) struct Redirect {
 }
 
 impl Redirect {
-    fn blocks(&mut self) -> [Option<BlockId>; 3] {
-        [self.request.take(), self.targets.take(), self.best.take()]
+    fn blocks(&mut self) -> [Option<BlockId>; 4] {
+        [self.request.take(), self.targets.take(), self.best.take(), self.history.take()]
     }
 }
 
@@ -63,8 +71,13 @@ impl Ua {
         }
         low.cx().pool.hold(request);
         if let Some(call) = self.calls.get_mut(h) {
-            call.redirect =
-                Redirect { following, request: Some(request), cseq: 1, ..Redirect::default() };
+            call.redirect = Redirect {
+                following,
+                request: Some(request),
+                cseq: 1,
+                sent: 1,
+                ..Redirect::default()
+            };
         }
     }
 
@@ -87,6 +100,7 @@ impl Ua {
     ) -> Result<bool, Error> {
         let Some(block) = block else { return Ok(false) };
         self.note_cseq(low.cx(), h, block);
+        self.note_history(low.cx(), h, status, Some(block));
         let goes_on = self.follows(low, h, status, block)?;
         if goes_on {
             low.cx().pool.release(block);
@@ -152,8 +166,69 @@ impl Ua {
         let r = &mut self.calls.live_mut(h)?.redirect;
         r.cseq = r.cseq.saturating_add(CHALLENGES);
         self.note_refusal(low, h, status, None);
+        self.note_history(low.cx(), h, status, None);
         self.keep_only(low, h, None);
         self.follow_on(low, h)
+    }
+
+    /// Remembers where the call has been, if its INVITE tells that: what the response says, else
+    /// what is known, with the reason why it goes on (RFC 7044 9.1). Without room for it the history
+    /// stays as it was.
+    fn note_history(&mut self, cx: &mut Cx, h: CallHandle, status: u16, response: Option<BlockId>) {
+        let Some(r) = self.calls.get_mut(h).map(|c| &mut c.redirect) else { return };
+        let Cx { pool, scratch, .. } = cx;
+        let tells = |b: &BlockId| {
+            let m = MessageRef::lazy(pool.bytes_of(*b));
+            m.is_some_and(|m| m.header(Name::HistoryInfo).is_some())
+        };
+        let Some(request) = r.request.filter(tells) else { return };
+        let from = response.filter(tells).or(r.history).unwrap_or(request);
+        let Some(m) = MessageRef::lazy(pool.bytes_of(from)) else { return };
+        let mut w = Writer::new(scratch);
+        let index = Digits::of(r.sent.into());
+        let written = w
+            .request_line(b"INVITE", HISTORY)
+            .and_then(|()| diverted::history(&mut w, &m, index.as_bytes(), status));
+        let len = w.written().len();
+        let Some(block) =
+            written.ok().and_then(|()| pool.copy_in(scratch.get(..len).unwrap_or(&[])).ok())
+        else {
+            return;
+        };
+        if let Some(old) = r.history.replace(block) {
+            pool.release(old);
+        }
+    }
+
+    /// The INVITE has gone to a target: its entry belongs to the history.
+    fn note_target(
+        &mut self,
+        cx: &mut Cx,
+        h: CallHandle,
+        list: BlockId,
+        next: super::target::Next,
+    ) {
+        let Some(r) = self.calls.get_mut(h).map(|c| &mut c.redirect) else { return };
+        let (Some(past), Some(request)) = (r.history, r.request) else { return };
+        let Cx { pool, scratch, .. } = cx;
+        let bytes = pool.bytes_of(list);
+        let first = MessageRef::lazy(pool.bytes_of(request)).map_or(&[][..], |m| m.request_uri());
+        let uri = if next.proxy { first } else { next.uri.of(bytes) };
+        let place = (u16::from(r.sent).saturating_add(1), next.from.into());
+        let cause = diverted::cause_of(next.lines.of(bytes));
+        let mut w = Writer::new(scratch);
+        let written = w
+            .request_line(b"INVITE", HISTORY)
+            .and_then(|()| w.written_fields(fields_of(pool.bytes_of(past))))
+            .and_then(|()| diverted::new_target(&mut w, (uri, first), place, cause));
+        let len = w.written().len();
+        let Some(block) =
+            written.ok().and_then(|()| pool.copy_in(scratch.get(..len).unwrap_or(&[])).ok())
+        else {
+            return;
+        };
+        pool.release(past);
+        r.history = Some(block);
     }
 
     /// Remembers the best refusal: the one of the lowest class, the later of two (RFC 3261 16.7
@@ -219,7 +294,8 @@ impl Ua {
         let old = r.targets.map_or(&[][..], |b| pool.bytes_of(b));
         let mut list = List::begin(scratch, old, first)?;
         let m = MessageRef::lazy(pool.bytes_of(response)).ok_or(Error::Gone)?;
-        let fresh = list.add_contacts(&m, r.depth.saturating_add(1), r.following.targets);
+        let place = (r.depth.saturating_add(1), r.sent);
+        let fresh = list.add_contacts(&m, place, r.following.targets);
         if !fresh {
             return Ok(false);
         }
@@ -272,6 +348,7 @@ impl Ua {
             return Err(Error::Gone);
         };
         let cseq = call.redirect.cseq.saturating_add(1);
+        let (past, sent) = (call.redirect.history, call.redirect.sent.saturating_add(1));
         let cx = &mut *low.down.cx;
         let way = self.way_to(cx, line, list, next)?;
         let mut user = [0u8; 128];
@@ -289,6 +366,8 @@ impl Ua {
             lines: next.lines.of(bytes),
             contact: contact.get(..len).unwrap_or(&[]),
             cseq,
+            past: past.map_or(&[][..], |b| fields_of(pool.bytes_of(b))),
+            place: (sent.into(), next.from.into()),
         };
         let len = again.write(Writer::new(scratch), &m).map_err(write_error)?;
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
@@ -302,9 +381,11 @@ impl Ua {
             line: line.map_or(0, LineHandle::raw),
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
+        self.note_target(low.cx(), h, list, next);
         let call = self.calls.live_mut(h)?;
         call.attempt = Some(attempt);
         call.redirect.cseq = cseq;
+        call.redirect.sent = sent;
         call.redirect.depth = next.depth;
         let at = low.cx().now.after(low.down.cx.config.ring);
         self.arm(low.cx(), h, TIMER_RING, at)
@@ -320,12 +401,7 @@ impl Ua {
     ) -> Result<Way, Error> {
         let uri = next.uri.of(cx.pool.bytes_of(list));
         let line = line.and_then(|l| self.lines.get(l)).ok_or(Error::Gone)?;
-        let proxy = line.proxy(&cx.pool);
-        let hop = match () {
-            () if next.proxy => next_hop(cx, uri),
-            () if proxy.is_empty() => first_hop(cx, uri),
-            () => next_hop(cx, proxy),
-        };
+        let hop = if next.proxy { next_hop(cx, uri) } else { line.hop(cx, uri) };
         let near = line.identity(cx, hop.as_ref().ok()).or(line.local);
         Ok(Way { hop, near, secure: is_sips(uri) })
     }
@@ -383,6 +459,16 @@ struct Again<'a> {
     lines: &'a [u8],
     contact: &'a [u8],
     cseq: u32,
+    /// Where the call has been, as lines; empty where that is not told.
+    past: &'a [u8],
+    /// The number of this INVITE, and of the one whose redirection brought the target.
+    place: (u16, u16),
+}
+
+/// The lines behind the first.
+fn fields_of(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|c| *c == b'\n').map_or(bytes.len(), |at| at + 1);
+    bytes.get(end..).unwrap_or(&[])
 }
 
 impl Again<'_> {
@@ -403,12 +489,18 @@ impl Again<'_> {
                 // What was proven, was proven for another Request-URI.
                 Name::Authorization | Name::ProxyAuthorization => {}
                 Name::ContentLength | Name::ContentType => {}
-                Name::Diversion | Name::HistoryInfo if !self.lines.is_empty() => {}
+                Name::Diversion if !self.lines.is_empty() => {}
+                Name::HistoryInfo if !self.past.is_empty() => {}
                 _ if self.replaces(m.text(field.name_span())) => {}
                 _ => w.copy(m, &field)?,
             }
         }
         w.written_fields(self.lines)?;
+        if !self.past.is_empty() {
+            w.written_fields(self.past)?;
+            let cause = diverted::cause_of(self.lines);
+            diverted::new_target(&mut w, (self.uri, m.request_uri()), self.place, cause)?;
+        }
         self.write_headers(&mut w)?;
         match m.header(Name::ContentType).filter(|_| !m.body().is_empty()) {
             Some(kind) => w.body(kind, m.body()),

@@ -1,14 +1,17 @@
 //! Our re-INVITEs: another offer in a standing dialog (RFC 3261 14.1).
 
 use super::call::{Again, TIMER_AGAIN, TIMER_RING, part};
+use super::outside::abilities;
 use super::session::{Given, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
-use super::{ALLOW, CallHandle, Extras, Low, Ua, record};
+use super::update::fill;
+use super::{CallHandle, Extras, Low, Ua, record};
 use crate::dialog::{Exchange, InDialog, Kept};
 use crate::error::{Error, Misuse};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::pool::BlockId;
+use crate::time::Instant;
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
@@ -16,13 +19,16 @@ use crate::wire::start_line::Method;
 
 impl Ua {
     /// RFC 3261 14.1: no re-INVITE while another INVITE is open in either direction.
-    pub(super) fn may_reinvite(&self, h: CallHandle) -> Result<(), Error> {
+    pub(super) fn may_reinvite(&self, low: &Low<'_>, h: CallHandle) -> Result<(), Error> {
         let call = self.calls.live(h)?;
+        let exchange = call.dialog.and_then(|d| low.dialogs.get(d)).map(|d| d.session.exchange);
         if call.state != State::Confirmed {
             return Err(Error::Late);
         }
         let open = call.reinvite.is_some() || call.invite.is_some() || call.again.is_some();
-        if open || call.repeating.is_some() || call.media.query.is_some() {
+        // RFC 6337 4.3: nor while an offer in an UPDATE is open.
+        let offered = exchange.is_some_and(|e| e != Exchange::Stable);
+        if open || offered || call.repeating.is_some() || call.media.query.is_some() {
             return Err(Error::Misuse(Misuse::State));
         }
         Ok(())
@@ -35,7 +41,8 @@ impl Ua {
         h: CallHandle,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
-        self.may_reinvite(h)?;
+        self.may_reinvite(low, h)?;
+        self.change_identity(low, h, extras)?;
         if self.given(low, h, extras)? == Given::Profile {
             return self.reoffer(low, h, false, extras);
         }
@@ -64,7 +71,7 @@ impl Ua {
     }
 
     /// The rest of a re-INVITE, held once, and the offer that it makes.
-    fn reinvite_rest(
+    pub(super) fn reinvite_rest(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
@@ -89,7 +96,7 @@ impl Ua {
         }
     }
 
-    fn send_reinvite(
+    pub(super) fn send_reinvite(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
@@ -115,10 +122,13 @@ impl Ua {
         let (end, offer) = self.reinvite_rest(low, h, again)?;
         let mut user = [0u8; 128];
         let len = self.contact_user_of(low.cx(), h, &mut user);
-        let fields = [(Name::Allow, ALLOW.as_bytes())];
+        let timer = self.timer_fields(low.cx(), h);
+        let own = abilities(&low.cx().config);
+        let mut fields = [(Name::Other, &[][..]); 5];
+        let n = fill(&mut fields, own.into_iter().chain(timer.each()));
         let what = InDialog {
             contact: user.get(..len),
-            fields: &fields,
+            fields: fields.get(..n).unwrap_or(&[]),
             kept: Some(Kept { block: end }),
             ..InDialog::plain(Method::Invite, None)
         };
@@ -155,7 +165,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let status = m.status();
         if status < 200 {
-            return Ok(());
+            return self.on_reinvite_provisional(low, h, m, e);
         }
         let call = self.calls.live_mut(h)?;
         let success = (200..300).contains(&status);
@@ -171,20 +181,34 @@ impl Ua {
             let exchange = low.dialogs.get(dialog).map(|d| d.session.exchange);
             let offered = exchange == Some(Exchange::Offered);
             let number = e.cseq.map_or(0, |c| c.number);
+            if let Some(d) = low.dialogs.get_mut(dialog) {
+                d.peer.learn(m);
+            }
             usable = self.acknowledge(low, h, dialog, m, number, offered)?;
+            self.timer_answered(low, h, m)?;
         }
         if status == 491 && confirmed {
             self.calls.live_mut(h)?.reinvite = None;
             self.disarm(low.cx(), h, TIMER_RING);
             return self.wait_after_glare(low, h);
         }
-        let block = low.cx().pool.copy_in(m.bytes()).ok();
+        if status == 422 && confirmed && self.timer_raised(h, m) {
+            self.calls.live_mut(h)?.reinvite = None;
+            self.roll_back(low, h);
+            return self.reinvite_again(low, h);
+        }
         if !success {
+            let block = low.cx().pool.copy_in(m.bytes()).ok();
             return self.on_reinvite_refused(low, h, status, block);
         }
         self.calls.live_mut(h)?.reinvite = None;
         self.disarm(low.cx(), h, TIMER_RING);
         self.drop_again(low, h);
+        if self.reinvite_refreshed(h) && usable {
+            self.tell_media(low, h, dialog)?;
+            return self.refresh_ended(low, h, dialog, status);
+        }
+        let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::REINVITED, status, block)?;
         if !usable {
             return self.end_unusable(low, h);
@@ -206,6 +230,10 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         self.drop_again(low, h);
         self.roll_back(low, h);
+        if let Some(dialog) = dialog.filter(|_| self.reinvite_refreshed(h)) {
+            block.into_iter().for_each(|block| low.cx().pool.release(block));
+            return self.refresh_ended(low, h, dialog, status);
+        }
         self.tell(low.cx(), h, record::REINVITED, status, block)?;
         if let Some(dialog) = dialog {
             self.tell_media(low, h, dialog)?;
@@ -228,11 +256,15 @@ impl Ua {
     }
 
     // RFC 3261 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in 10 ms.
-    fn wait_again(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let owns = self.calls.live(h)?.caller;
+    pub(super) fn glare_over(&self, low: &mut Low<'_>, h: CallHandle) -> Instant {
+        let owns = self.calls.get(h).is_some_and(|c| c.caller);
         let random = low.cx().random();
         let wait = if owns { 2_100 + (random % 191) * 10 } else { (random % 201) * 10 };
-        let at = low.cx().now.after(wait);
+        low.cx().now.after(wait)
+    }
+
+    pub(super) fn wait_again(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let at = self.glare_over(low, h);
         self.arm(low.cx(), h, TIMER_AGAIN, at)
     }
 
@@ -263,6 +295,9 @@ impl Ua {
         self.disarm(low.cx(), h, TIMER_RING);
         self.drop_again(low, h);
         self.roll_back(low, h);
+        if let Some(dialog) = self.calls.live(h)?.dialog.filter(|_| self.reinvite_refreshed(h)) {
+            return self.refresh_ended(low, h, dialog, 408);
+        }
         let status = if why == Failure::Timeout { 408 } else { 503 };
         self.tell(low.cx(), h, record::REINVITED, status, None)?;
         // RFC 3261 14.1 with 12.2.1.2: no answer ends the dialog.

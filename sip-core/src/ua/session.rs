@@ -2,6 +2,7 @@
 //! hold, and the application's media.
 
 use super::call::owner;
+use super::identity::is_from;
 use super::{CallHandle, Extras, Low, Ua, record};
 use crate::cx::{Cx, write_error};
 use crate::dialog::{DialogHandle, Exchange};
@@ -30,6 +31,8 @@ pub(super) enum Waits {
     Answer,
     /// Our ACK with this CSeq number, which has the answer (RFC 3261 13.2.2.4).
     Ack(u32),
+    /// Our PRACK, which has the answer (RFC 3262 5).
+    Prack,
 }
 
 /// What a call knows of its media.
@@ -100,7 +103,7 @@ pub(super) fn park_fields(cx: &mut Cx, extras: &Extras<'_>) -> Result<Option<Blo
         return Ok(None);
     }
     let mut w = Writer::new(&mut cx.scratch);
-    for (name, value) in extras.headers {
+    for (name, value) in extras.headers.iter().filter(|(name, _)| !is_from(name)) {
         w.named(name.as_bytes(), value.as_bytes()).map_err(write_error)?;
     }
     let len = w.written().len();
@@ -120,7 +123,7 @@ pub(super) fn rest(
     let mut w = Writer::new(scratch);
     let parked = fields.map_or(&[][..], |b| pool.bytes_of(b));
     w.written_fields(parked).map_err(write_error)?;
-    for (name, value) in extras.headers {
+    for (name, value) in extras.headers.iter().filter(|(name, _)| !is_from(name)) {
         w.named(name.as_bytes(), value.as_bytes()).map_err(write_error)?;
     }
     let written = match sdp {
@@ -346,6 +349,10 @@ impl Ua {
         d: DialogHandle,
     ) -> Result<Result<Option<BlockId>, Refusal>, Error> {
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
+        if session.exchange == Exchange::Offered && self.awaits_prack(h) {
+            // Our offer went with a provisional response; its answer comes with the PRACK.
+            return Ok(Ok(None));
+        }
         if session.exchange != Exchange::Stable || !self.calls.live(h)?.no_offer {
             return self.local_description(low, h, d);
         }
@@ -528,6 +535,7 @@ impl Ua {
             Waits::Invite => self.invite_with(low, h, parked, &own),
             Waits::Answer => self.answer_with(low, h, parked, &own),
             Waits::Ack(number) => self.ack_with(low, h, number, &own),
+            Waits::Prack => self.prack_with(low, h, &own),
         };
         if let Some(block) = parked {
             low.cx().pool.release(block);
@@ -558,7 +566,7 @@ impl Ua {
     }
 
     fn change_hold(&mut self, low: &mut Low<'_>, h: CallHandle, hold: Hold) -> Result<(), Error> {
-        self.may_reinvite(h)?;
+        self.may_reinvite(low, h)?;
         let call = self.calls.live_mut(h)?;
         if call.media.hold == hold {
             return Ok(());

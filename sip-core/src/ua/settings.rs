@@ -40,6 +40,8 @@ pub struct Policy<'a> {
     /// The line's own calls keep its identity back (RFC 3323, RFC 3325 9.2). A call's own Privacy
     /// among its header fields comes first: `id` or `user` keep it back, `none` shows it.
     pub anonymous: bool,
+    /// The line's own calls tell where they have been (History-Info, RFC 7044).
+    pub history: bool,
     /// What becomes of the line's own calls that are redirected (RFC 3261 8.1.3.4).
     pub follow: Follow,
     /// To how many targets such a call goes on at most; 0 takes 5, and 16 is the most.

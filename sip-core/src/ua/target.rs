@@ -12,8 +12,8 @@ use crate::wire::write::Writer;
 /// The Contacts of one message that are looked at.
 const CONTACTS: usize = 32;
 
-/// State, depth, whether it is a proxy, q in thousandths, and three lengths.
-const HEAD: usize = 11;
+/// State, depth, which INVITE brought it, whether it is a proxy, q in thousandths, three lengths.
+const HEAD: usize = 12;
 
 /// Whether a target has been tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +32,8 @@ pub(super) struct Next {
     pub at: usize,
     state: u8,
     pub depth: u8,
+    /// The number of the INVITE whose redirection brought it.
+    pub from: u8,
     /// RFC 3261 21.3.4: a proxy to use rather than a target.
     pub proxy: bool,
     q: u16,
@@ -78,7 +80,9 @@ impl Iterator for Records<'_> {
 
     fn next(&mut self) -> Option<Next> {
         let head = self.bytes.get(self.at..self.at + HEAD)?;
-        let &[state, depth, proxy, q0, q1, u0, u1, h0, h1, l0, l1] = head else { return None };
+        let &[state, depth, from, proxy, q0, q1, u0, u1, h0, h1, l0, l1] = head else {
+            return None;
+        };
         let two = |a, b| usize::from(u16::from_le_bytes([a, b]));
         let (at, uri) = (self.at, self.at + HEAD);
         let headers = uri + two(u0, u1);
@@ -88,6 +92,7 @@ impl Iterator for Records<'_> {
             at,
             state,
             depth,
+            from,
             proxy: proxy != 0,
             q: u16::from_le_bytes([q0, q1]),
             uri: Span::new(uri, headers),
@@ -108,6 +113,7 @@ pub(super) struct List<'s> {
 struct Record<'a> {
     state: Tried,
     depth: u8,
+    from: u8,
     proxy: bool,
     q: u16,
     lines: usize,
@@ -122,6 +128,7 @@ impl<'s> List<'s> {
             let tried = Record {
                 state: Tried::Yes,
                 depth: 0,
+                from: 0,
                 proxy: false,
                 q: 1_000,
                 lines: 0,
@@ -149,7 +156,7 @@ impl<'s> List<'s> {
 
     fn head(&mut self, r: &Record<'_>, uri: usize) -> Result<(), Error> {
         let two = |n: usize| u16::try_from(n).unwrap_or(u16::MAX).to_le_bytes();
-        self.put(&[r.state as u8, r.depth, u8::from(r.proxy)])?;
+        self.put(&[r.state as u8, r.depth, r.from, u8::from(r.proxy)])?;
         self.put(&r.q.to_le_bytes())?;
         self.put(&two(uri))?;
         self.put(&two(r.headers.len()))?;
@@ -162,7 +169,12 @@ impl<'s> List<'s> {
 
     /// Adds the Contacts of a redirection that are no targets yet, up to `most` targets. Whether
     /// there was one.
-    pub(super) fn add_contacts(&mut self, m: &MessageRef<'_>, depth: u8, most: u8) -> bool {
+    pub(super) fn add_contacts(
+        &mut self,
+        m: &MessageRef<'_>,
+        (depth, from): (u8, u8),
+        most: u8,
+    ) -> bool {
         let bytes = self.written();
         let secure = Records::new(bytes)
             .next()
@@ -184,7 +196,7 @@ impl<'s> List<'s> {
                 continue;
             }
             let start = self.at;
-            let added = self.add(m, &contact, depth, proxy);
+            let added = self.add(m, &contact, (depth, from), proxy);
             if added.is_err() || self.is_known(start, proxy) {
                 self.at = start;
             } else {
@@ -200,7 +212,7 @@ impl<'s> List<'s> {
         &mut self,
         m: &MessageRef<'_>,
         contact: &NameAddr,
-        depth: u8,
+        (depth, from): (u8, u8),
         proxy: bool,
     ) -> Result<(), Error> {
         let uri = &contact.uri;
@@ -212,7 +224,7 @@ impl<'s> List<'s> {
         };
         let q = contact.q.unwrap_or(1_000);
         let headers = m.text(uri.headers);
-        let mut record = Record { state: Tried::No, depth, proxy, q, lines: 0, headers };
+        let mut record = Record { state: Tried::No, depth, from, proxy, q, lines: 0, headers };
         let head = self.at;
         self.head(&record, 0)?;
         let text = self.at;

@@ -124,6 +124,7 @@ impl Bench {
                     text: String::from_utf8_lossy(t.bytes).into_owned(),
                 }),
                 Output::Event(event, _) => self.events.push(event),
+                Output::Media { .. } => {}
                 Output::Query(id, Query::Credentials { realm, algorithm, user, .. }) => {
                     self.asked.push((id, format!("{realm} {} {user}", algorithm.name())));
                 }

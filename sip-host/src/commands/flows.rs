@@ -70,7 +70,7 @@ impl<'a> Outputs<'a> {
         }
         match &self.args.mermaid {
             Some(Some(dir)) => {
-                save(&dir.join(format!("{name}.mmd")), &mermaid::draw(&run.chart()))?
+                save(&dir.join(format!("{name}.mmd")), &mermaid::draw(&run.chart()))?;
             }
             Some(None) => print!("{}", mermaid::draw(&run.chart())),
             None => {}

@@ -1,9 +1,10 @@
 //! `sansip proxy`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use sansip::{Limits, Roles};
+use sansip::{Challenge, Challenged, Limits, Roles};
 use serde_json::{Value, json};
 
 use super::{FAILED, OK, SocketArgs, refuse, run_until_signal, runtime, stats_line};
@@ -11,6 +12,7 @@ use crate::driver::{Driver, End, OpenError, Setup};
 use crate::listen::Usage;
 use crate::proxy::{Proxy, Route};
 use crate::report::Report;
+use crate::users::Users;
 
 /// A proxy and registrar
 ///
@@ -47,6 +49,12 @@ pub struct ProxyArgs {
     /// Answer 403 to requests for other domains that no --route matches
     #[arg(long)]
     no_relay: bool,
+
+    /// Challenge REGISTER and INVITE, and check these users: a file with a line for each, its
+    /// secret being the hash of user:realm:password: user:realm:HA1 (MD5), or
+    /// user:realm:algorithm:HA1 with MD5, SHA-256 or SHA-512-256. Without it nobody is challenged
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
 
     /// Print a line of counts every so many seconds
     #[arg(long, value_name = "SECONDS")]
@@ -105,7 +113,19 @@ fn prepare(args: &ProxyArgs) -> Result<(Setup, Proxy), Usage> {
     setup.config.record_route = !args.no_record_route;
     setup.config.product = concat!("sansip/", env!("CARGO_PKG_VERSION")).into();
     let routes = args.route.iter().map(|r| Route::parse(r)).collect::<Result<_, _>>()?;
-    Ok((setup, Proxy::new(routes, !args.no_relay)))
+    let mut app = Proxy::new(routes, !args.no_relay);
+    if let Some(path) = &args.users {
+        let users = Users::read(path)?;
+        setup.config.challenge = Challenge {
+            methods: Challenged::Calls,
+            realm: users.realm().to_owned(),
+            algorithms: users.algorithms(),
+            integrity: true,
+            ..setup.config.challenge
+        };
+        app.set_users(users);
+    }
+    Ok((setup, app))
 }
 
 fn serve(args: &ProxyArgs, setup: Setup, app: Proxy) -> Result<End, OpenError> {
@@ -113,6 +133,7 @@ fn serve(args: &ProxyArgs, setup: Setup, app: Proxy) -> Result<End, OpenError> {
         let mut report = Report::default();
         let mut driver = Driver::open(setup, app)?;
         report.listening(driver.addresses());
+        report.line(&challenges(driver.app.users()));
         let end = match args.stats.filter(|s| *s > 0) {
             None => run_until_signal(&mut driver).await,
             Some(seconds) => {
@@ -124,6 +145,22 @@ fn serve(args: &ProxyArgs, setup: Setup, app: Proxy) -> Result<End, OpenError> {
         line.insert("clean".into(), json!(end == End::Quiet));
         report.line(&Value::Object(line));
         Ok(end)
+    })
+}
+
+/// Whom it challenges.
+fn challenges(users: Option<&Users>) -> Value {
+    let Some(users) = users else {
+        let note = "anybody may register and call: --users FILE challenges REGISTER and INVITE";
+        return json!({"event": "challenges", "methods": [], "note": note});
+    };
+    let algorithms: Vec<&str> = users.algorithms().iter().map(|a| a.name()).collect();
+    json!({
+        "event": "challenges",
+        "methods": ["REGISTER", "INVITE"],
+        "realm": users.realm(),
+        "algorithms": algorithms,
+        "users": users.len(),
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sansip::{AutoAnswer, Follow as Redirects};
+
 /// What a command says, read but not yet done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
@@ -39,6 +41,10 @@ pub enum Command {
     Hangup(Option<u64>),
     /// End every call.
     HangupAll,
+    /// Let a redirected call go on.
+    Follow(Option<u64>),
+    /// Change what the line does with calls.
+    Set(Setting),
     /// List the calls.
     Calls,
     /// Show the line and the settings.
@@ -47,6 +53,38 @@ pub enum Command {
     Trace(Trace),
     /// End all calls, unregister and leave.
     Quit,
+}
+
+/// A setting of the line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Setting {
+    /// Refuse every call with this status; `None` does not.
+    Dnd(Option<u16>),
+    /// Forward calls; `None` does not. The last is the seconds without answer, 0 for the default.
+    Forward(Forward, Option<String>, u32),
+    /// Forward no calls.
+    ForwardOff,
+    /// Let a second call ring.
+    Waiting(bool),
+    /// Answer without a person.
+    AutoAnswer(AutoAnswer),
+    /// Keep our identity back.
+    Anonymous(bool),
+    /// Refuse callers who do.
+    RefuseAnonymous(bool),
+    /// Follow redirections of our calls.
+    Redirects(Redirects),
+}
+
+/// Which calls are forwarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forward {
+    /// All.
+    Always,
+    /// Those that find the line busy.
+    Busy,
+    /// Those that nobody answers.
+    NoAnswer,
 }
 
 /// How much of the messages is shown.
@@ -91,6 +129,9 @@ pub struct Entry {
     pub words: &'static [Word],
 }
 
+const SWITCH: &[&str] = &["on", "off"];
+const FORWARDS: &[&str] = &["always", "busy", "noanswer", "off"];
+const ANONYMOUS: &[&str] = &["on", "off", "refuse", "take"];
 const TRACES: &[&str] = &["on", "full", "off"];
 
 /// All commands, in the order in which help lists them.
@@ -157,6 +198,43 @@ pub const COMMANDS: &[Entry] = &[
         "[CALL|all]",
         "end a call: give it up, refuse it or hang up",
         &[Word::Call],
+    ),
+    entry("follow", &[], "[CALL]", "let a redirected call go on", &[Word::Call]),
+    entry("dnd", &[], "on|off|STATUS", "do not disturb: refuse calls", &[Word::One(SWITCH)]),
+    entry(
+        "forward",
+        &["fwd"],
+        "always|busy|noanswer URI|USER|off [SECONDS]",
+        "forward calls (302); 'forward off' ends all forwarding",
+        &[Word::One(FORWARDS), Word::Target],
+    ),
+    entry(
+        "waiting",
+        &[],
+        "on|off",
+        "call waiting: without it the line is busy",
+        &[Word::One(SWITCH)],
+    ),
+    entry(
+        "autoanswer",
+        &[],
+        "on|asked|off",
+        "answer every call, or those that ask for it, by itself",
+        &[Word::One(&["on", "asked", "off"])],
+    ),
+    entry(
+        "anonymous",
+        &[],
+        "on|off|refuse|take",
+        "call anonymously; refuse such calls",
+        &[Word::One(ANONYMOUS)],
+    ),
+    entry(
+        "redirects",
+        &[],
+        "follow|ask|off",
+        "what becomes of calls that are redirected",
+        &[Word::One(&["follow", "ask", "off"])],
     ),
     entry("calls", &["l"], "", "list the calls: number, peer, state, media", &[]),
     entry("status", &["s"], "", "show the line, its registration and the settings", &[]),
@@ -341,11 +419,63 @@ fn command(mut w: Words<'_>) -> Result<Command, Wrong> {
             w.end(Command::Conference(calls))
         }
         "split" => w.end(Command::Split),
+        "follow" => {
+            let call = w.call();
+            w.end(Command::Follow(call))
+        }
+        "dnd" | "forward" | "waiting" | "autoanswer" | "anonymous" | "redirects" => {
+            let setting = setting(&mut w)?;
+            w.end(Command::Set(setting))
+        }
         "calls" => w.end(Command::Calls),
         "status" => w.end(Command::Status),
         "trace" => trace(w),
         _ => w.end(Command::Quit),
     }
+}
+
+fn setting(w: &mut Words<'_>) -> Result<Setting, Wrong> {
+    let name = w.entry.name;
+    let word = w.need("what to set")?.to_ascii_lowercase();
+    Ok(match (name, word.as_str()) {
+        ("dnd", "off") => Setting::Dnd(None),
+        ("dnd", "on") => Setting::Dnd(Some(w.status(480, 400, 699)?)),
+        ("dnd", status) => match status.parse() {
+            Ok(status @ 400..700) => Setting::Dnd(Some(status)),
+            _ => return Err(w.usage(&format!("'{status}' is not a status from 400 to 699"))),
+        },
+        ("forward", "off") => Setting::ForwardOff,
+        ("forward", "always") => forward(w, Forward::Always)?,
+        ("forward", "busy") => forward(w, Forward::Busy)?,
+        ("forward", "noanswer") => forward(w, Forward::NoAnswer)?,
+        ("waiting", "on") => Setting::Waiting(true),
+        ("waiting", "off") => Setting::Waiting(false),
+        ("autoanswer", "on") => Setting::AutoAnswer(AutoAnswer::Always),
+        ("autoanswer", "asked") => Setting::AutoAnswer(AutoAnswer::Asked),
+        ("autoanswer", "off") => Setting::AutoAnswer(AutoAnswer::Never),
+        ("anonymous", "on") => Setting::Anonymous(true),
+        ("anonymous", "off") => Setting::Anonymous(false),
+        ("anonymous", "refuse") => Setting::RefuseAnonymous(true),
+        ("anonymous", "take") => Setting::RefuseAnonymous(false),
+        ("redirects", "follow") => Setting::Redirects(Redirects::Follow),
+        ("redirects", "ask") => Setting::Redirects(Redirects::Ask),
+        ("redirects", "off") => Setting::Redirects(Redirects::Never),
+        _ => return Err(w.usage(&format!("'{word}' is none of these"))),
+    })
+}
+
+fn forward(w: &mut Words<'_>, which: Forward) -> Result<Setting, Wrong> {
+    let to = w.need("where to, or 'off',")?;
+    let to = (!to.eq_ignore_ascii_case("off")).then(|| to.to_owned());
+    let after = match (which, w.left.peek().map(|word| word.parse())) {
+        (Forward::NoAnswer, Some(Ok(seconds @ 1..=600))) => {
+            w.left.next();
+            seconds
+        }
+        (Forward::NoAnswer, Some(_)) => return Err(w.usage("seconds are from 1 to 600")),
+        _ => 0,
+    };
+    Ok(Setting::Forward(which, to, after))
 }
 
 fn trace(mut w: Words<'_>) -> Result<Command, Wrong> {
@@ -460,6 +590,22 @@ mod tests {
         assert!(wrong("hagnup").contains("'hangup' perhaps?"));
         assert_eq!(wrong("frobnicate"), "no command 'frobnicate'; 'help' lists them");
         assert!(wrong("trace loud").contains("'loud' is not on, full or off"));
+    }
+
+    #[test]
+    fn settings_are_switched_and_forwarding_has_a_target() {
+        assert_eq!(said("dnd on"), Command::Set(Setting::Dnd(Some(480))));
+        assert_eq!(said("dnd 603"), Command::Set(Setting::Dnd(Some(603))));
+        assert_eq!(said("dnd off"), Command::Set(Setting::Dnd(None)));
+        let to = Some("bob".to_owned());
+        let no_answer = Setting::Forward(Forward::NoAnswer, to, 15);
+        assert_eq!(said("forward noanswer bob 15"), Command::Set(no_answer));
+        let none = Setting::Forward(Forward::Busy, None, 0);
+        assert_eq!(said("forward busy off"), Command::Set(none));
+        assert!(wrong("forward busy").contains("where to, or 'off', is missing"));
+        assert!(wrong("forward noanswer bob 0").contains("seconds are from 1 to 600"));
+        assert!(wrong("forward sometimes bob").contains("'sometimes' is none of these"));
+        assert!(wrong("dnd perhaps").contains("'perhaps' is not a status"));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub const EVENTS: &[&str] = &[
     "reinvite",
     "reinvited",
     "ended",
+    "policy",
+    "redirected",
     "transferring",
     "transfer",
     "transfer_asked",

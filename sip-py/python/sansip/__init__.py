@@ -27,6 +27,7 @@ from ._types import (
     FlowId,
     Forget,
     Ignored,
+    IdentityChanged,
     Incoming,
     Limited,
     Limits,
@@ -49,6 +50,7 @@ from ._types import (
     Reinvite,
     Reinvited,
     Request,
+    RequestAnswered,
     RequestHandle,
     RouteQuery,
     SendId,
@@ -61,6 +63,7 @@ from ._types import (
     Unknown,
     UnknownQuery,
     Unregistered,
+    Updated,
 )
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -316,6 +316,20 @@ class Engine:
         """Changes the session by a re-INVITE."""
         self._core.reinvite(now_ms, call, _extras(headers, content_type, body, media))
 
+    def update(
+        self,
+        now_ms: int,
+        call: CallHandle,
+        *,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+        media: Optional[Media] = None,
+    ) -> None:
+        """Sends an UPDATE, before the call is answered too. A From among the headers becomes our
+        identity in the call, if the peer supports that."""
+        self._core.update(now_ms, call, _extras(headers, content_type, body, media))
+
     def transfer(
         self,
         now_ms: int,
@@ -378,6 +392,23 @@ class Engine:
     def resume(self, now_ms: int, call: CallHandle) -> None:
         """Ends the hold of a call (RFC 3264 8.4)."""
         self._core.resume(now_ms, call)
+
+    def options(
+        self,
+        now_ms: int,
+        target: str,
+        *,
+        line: Optional[LineHandle] = None,
+        user: int = 0,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+        media: Optional[Media] = None,
+    ) -> None:
+        """Asks a `sip:` or `sips:` URI what it can do, as a line or as the engine itself (RFC 3261
+        11.1). `RequestAnswered` tells the answer and gives `user` back."""
+        extras = _extras(headers, content_type, body, media)
+        self._core.options(now_ms, line, (target, user), extras)
 
     def respond(
         self,

@@ -106,9 +106,17 @@ class Config:
     nonce_ms: int = 300_000
     """For how long a nonce holds."""
 
+    session_expires: int = 1_800
+    """How long a session lasts without a refresh, in seconds (RFC 4028); 0 asks for no timer."""
+    min_se: int = 90
+    reliable: str = "with body"
+    """Which provisional responses are sent reliably (RFC 3262): never, with body, always, require."""
+
     def __post_init__(self) -> None:
         if self.challenge not in (None, "calls", "all"):
             raise ValueError("challenge is None, 'calls' or 'all'")
+        if self.reliable not in ("never", "with body", "always", "require"):
+            raise ValueError("reliable is 'never', 'with body', 'always' or 'require'")
         if len(self.seed) != 32 or len(self.cluster_key) != 32:
             raise ValueError("seed and cluster_key have 32 bytes")
 
@@ -209,6 +217,8 @@ class Policy:
     """Calls without the caller's identity are refused with 433 (RFC 5079)."""
     anonymous: bool = False
     """The line's own calls keep its identity back; a call's own Privacy comes first."""
+    history: bool = False
+    """The line's own calls tell where they have been (History-Info, RFC 7044)."""
     follow: str = "never"
     """What becomes of a call of the line that is redirected: `never` ends it, `ask` waits for
     `Engine.follow`, `follow` goes on by itself (RFC 3261 8.1.3.4)."""
@@ -415,6 +425,18 @@ class Reinvited(CallEvent):
 
 
 @dataclass(frozen=True)
+class Updated(CallEvent):
+    """Our UPDATE was answered."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class IdentityChanged(CallEvent):
+    """The peer is somebody else now: the message's From (RFC 4916)."""
+
+
+@dataclass(frozen=True)
 class PolicyActed(CallEvent):
     """The line's policy was first; a person's verb comes too late now."""
 
@@ -453,7 +475,7 @@ class Ended(CallEvent):
 
     why: str
     """hangup, remote hangup, refused, rejected, abandoned, cancelled, timeout, unreachable, no ack,
-    replaced, transferred or bad media."""
+    bad media, session expired, replaced or transferred."""
     status: int
     """The status that ended it, 0 where there is none."""
 
@@ -492,6 +514,8 @@ class Request(Event):
 
     request: RequestHandle
     line: Optional[LineHandle]
+    call: Optional[CallHandle]
+    """The call that it came in, if any."""
     message: Optional[Message] = field(repr=False)
 
 
@@ -503,6 +527,17 @@ class TransferRequest(Event):
     call: Optional[CallHandle]
     """The call that it came in or names."""
     line: Optional[LineHandle]
+    message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RequestAnswered(Event):
+    """A request of ours outside calls was answered; 408 where nothing came, 503 where there was no
+    way."""
+
+    user: int
+    """The caller's own number of the request."""
+    status: int
     message: Optional[Message] = field(repr=False)
 
 
@@ -609,9 +644,12 @@ def make_output(kind: str, *parts: Any) -> Output:
     elif make is StoreQuery:
         query, aor, version, bindings = parts
         made = StoreQuery(query, aor, version, tuple(Binding(*b) for b in bindings))
+    elif make is RequestAnswered:
+        user, status, message = parts
+        made = RequestAnswered(user, status, _message(message))
     elif make is Request:
-        request, line, message = parts
-        made = Request(request, line, _message(message))
+        request, line, call, message = parts
+        made = Request(request, line, call, _message(message))
     elif make is TransferRequest:
         request, call, line, message = parts
         made = TransferRequest(request, call, line, _message(message))

@@ -9,6 +9,7 @@ use sansip::{
 };
 
 use super::change::AGAIN;
+use super::policy::acted;
 use super::words::{ended, lossy, party, reason, register_failure, status_text, yes};
 use super::{Asked, Call, Desk, State, Todo};
 use crate::phone::media::Negotiated;
@@ -166,6 +167,15 @@ impl Desk {
                 let over = if done { " (over)" } else { "" };
                 let text = format!("transfer: {text}{over}");
                 of("transfer", text).with("status", status).with("done", yes(done))
+            }
+            CallChange::Policy { what } => {
+                let (name, text) = acted(what);
+                of("policy", text.to_owned()).with("what", name)
+            }
+            CallChange::Redirected { status } => {
+                let to = message.map(|m| party(&m, Name::Contact).1).unwrap_or_default();
+                let text = format!("redirected to {to} ({status})");
+                of("redirected", text).with("status", status).with("target", to)
             }
             CallChange::Ended { why, status } => {
                 let text = ended(call, why, status, message, now);

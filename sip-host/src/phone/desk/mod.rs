@@ -2,6 +2,7 @@
 
 mod change;
 mod events;
+mod policy;
 mod words;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,6 +12,7 @@ use sansip::{
 };
 
 use change::Later;
+use policy::Rules;
 pub use words::reason;
 use words::{duration, in_state, said, yes};
 
@@ -147,6 +149,7 @@ struct Asked {
 #[derive(Debug)]
 pub struct Desk {
     later: Vec<Later>,
+    rules: Rules,
     settings: Settings,
     line: Option<LineHandle>,
     /// Seconds that the line is registered for.
@@ -169,6 +172,7 @@ impl Desk {
     pub fn new(settings: Settings) -> Self {
         Self {
             later: Vec::new(),
+            rules: Rules::default(),
             settings,
             line: None,
             registered: None,
@@ -295,6 +299,8 @@ impl Desk {
             Command::Accept(call) => self.accept(now, engine, call),
             Command::Decline(call, status) => self.decline(now, engine, call, status),
             Command::Conference(calls) => self.conference(now, engine, calls),
+            Command::Follow(call) => self.go_on(now, engine, call),
+            Command::Set(setting) => self.set(now, engine, setting),
             Command::Split => self.split(now, engine),
             Command::HangupAll => self.hangup_all(now, engine),
             Command::Calls => {
@@ -467,12 +473,13 @@ impl Desk {
             None => "not registered".to_owned(),
         };
         let proxy = if s.proxy.is_empty() { "none" } else { &s.proxy };
-        let text = format!(
-            "line {}: {registered}\n  proxy {proxy}\n  media at {}\n  calls: {}",
-            s.aor,
-            s.media.text(),
-            self.calls.len(),
-        );
+        let mut lines = vec![
+            format!("line {}: {registered}", s.aor),
+            format!("proxy {proxy}"),
+            format!("media at {}", s.media.text()),
+        ];
+        lines.extend(self.rules.lines());
+        let text = lines.join("\n  ");
         self.reply(now, text);
     }
 

@@ -77,6 +77,7 @@ pub(super) fn ended(
         EndReason::BadMedia => format!("ended: no session could be had with {peer}"),
         EndReason::Replaced => format!("ended{after}: another call took its place"),
         EndReason::Transferred => format!("ended{after}: transferred"),
+        EndReason::SessionExpired => format!("ended{after}: the session was not refreshed"),
     }
 }
 
@@ -96,6 +97,7 @@ pub const fn reason(why: EndReason) -> &'static str {
         EndReason::BadMedia => "bad_media",
         EndReason::Replaced => "replaced",
         EndReason::Transferred => "transferred",
+        EndReason::SessionExpired => "session_expired",
     }
 }
 
