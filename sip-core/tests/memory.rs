@@ -62,9 +62,17 @@ fn one_call(net: &mut Net, lines: [sansip::LineHandle; 2]) {
     net.settle();
     let peer = net.call(1);
     net.engine(1).ring(now, peer, 180, Extras::default()).unwrap();
-    net.engine(1).answer_call(now, peer, sdp).unwrap();
+    net.settle();
+    net.engine(1).ring(now, peer, 183, sdp).unwrap();
+    net.settle();
+    net.engine(1).answer_call(now, peer, Extras::default()).unwrap();
     net.run(10);
     let call = net.call(0);
+    let now = net.at();
+    net::enter(|| net.nodes[0].engine.update(now, call, Extras::default())).unwrap();
+    net.run(10);
+    let sent = |label: &str| net.trace.iter().any(|s| s.label() == label);
+    assert!(sent("200 PRACK") && sent("200 UPDATE"));
     let now = net.at();
     net.engine(0).hangup(now, call).unwrap();
     net.finish();
