@@ -38,11 +38,11 @@ tests() {
     cargo build -q --locked -p sansip-ffi
     local lib="${CARGO_TARGET_DIR:-target}/debug/libsansip.a" name
     have valgrind || echo "no valgrind: memory is not checked"
-    for name in call parse serve misuse lent; do
+    for name in call media parse serve misuse lent; do
         "$CC" "${CFLAGS[@]}" "sip-ffi/tests/c/$name.c" sip-ffi/tests/c/net.c "$lib" -o "$out/$name" -lpthread -ldl -lm
         "$out/$name"
     done
-    for name in call parse serve lent; do checked "$out/$name" >/dev/null; done
+    for name in call media parse serve lent; do checked "$out/$name" >/dev/null; done
     checked "$out/misuse" 97 >/dev/null
     for name in parse phone; do
         "$CC" "${CFLAGS[@]}" "examples/c/$name.c" "$lib" -o "$out/example_$name" -lpthread -ldl -lm

@@ -18,7 +18,8 @@ step_clippy() {
 }
 
 step_rust_tests() {
-    cargo test --locked --no-fail-fast
+    cargo test --locked --no-fail-fast 2>&1 | tee "$BUILD/rust_tests.txt"
+    python3 ci/conformance.py "$BUILD/rust_tests.txt"
 }
 
 step_docs() {

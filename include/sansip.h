@@ -400,6 +400,76 @@
 #define SANSIP_SHA_512_256 3
 
 /**
+ * Sound.
+ */
+#define SANSIP_KIND_AUDIO 1
+
+/**
+ * Moving pictures.
+ */
+#define SANSIP_KIND_VIDEO 2
+
+/**
+ * Text in real time (RFC 4103).
+ */
+#define SANSIP_KIND_TEXT 3
+
+/**
+ * Data of an application.
+ */
+#define SANSIP_KIND_APPLICATION 4
+
+/**
+ * Messages (RFC 4975).
+ */
+#define SANSIP_KIND_MESSAGE 5
+
+/**
+ * Pictures, as of a fax (RFC 3362).
+ */
+#define SANSIP_KIND_IMAGE 6
+
+/**
+ * A type that is none of these: in agreed streams alone, where you have made the description.
+ */
+#define SANSIP_KIND_OTHER 7
+
+/**
+ * Both ways.
+ */
+#define SANSIP_SENDRECV 1
+
+/**
+ * We send alone.
+ */
+#define SANSIP_SENDONLY 2
+
+/**
+ * We receive alone.
+ */
+#define SANSIP_RECVONLY 3
+
+/**
+ * Neither way.
+ */
+#define SANSIP_INACTIVE 4
+
+/**
+ * A call is put on hold so that we may still send to the peer: music, say.
+ */
+#define SANSIP_HOLD_SENDONLY 1
+
+/**
+ * Neither side sends to the other.
+ */
+#define SANSIP_HOLD_INACTIVE 2
+
+/**
+ * As SANSIP_HOLD_SENDONLY, with the address 0.0.0.0 that old peers expect (RFC 2543 B.5).
+ */
+#define SANSIP_HOLD_ZERO 3
+
+/**
  * Send the bytes of u.transmit.
  */
 #define SANSIP_TRANSMIT 1
@@ -423,6 +493,11 @@
  * Something happened: u.event.
  */
 #define SANSIP_EVENT 5
+
+/**
+ * The session of a call has changed: what to send and hear from now on is u.media.
+ */
+#define SANSIP_MEDIA 6
 
 /**
  * For sansip_answer_addresses: the IPv4 and IPv6 addresses of `text`, for `transport`.
@@ -458,6 +533,13 @@
  * without to check somebody else's credentials.
  */
 #define SANSIP_Q_CREDENTIALS 6
+
+/**
+ * For sansip_answer_media or sansip_answer_description: the media of `call` that no function gave.
+ * `text` is the peer's offer; empty where it has made none. sansip_answer_not_found calls without,
+ * and refuses a call that came in with 488.
+ */
+#define SANSIP_Q_MEDIA 7
 
 /**
  * A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
@@ -549,6 +631,12 @@
  * where there was no way.
  */
 #define SANSIP_EV_LINE_FAILED 515
+
+/**
+ * The registrar sees another address than we tell, or no longer does: `addr` (RFC 3581).
+ * sansip_set_local can take it. The message is its response.
+ */
+#define SANSIP_EV_LINE_MAPPED 516
 
 /**
  * A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
@@ -1078,9 +1166,18 @@ typedef struct {
    */
   uint32_t transfers;
   /**
-   * 0.
+   * A longer request does not go by UDP where TCP is possible, in bytes; 0: 1300; 65535 or more:
+   * no bound.
    */
-  uint32_t reserved_transfer;
+  uint32_t datagram_max;
+  /**
+   * Not 0: you are not asked for the media of calls, and session descriptions are your bodies.
+   */
+  uint32_t no_ask_media;
+  /**
+   * How a call is put on hold: SANSIP_HOLD_...; 0: SANSIP_HOLD_SENDONLY.
+   */
+  uint32_t hold;
   /**
    * SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
    * secrets are asked for by SANSIP_Q_CREDENTIALS.
@@ -1315,6 +1412,16 @@ typedef struct {
 } sansip_line;
 
 /**
+ * A call. 0 is none.
+ */
+typedef struct {
+  /**
+   * The handle's number.
+   */
+  uint64_t v;
+} sansip_call;
+
+/**
  * A question. One whose kind you do not know: sansip_answer_failed.
  */
 typedef struct {
@@ -1374,17 +1481,11 @@ typedef struct {
    * 0.
    */
   uint32_t reserved;
-} sansip_question;
-
-/**
- * A call. 0 is none.
- */
-typedef struct {
   /**
-   * The handle's number.
+   * Where the kind says so.
    */
-  uint64_t v;
-} sansip_call;
+  sansip_call call;
+} sansip_question;
 
 /**
  * Bytes.
@@ -1441,10 +1542,157 @@ typedef struct {
    */
   uint64_t user;
   /**
+   * Where the kind says so.
+   */
+  sansip_addr addr;
+  /**
    * The message that caused it, for sansip_read and sansip_header; empty if none did.
    */
   sansip_bytes message;
 } sansip_event;
+
+/**
+ * A codec that both sides have.
+ */
+typedef struct {
+  /**
+   * Encoding name; where the transport is not RTP, the format.
+   */
+  sansip_str name;
+  /**
+   * Their parameters; empty where they give none.
+   */
+  sansip_str fmtp;
+  /**
+   * Clock rate in hertz.
+   */
+  uint32_t clock;
+  /**
+   * The payload type that we send: theirs.
+   */
+  uint8_t send_payload;
+  /**
+   * The payload type that we receive: ours.
+   */
+  uint8_t receive_payload;
+  /**
+   * Channels.
+   */
+  uint8_t channels;
+  /**
+   * 0.
+   */
+  uint8_t reserved;
+} sansip_agreed_codec;
+
+/**
+ * A stream as both sides have it.
+ */
+typedef struct {
+  /**
+   * SANSIP_KIND_...
+   */
+  uint32_t kind;
+  /**
+   * Not 0: one side has refused it. Nothing flows, and the rest means nothing.
+   */
+  uint32_t refused;
+  /**
+   * SANSIP_SENDRECV and so on: what we do now.
+   */
+  uint32_t direction;
+  /**
+   * Not 0: the peer receives nothing from us.
+   */
+  uint32_t held_by_peer;
+  /**
+   * Not 0: we receive nothing from the peer.
+   */
+  uint32_t held_by_us;
+  /**
+   * Kilobits a second that the peer wants at most; 0: nothing is said.
+   */
+  uint32_t bandwidth;
+  /**
+   * Where to send; family 0 where the peer gives a name (see remote_host), or no address.
+   */
+  sansip_addr remote;
+  /**
+   * Where we receive.
+   */
+  uint16_t local_port;
+  /**
+   * The peer's port.
+   */
+  uint16_t remote_port;
+  /**
+   * Milliseconds of sound that the peer would like in a packet; 0: nothing is said.
+   */
+  uint16_t ptime_ms;
+  /**
+   * 0.
+   */
+  uint16_t reserved;
+  /**
+   * The peer's address or name as it was written.
+   */
+  sansip_str remote_host;
+  /**
+   * The transport: RTP/AVP and so on.
+   */
+  sansip_str transport;
+  /**
+   * The value of our a=crypto, with the key for what we send; empty: not encrypted.
+   */
+  sansip_str local_crypto;
+  /**
+   * The value of the peer's, with the key for what it sends; empty: not encrypted.
+   */
+  sansip_str remote_crypto;
+  /**
+   * The codecs that both have, in the peer's order, the first to be used for sending.
+   */
+  const sansip_agreed_codec *codecs;
+  /**
+   * How many.
+   */
+  size_t n_codecs;
+} sansip_agreed_stream;
+
+/**
+ * The session of a call: what to send and hear from now on.
+ */
+typedef struct {
+  /**
+   * The call.
+   */
+  sansip_call call;
+  /**
+   * Its line, 0 if there is none.
+   */
+  sansip_line line;
+  /**
+   * Your own number of the call.
+   */
+  uint64_t user;
+  /**
+   * The streams, in the order of the m= lines.
+   */
+  const sansip_agreed_stream *streams;
+  /**
+   * How many: one for each 128 bytes of sansip_limits.message at most, and a codec for each 64.
+   * What is more than that is in the descriptions alone.
+   */
+  size_t n_streams;
+  /**
+   * Our session description.
+   */
+  sansip_str local;
+  /**
+   * The peer's.
+   */
+  sansip_str remote;
+} sansip_agreed;
 
 /**
  * What an output holds, by its kind.
@@ -1470,6 +1718,10 @@ typedef union {
    * SANSIP_EVENT.
    */
   sansip_event event;
+  /**
+   * SANSIP_MEDIA.
+   */
+  sansip_agreed media;
 } sansip_output_union;
 
 /**
@@ -1639,6 +1891,114 @@ typedef struct {
 } sansip_field;
 
 /**
+ * A format of a stream. telephone-event (RFC 4733) is a codec like any other.
+ */
+typedef struct {
+  /**
+   * Encoding name, "PCMU"; where the transport is not RTP, the format as it stands in the m=
+   * line.
+   */
+  sansip_str name;
+  /**
+   * Its parameters, what follows the format in a=fmtp; empty for none.
+   */
+  sansip_str fmtp;
+  /**
+   * Clock rate in hertz, not 0; unused where the transport is not RTP.
+   */
+  uint32_t clock;
+  /**
+   * Payload type, 0 to 127; unused where the transport is not RTP.
+   */
+  uint8_t payload;
+  /**
+   * Channels; 0 and 1 are one.
+   */
+  uint8_t channels;
+  /**
+   * 0.
+   */
+  uint16_t reserved;
+} sansip_codec;
+
+/**
+ * A stream that a call can have on our side.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_stream).
+   */
+  uint32_t size;
+  /**
+   * SANSIP_KIND_...; 0: audio.
+   */
+  uint32_t kind;
+  /**
+   * SANSIP_SENDRECV and so on: what we want to do; 0: both ways.
+   */
+  uint32_t direction;
+  /**
+   * Kilobits a second, b=AS; 0: nothing is said.
+   */
+  uint32_t bandwidth;
+  /**
+   * Where we receive, not 0. It tells the stream from others of its kind as long as it lives.
+   */
+  uint16_t port;
+  /**
+   * Milliseconds of sound that we would like in a packet; 0: nothing is said.
+   */
+  uint16_t ptime_ms;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * RTP/AVP, RTP/SAVP, udptl, TCP/MSRP or another; empty: RTP/AVP.
+   */
+  sansip_str transport;
+  /**
+   * The value of an a=crypto attribute with our key (RFC 4568 9.1); empty for none. With RTP/SAVP
+   * the stream is always encrypted, with RTP/AVP where the peer can.
+   */
+  sansip_str crypto;
+  /**
+   * What it can carry, in order of preference.
+   */
+  const sansip_codec *codecs;
+  /**
+   * How many, 1 to 32; at most 256 in all streams together.
+   */
+  size_t n_codecs;
+} sansip_stream;
+
+/**
+ * All the media that a call can have on our side. The engine makes offers and answers of it.
+ */
+typedef struct {
+  /**
+   * sizeof(sansip_media).
+   */
+  uint32_t size;
+  /**
+   * Kilobits a second of the session, b=AS; 0: nothing is said.
+   */
+  uint32_t bandwidth;
+  /**
+   * Where we receive; its port does not matter.
+   */
+  sansip_addr address;
+  /**
+   * The streams.
+   */
+  const sansip_stream *streams;
+  /**
+   * How many, at most 64. None is a call without media.
+   */
+  size_t n_streams;
+} sansip_media;
+
+/**
  * What a function that sends may add to its message. NULL in its place adds nothing.
  */
 typedef struct {
@@ -1667,6 +2027,12 @@ typedef struct {
    * The body.
    */
   sansip_bytes body;
+  /**
+   * The call's media in place of a body, kept for all its offers and answers; NULL: what the call
+   * has, or SANSIP_Q_MEDIA asks for it. Media that is not usable, or a body beside it, is
+   * SANSIP_E_MEDIA.
+   */
+  const sansip_media *media;
 } sansip_extras;
 
 /**
@@ -2321,7 +2687,8 @@ int32_t sansip_answer_addresses(sansip_engine *engine,
 
 /**
  * To SANSIP_Q_DNS: the name has no addresses. To SANSIP_Q_LOCATE: there is no such address of
- * record. To SANSIP_Q_CREDENTIALS: no such user, or none by this algorithm. May queue output.
+ * record. To SANSIP_Q_MEDIA: none. To SANSIP_Q_CREDENTIALS: no such user, or none by this
+ * algorithm. May queue output.
  */
 int32_t sansip_answer_not_found(sansip_engine *engine, uint64_t now_ms, sansip_query query);
 
@@ -2377,6 +2744,24 @@ int32_t sansip_answer_stored(sansip_engine *engine, uint64_t now_ms, sansip_quer
  * To SANSIP_Q_STORE: the version is not the one named; the engine asks again. May queue output.
  */
 int32_t sansip_answer_conflict(sansip_engine *engine, uint64_t now_ms, sansip_query query);
+
+/**
+ * To SANSIP_Q_MEDIA: all that the call can have on our side; kept for all its offers and answers.
+ * May queue output. Errors: SANSIP_E_MEDIA.
+ */
+int32_t sansip_answer_media(sansip_engine *engine,
+                            uint64_t now_ms,
+                            sansip_query query,
+                            const sansip_media *media);
+
+/**
+ * To SANSIP_Q_MEDIA: a session description of your own, an offer or the answer to the peer's. May
+ * queue output. Errors: SANSIP_E_MEDIA.
+ */
+int32_t sansip_answer_description(sansip_engine *engine,
+                                  uint64_t now_ms,
+                                  sansip_query query,
+                                  sansip_str description);
 
 /**
  * To SANSIP_Q_CREDENTIALS: the password. May queue output.

@@ -1,4 +1,4 @@
-/* A SIP phone on a UDP socket, without media.
+/* A SIP phone on a UDP socket. It sends no sound, but says where it would go.
  *
  *     phone PORT              answers one call on 127.0.0.1:PORT and hangs up after a second
  *     phone PORT sip:URI      calls URI, an IP address, and waits for the other side to hang up
@@ -60,6 +60,49 @@ static void transmit(sansip_engine *e, const sansip_transmit *t) {
                            errno == EMSGSIZE ? SANSIP_SEND_TOO_LARGE : SANSIP_SEND_UNREACHABLE);
 }
 
+/* PCMU and the keys of the phone: all that a call can have on our side. */
+static void answer_media(sansip_engine *e, sansip_query query) {
+    sansip_codec codecs[2];
+    sansip_stream sound;
+    sansip_media media;
+    memset(codecs, 0, sizeof codecs);
+    memset(&sound, 0, sizeof sound);
+    memset(&media, 0, sizeof media);
+    codecs[0].name = str("PCMU");
+    codecs[0].clock = 8000;
+    codecs[1].name = str("telephone-event");
+    codecs[1].clock = 8000;
+    codecs[1].payload = 101;
+    codecs[1].fmtp = str("0-15");
+    sound.size = sizeof sound;
+    sound.port = 40000;
+    sound.codecs = codecs;
+    sound.n_codecs = 2;
+    media.size = sizeof media;
+    media.address.family = 4;
+    memcpy(media.address.ip, "\x7f\0\0\1", 4);
+    media.streams = &sound;
+    media.n_streams = 1;
+    must(sansip_answer_media(e, now_ms(), query, &media), "media");
+}
+
+static void on_media(const sansip_agreed *m) {
+    const sansip_agreed_stream *s;
+    for (s = m->streams; s < m->streams + m->n_streams; s++) {
+        if (s->refused || s->n_codecs == 0) continue;
+        printf("media: %.*s as payload %u to %.*s:%u\n", (int)s->codecs->name.n, s->codecs->name.p,
+               (unsigned)s->codecs->send_payload, (int)s->remote_host.n, s->remote_host.p,
+               (unsigned)s->remote_port);
+    }
+}
+
+static void on_question(sansip_engine *e, const sansip_question *q) {
+    if (q->kind == SANSIP_Q_MEDIA)
+        answer_media(e, q->id);
+    else
+        sansip_answer_failed(e, now_ms(), q->id);
+}
+
 static void on_event(sansip_engine *e, const sansip_event *ev) {
     sansip_str from = {"", 0};
     switch (ev->kind) {
@@ -101,7 +144,8 @@ static void drain(sansip_engine *e) {
         switch (o->kind) {
         case SANSIP_TRANSMIT: transmit(e, &o->u.transmit); break;
         case SANSIP_EVENT: on_event(e, &o->u.event); break;
-        case SANSIP_QUERY: sansip_answer_failed(e, now_ms(), o->u.query.id); break;
+        case SANSIP_MEDIA: on_media(&o->u.media); break;
+        case SANSIP_QUERY: on_question(e, &o->u.query); break;
         default: break;
         }
     }

@@ -1,4 +1,5 @@
-"""Two SIP phones on UDP sockets of 127.0.0.1: one calls, the other answers; no media."""
+"""Two SIP phones on UDP sockets of 127.0.0.1: one calls, the other answers. They send no sound, but
+say where it would go."""
 
 import os
 import select
@@ -6,7 +7,7 @@ import socket
 import time
 
 import sansip
-from sansip import Addr, Path
+from sansip import Addr, Codec, Media, Path, Stream
 
 
 def now_ms() -> int:
@@ -36,6 +37,12 @@ class Phone:
             if isinstance(output, sansip.Transmit):
                 to = output.path.remote
                 self.socket.sendto(output.data, (to.host, to.port))
+            elif isinstance(output, sansip.MediaQuery):
+                media = Media("127.0.0.1", [Stream(self.addr.port + 2, [Codec("PCMU")])])
+                self.engine.answer_media(now_ms(), output.id, media)
+            elif isinstance(output, sansip.Agreed):
+                for stream in output.streams:
+                    print(f"{stream.direction} {stream.codecs[0].name} to port {stream.remote_port}")
             elif isinstance(output, sansip.Query):
                 self.engine.answer_failed(now_ms(), output.id)
             elif isinstance(output, sansip.Incoming):

@@ -682,6 +682,21 @@ impl Attempts {
         self.go_on(down, h)
     }
 
+    /// Its request is this one from now on, whose hold is taken over: for [`resend`](Self::resend)
+    /// after a refusal that says what to change.
+    pub(crate) fn replace(&mut self, cx: &mut Cx, h: AttemptHandle, request: BlockId) {
+        let old = match self.slab.get_mut(h) {
+            Some(a) => {
+                a.answered = false;
+                a.request.replace(request)
+            }
+            None => Some(request),
+        };
+        if let Some(old) = old {
+            cx.pool.release(old);
+        }
+    }
+
     /// Whose request it is.
     pub(crate) fn owner(&self, h: AttemptHandle) -> Option<Owner> {
         self.slab.get(h).map(|a| a.owner)

@@ -270,7 +270,7 @@ fn requests_that_are_not_taken_say_why() {
         assert!(with.is_empty() || !out.header(with).is_empty(), "{}", out.text);
         assert!(!out.to_tag().is_empty());
     }
-    let refused = ask(&mut b, "INVITE", ours, "Require: teleport, 100rel\r\n");
-    assert_eq!(refused.header("Unsupported"), "teleport, 100rel");
+    let refused = ask(&mut b, "INVITE", ours, "Require: teleport, 100rel, levitate\r\n");
+    assert_eq!(refused.header("Unsupported"), "teleport, levitate");
     assert!(b.engine.is_quiescent(), "refusals leave nothing: {:?}", b.engine.stats());
 }

@@ -202,3 +202,33 @@ fn the_route_of_a_secure_request_is_secure() {
     b.engine.register(now, line).unwrap();
     assert_eq!(b.drain()[0].header("Route"), "<sips:10.0.0.9;lr>");
 }
+
+// RFC 3581 3 and 4: rport is asked for, and what it brings is told when it changes.
+#[test]
+fn the_address_that_the_registrar_sees_is_told() {
+    let mut b = Bench::new(config());
+    let line =
+        LineConfig { proxy: "sip:10.0.0.9", aor: "sip:bob@example.com", ..LineConfig::default() };
+    let now = b.at();
+    let line = b.engine.add_line(now, line).unwrap();
+    let seen = |b: &mut Bench, marks: &str| -> Option<Addr> {
+        let now = b.at();
+        b.engine.register(now, line).unwrap();
+        let out = b.drain().remove(0);
+        assert!(out.header("Via").ends_with(";rport"));
+        let via = out.header("Via").replace(";rport", marks);
+        b.events.clear();
+        b.ask(&out.answer("200 OK", "r", "").replace(out.header("Via"), &via));
+        b.events.iter().find_map(|e| match e {
+            Event::Line { change: sansip::LineChange::Mapped { address }, .. } => Some(*address),
+            _ => None,
+        })
+    };
+    let nat = Addr::v4(192, 0, 2, 7, 40_000);
+    assert_eq!(seen(&mut b, ""), None);
+    assert_eq!(seen(&mut b, ";rport=5060"), None);
+    assert_eq!(seen(&mut b, ";received=192.0.2.7;rport=40000"), Some(nat));
+    assert_eq!(seen(&mut b, ";received=192.0.2.7;rport=40000"), None, "nothing new");
+    assert_eq!(seen(&mut b, ";rport=41000"), Some(Addr::v4(10, 0, 0, 1, 41_000)));
+    assert_eq!(seen(&mut b, ";rport=5060"), Some(Addr::v4(10, 0, 0, 1, 5060)), "none any more");
+}

@@ -5,9 +5,10 @@
 
 use sansip::wire::MessageRef;
 use sansip::{
-    Addr, Answer, Binding, CallHandle, Config, Engine, Error, Event, Extras, FlowEnd, FlowId,
-    FlowInfo, Input, Instant, Limit, Limits, LineConfig, LineHandle, Local, LocalId, Output, Path,
-    Query, QueryId, RequestHandle, Roles, SendEnd, SendId, Target, Transport,
+    Addr, Answer, AutoAnswer, Binding, CallHandle, Config, Engine, Error, Event, Extras, FlowEnd,
+    FlowId, FlowInfo, Follow, Input, Instant, Limit, Limits, LineConfig, LineHandle, Local,
+    LocalId, Output, Path, Policy, Query, QueryId, RequestHandle, Roles, SendEnd, SendId, Target,
+    Transport,
 };
 
 const UDP: LocalId = LocalId(1);
@@ -116,6 +117,8 @@ struct World {
     latest: Instant,
     heard: Heard,
     lines: Vec<LineHandle>,
+    /// Those, and those that were to be removed.
+    all_lines: Vec<LineHandle>,
     flows: Vec<FlowId>,
     next_flow: u64,
     trace: bool,
@@ -173,6 +176,7 @@ impl World {
             latest: Instant(0),
             heard: Heard::default(),
             lines: Vec::new(),
+            all_lines: Vec::new(),
             flows: Vec::new(),
             next_flow: 1,
             trace: std::env::var_os("TRACE").is_some(),
@@ -199,6 +203,7 @@ impl World {
         }
         if let Ok(sansip::Done::Line(line)) = done {
             self.lines.push(line);
+            self.all_lines.push(line);
         }
         if let Ok(sansip::Done::Call(call)) = done {
             keep(&mut self.heard.calls, call);
@@ -560,7 +565,13 @@ impl World {
         let path = self.path();
         let target = *self.random.pick(URIS).unwrap();
         let other = self.random.pick(&self.heard.calls).copied().unwrap_or(any);
-        let input = match self.random.below(30) {
+        let input = match self.random.below(38) {
+            30..=33 => Input::SetPolicy { line, policy: self.policy() },
+            34 | 35 => Input::Follow { call, target: if status == 180 { target } else { "" } },
+            36 | 37 => {
+                let line = Some(line).filter(|_| status != 404);
+                Input::Options { line, target, user: 6, extras }
+            }
             22 | 23 => Input::Transfer { call, target, keep: status == 486, extras },
             24 | 25 => Input::TransferTo { call, other, extras },
             26..=28 => Input::AcceptTransfer { request, user: 4, extras },
@@ -585,6 +596,29 @@ impl World {
             _ => Input::Reinvite { call, extras },
         };
         self.apply(&input);
+    }
+
+    fn policy(&mut self) -> Policy<'static> {
+        let to = |random: &mut Random| ["", "", "", "sip:dan@10.0.0.3", "tel:1"][random.below(5)];
+        let random = &mut self.random;
+        Policy {
+            always: to(random),
+            busy: to(random),
+            no_answer: to(random),
+            no_answer_after: 1 + random.below(3) as u32,
+            dnd: random.one_in(8),
+            dnd_to: to(random),
+            no_waiting: random.one_in(4),
+            calls: random.below(3) as u16,
+            ring: random.one_in(2),
+            auto_answer: [AutoAnswer::Never, AutoAnswer::Asked, AutoAnswer::Always]
+                [random.below(3)],
+            refuse_anonymous: random.one_in(2),
+            anonymous: random.one_in(2),
+            history: random.one_in(2),
+            follow: [Follow::Never, Follow::Ask, Follow::Follow][random.below(3)],
+            ..Policy::default()
+        }
     }
 
     fn clock(&mut self) {
@@ -639,6 +673,10 @@ impl World {
             self.engine.handle_timeout(self.now).unwrap();
             turns += 1;
             assert!(turns < 10_000, "it goes on and on: {:?}", self.engine.stats());
+        }
+        for line in &self.all_lines {
+            // A policy may have a block.
+            let _ = self.engine.set_policy(self.now, *line, Policy::default());
         }
         let stats = self.engine.stats();
         assert!(self.engine.is_quiescent(), "{stats:?}");

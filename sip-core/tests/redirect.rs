@@ -358,3 +358,70 @@ fn a_305_goes_by_its_proxy_a_380_is_told_and_a_485_is_asked() {
     b.engine.follow(now, call, "").unwrap();
     assert_eq!(b.drain()[0].first_line(), "INVITE sip:10.0.0.7:5070 SIP/2.0");
 }
+
+/// Three phones in the smallest engines; `a` follows, `b` has this policy.
+fn small(policy: Policy<'_>) -> (Net, sansip::LineHandle) {
+    let mut net = Net::new();
+    let mut lines = Vec::new();
+    for (i, name) in ["a", "b", "c"].into_iter().enumerate() {
+        let mut config = net::config(i as u8 + 1);
+        config.roles.proxy = false;
+        config.roles.registrar = false;
+        let n = net.add(name, config, &sansip::Limits::TINY);
+        let aor = format!("sip:{name}@10.0.0.{}", n + 1);
+        let line = sansip::LineConfig { aor: &aor, ..sansip::LineConfig::default() };
+        let now = net.at();
+        lines.push(net.engine(n).add_line(now, line).unwrap());
+    }
+    let now = net.at();
+    let follows = Policy { history: true, ..follow() };
+    net.engine(0).set_policy(now, lines[0], follows).unwrap();
+    net.engine(1).set_policy(now, lines[1], policy).unwrap();
+    let rings = Policy { ring: true, ..Policy::default() };
+    net.engine(2).set_policy(now, lines[2], rings).unwrap();
+    (net, lines[0])
+}
+
+const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+// Flows 8, 9 and 10 without their proxy, in 24 KB a phone.
+#[test]
+fn the_forward_flows_fit_the_smallest_engines() {
+    let to_c = "sip:c@10.0.0.3";
+    let always = Policy { always: to_c, ..Policy::default() };
+    let busy = Policy { busy: to_c, no_waiting: true, ring: true, ..Policy::default() };
+    let no_answer =
+        Policy { no_answer: to_c, no_answer_after: 12, ring: true, ..Policy::default() };
+    for (policy, wait, rings) in [(always, 0, 0), (busy, 0, 1), (no_answer, 12_000, 1)] {
+        let (mut net, line) = small(policy);
+        let sdp = Extras { content_type: "application/sdp", body: SDP, ..Extras::default() };
+        if policy.no_waiting {
+            // Somebody is on the phone with b.
+            let now = net.at();
+            net.engine(0).invite(now, line, "sip:b@10.0.0.2", 0, sdp).unwrap();
+            net.settle();
+            let call = net.call(1);
+            net.engine(1).answer_call(now, call, sdp).unwrap();
+            net.run(10);
+            net.trace.clear();
+        }
+        let now = net.at();
+        net.engine(0).invite(now, line, "sip:b@10.0.0.2", 1, sdp).unwrap();
+        net.run(wait + 10);
+        let (call, now) = (net.call(2), net.at());
+        net.engine(2).answer_call(now, call, sdp).unwrap();
+        net.run(10);
+        let labels: Vec<String> = net.trace.iter().map(|s| s.label()).collect();
+        let ringing = ["180 INVITE"; 1];
+        let mut expected = vec!["INVITE"];
+        expected.extend(&ringing[..rings]);
+        expected.extend(["302 INVITE", "ACK", "INVITE", "180 INVITE", "200 INVITE", "ACK"]);
+        assert_eq!(labels, expected);
+        assert_eq!(net.changes(2).last(), Some(&CallChange::Confirmed));
+        for n in 0..3 {
+            let now = net.at();
+            net.engine(n).shutdown(now).unwrap();
+        }
+        net.finish();
+    }
+}

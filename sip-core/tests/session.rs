@@ -10,7 +10,7 @@ use net::Net;
 use sansip::sdp::{Agreed, Codec, Direction, Kind, Media, Stream};
 use sansip::{
     Answer, CallChange, CallHandle, EndReason, Error, Extras, Limits, LineConfig, LineHandle,
-    Misuse,
+    Misuse, Reliable,
 };
 
 const PCMU: Codec<'static> =
@@ -50,11 +50,16 @@ const B: usize = 1;
 
 impl Pair {
     fn new() -> Self {
+        Self::with(Reliable::WithBody)
+    }
+
+    fn with(reliable: Reliable) -> Self {
         let mut net = Net::new();
         let lines = ["alice", "bob"].map(|name| {
             let n = net.nodes.len();
             let mut config = net::config(n as u8 + 1);
             (config.roles.proxy, config.roles.registrar, config.ask_media) = (false, false, true);
+            config.reliable = reliable;
             net.add(name, config, &Limits::TESTER);
             let aor = format!("sip:{name}@10.0.0.{}", n + 1);
             let line = LineConfig { aor: &aor, user: 7, ..LineConfig::default() };
@@ -275,7 +280,13 @@ fn two_holds_that_cross_end_in_both_after_491() {
 
 #[test]
 fn early_media_is_answered_once_and_repeated_in_the_2xx() {
-    let mut p = Pair::new();
+    for reliable in [Reliable::Never, Reliable::WithBody] {
+        early_media(reliable);
+    }
+}
+
+fn early_media(reliable: Reliable) {
+    let mut p = Pair::with(reliable);
     let (a, b) = (media(A, STREAMS[A]), media(B, STREAMS[B]));
     let call = p.invite(Extras { media: Some(&a), ..Extras::default() });
     let (now, peer) = (p.net.at(), p.net.call(B));
@@ -288,8 +299,59 @@ fn early_media_is_answered_once_and_repeated_in_the_2xx() {
         let sent = p.net.trace.iter().find(|s| s.label() == label).unwrap();
         String::from_utf8_lossy(&sent.bytes).split("\r\n\r\n").nth(1).unwrap().to_string()
     };
-    assert_eq!(body("183 INVITE"), body("200 INVITE"), "RFC 3261 13.2.1");
+    // RFC 3261 13.2.1: repeated after an unreliable response, and not after a reliable one.
+    let again = if reliable == Reliable::Never { body("183 INVITE") } else { String::new() };
+    assert_eq!(body("200 INVITE"), again);
     assert_eq!((p.net.nodes[A].media.len(), p.net.nodes[B].media.len()), (1, 1));
+    p.hang_up(call);
+}
+
+const MOVED: &[Stream<'static>] = &[audio(4_444, &[PCMU])];
+
+// RFC 3311 5.2: an offer in an UPDATE is answered from the call's media, before the 2xx too.
+#[test]
+fn an_offer_in_an_update_is_answered_by_the_engine() {
+    for early in [true, false] {
+        let mut p = Pair::new();
+        let (a, b) = (media(A, STREAMS[A]), media(B, STREAMS[B]));
+        let call = p.invite(Extras { media: Some(&a), ..Extras::default() });
+        let (now, peer) = (p.net.at(), p.net.call(B));
+        let extras = Extras { media: Some(&b), ..Extras::default() };
+        p.net.engine(B).ring(now, peer, 183, extras).unwrap();
+        p.net.settle();
+        if !early {
+            p.pick_up(Extras::default());
+        }
+        let moved = media(A, MOVED);
+        let extras = Extras { media: Some(&moved), ..Extras::default() };
+        p.net.engine(A).update(now, call, extras).unwrap();
+        p.net.settle();
+        let count = |label: &str| p.net.trace.iter().filter(|s| s.label() == label).count();
+        assert_eq!((count("UPDATE"), count("200 UPDATE")), (1, 1));
+        assert_eq!(p.hears(B).3, Some((ip(A), 4_444)), "early: {early}");
+        assert_eq!(p.net.changes(A).last(), Some(&CallChange::Updated { status: 200 }));
+        if early {
+            p.pick_up(Extras::default());
+        }
+        p.hang_up(call);
+    }
+}
+
+// RFC 3262 5: the INVITE had no offer; the reliable response makes it, and the PRACK answers.
+#[test]
+fn an_offer_in_a_reliable_provisional_response_is_answered_in_the_prack() {
+    let mut p = Pair::new();
+    let call = p.invite(Extras::default());
+    p.answer(A, Answer::NotFound);
+    let (now, peer) = (p.net.at(), p.net.call(B));
+    let b = media(B, STREAMS[B]);
+    let extras = Extras { media: Some(&b), ..Extras::default() };
+    p.net.engine(B).ring(now, peer, 183, extras).unwrap();
+    p.net.settle();
+    let a = media(A, STREAMS[A]);
+    assert!(p.answer(A, Answer::Media(&a)).contains("m=audio 5000"));
+    assert_eq!(p.hears(A).3, Some((ip(B), 5_000)));
+    p.pick_up(Extras::default());
     p.hang_up(call);
 }
 

@@ -319,3 +319,35 @@ fn a_request_of_the_peer_may_change_who_refreshes() {
     assert!(b.run(59_999).is_empty(), "the peer refreshes now");
     assert_eq!(labels(&b.run(1)), ["2 BYE"], "and it did not");
 }
+
+// RFC 4028 7.3: the INVITE again, the same call, with what the 422 asks for.
+#[test]
+fn an_invite_that_is_422_is_sent_again_with_the_peers_min_se() {
+    let mut b = bench(90);
+    let (call, invite) = dial(&mut b);
+    b.ask(&invite.answer("100 Trying", "", ""));
+    let too_small = |o: &Out, min: &str| {
+        o.answer("422 Session Interval Too Small", "p", &format!("Min-SE: {min}\r\n"))
+    };
+    let sent = b.ask(&too_small(&invite, "600"));
+    assert_eq!(labels(&sent), ["1 ACK", "2 INVITE"], "{:?}", b.changes());
+    let again = &sent[1];
+    assert_eq!((again.header("Session-Expires"), again.header("Min-SE")), ("600", "600"));
+    assert_eq!(again.header("Call-ID"), invite.header("Call-ID"));
+    assert_eq!(again.header("From"), invite.header("From"));
+    assert_ne!(again.branch(), invite.branch());
+    assert!(b.changes().is_empty(), "no news for the application");
+    let more = format!("{CONTACT}Allow: UPDATE\r\nSession-Expires: 600;refresher=uac\r\n");
+    assert_eq!(labels(&b.ask(&again.answer("200 OK", "at", &more))), ["2 ACK"]);
+    assert_eq!(labels(&b.run(300_000)), ["3 UPDATE"]);
+    let now = b.at();
+    b.engine.hangup(now, call).unwrap();
+    b.drain();
+    // The same answer again would be the same for ever.
+    let (_, invite) = dial(&mut b);
+    let again = b.ask(&too_small(&invite, "600")).remove(1);
+    assert_eq!(labels(&b.ask(&too_small(&again, "600"))), ["2 ACK"]);
+    let ended = CallChange::Ended { why: EndReason::Refused, status: 422 };
+    assert_eq!(b.changes().last(), Some(&ended));
+    nothing_left(&mut b);
+}

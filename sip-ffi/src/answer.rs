@@ -9,6 +9,7 @@ use crate::code::{ARGUMENT, Outcome};
 use crate::config::BINDINGS;
 use crate::engine::SansipEngine;
 use crate::guard::with_engine;
+use crate::media::{SansipMedia, with_media};
 use crate::output::SansipBinding;
 
 /// A target of a request that the proxy forwards.
@@ -69,7 +70,8 @@ pub unsafe extern "C" fn sansip_answer_addresses(
 }
 
 /// To SANSIP_Q_DNS: the name has no addresses. To SANSIP_Q_LOCATE: there is no such address of
-/// record. To SANSIP_Q_CREDENTIALS: no such user, or none by this algorithm. May queue output.
+/// record. To SANSIP_Q_MEDIA: none. To SANSIP_Q_CREDENTIALS: no such user, or none by this
+/// algorithm. May queue output.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sansip_answer_not_found(
     engine: *mut SansipEngine,
@@ -193,6 +195,44 @@ pub unsafe extern "C" fn sansip_answer_conflict(
 ) -> i32 {
     // SAFETY: by the header's rules.
     unsafe { answer(engine, now_ms, query, Answer::Conflict) }
+}
+
+/// To SANSIP_Q_MEDIA: all that the call can have on our side; kept for all its offers and answers.
+/// May queue output. Errors: SANSIP_E_MEDIA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_answer_media(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    query: SansipQuery,
+    media: *const SansipMedia,
+) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe {
+        with_engine(engine, |e| {
+            with_media(media, |media| {
+                let media = media.ok_or(ARGUMENT)?;
+                let query = QueryId::from_raw(query.v);
+                e.answer(Instant(now_ms), query, Answer::Media(media))?;
+                Ok(0)
+            })
+        })
+    }
+}
+
+/// To SANSIP_Q_MEDIA: a session description of your own, an offer or the answer to the peer's. May
+/// queue output. Errors: SANSIP_E_MEDIA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_answer_description(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    query: SansipQuery,
+    description: SansipStr,
+) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe {
+        let description = given!(description.text());
+        answer(engine, now_ms, query, Answer::Description(description))
+    }
 }
 
 /// To SANSIP_Q_CREDENTIALS: the password. May queue output.

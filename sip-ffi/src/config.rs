@@ -8,6 +8,7 @@ use sansip_core::{
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
 use crate::code::{ARGUMENT, Code};
 use crate::guard::guard;
+use crate::media::{SANSIP_HOLD_SENDONLY, hold};
 
 /// The room of every table. Take a preset and change what differs; 0 is 0, but in the members from
 /// `message` on it means the default.
@@ -330,8 +331,13 @@ pub struct SansipConfig {
     pub no_refer_sub: u32,
     /// What becomes of the peers' REFERs: SANSIP_TRANSFERS_...; 0: you are asked.
     pub transfers: u32,
-    /// 0.
-    pub reserved_transfer: u32,
+    /// A longer request does not go by UDP where TCP is possible, in bytes; 0: 1300; 65535 or more:
+    /// no bound.
+    pub datagram_max: u32,
+    /// Not 0: you are not asked for the media of calls, and session descriptions are your bodies.
+    pub no_ask_media: u32,
+    /// How a call is put on hold: SANSIP_HOLD_...; 0: SANSIP_HOLD_SENDONLY.
+    pub hold: u32,
     /// SANSIP_CHALLENGE_...: which requests the proxy and the registrar challenge; 0: none. The
     /// secrets are asked for by SANSIP_Q_CREDENTIALS.
     pub challenge: u32,
@@ -417,6 +423,9 @@ impl SansipConfig {
         if self.outbound.family != 0 {
             c.outbound = Some(self.outbound.get()?);
         }
+        c.datagram_max = or(self.datagram_max, c.datagram_max as u64)? as usize;
+        c.ask_media = self.no_ask_media == 0;
+        c.hold = hold(self.hold)?;
         self.transfer(&mut c)?;
         // SAFETY: passed on.
         unsafe { self.lists(&mut c) }?;
@@ -555,7 +564,9 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             transfer_to_aor: 0,
             no_refer_sub: 0,
             transfers: SANSIP_TRANSFERS_ASK,
-            reserved_transfer: 0,
+            datagram_max: u32::try_from(c.datagram_max).unwrap_or(u32::MAX),
+            no_ask_media: 0,
+            hold: SANSIP_HOLD_SENDONLY,
             challenge: 0,
             nonce_ms: ms(c.challenge.nonce),
             integrity: 0,

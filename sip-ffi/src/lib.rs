@@ -10,6 +10,7 @@ mod code;
 mod config;
 mod engine;
 mod guard;
+mod media;
 mod output;
 mod parse;
 mod policy;

@@ -2,6 +2,7 @@
 
 use std::ptr::null;
 
+use sansip_core::sdp::Agreed;
 use sansip_core::wire::MessageRef;
 use sansip_core::{
     Algorithm, CallChange, EndReason, Event, Limits, LineChange, Output, PolicyAct, Query, SendId,
@@ -14,6 +15,7 @@ use crate::abi::{
     SansipRequest, SansipSendId, SansipStr, bytes_of,
 };
 use crate::config::{BINDINGS, SANSIP_MD5, SANSIP_SHA_256, SANSIP_SHA_512_256};
+use crate::media::{LentMedia, SansipAgreed};
 
 /// Send the bytes of u.transmit.
 pub const SANSIP_TRANSMIT: u32 = 1;
@@ -25,6 +27,8 @@ pub const SANSIP_QUERY: u32 = 3;
 pub const SANSIP_FORGET: u32 = 4;
 /// Something happened: u.event.
 pub const SANSIP_EVENT: u32 = 5;
+/// The session of a call has changed: what to send and hear from now on is u.media.
+pub const SANSIP_MEDIA: u32 = 6;
 
 /// For sansip_answer_addresses: the IPv4 and IPv6 addresses of `text`, for `transport`.
 pub const SANSIP_Q_DNS: u32 = 1;
@@ -43,6 +47,10 @@ pub const SANSIP_Q_STORE: u32 = 5;
 /// `text` in `realm`, by `algorithm`. With `line` to answer a challenge to a request of that line,
 /// without to check somebody else's credentials.
 pub const SANSIP_Q_CREDENTIALS: u32 = 6;
+/// For sansip_answer_media or sansip_answer_description: the media of `call` that no function gave.
+/// `text` is the peer's offer; empty where it has made none. sansip_answer_not_found calls without,
+/// and refuses a call that came in with 488.
+pub const SANSIP_Q_MEDIA: u32 = 7;
 
 /// A call came in; the message is its INVITE. Ring, answer, reject or redirect it.
 pub const SANSIP_EV_CALL_INCOMING: u32 = 0x101;
@@ -84,6 +92,9 @@ pub const SANSIP_EV_LINE_UNREGISTERED: u32 = 0x202;
 /// The line could not be registered; `status` is the refusal, 408 where nothing came back, 503
 /// where there was no way.
 pub const SANSIP_EV_LINE_FAILED: u32 = 0x203;
+/// The registrar sees another address than we tell, or no longer does: `addr` (RFC 3581).
+/// sansip_set_local can take it. The message is its response.
+pub const SANSIP_EV_LINE_MAPPED: u32 = 0x204;
 /// A request that the engine leaves to you: answer it by sansip_respond, else the engine does.
 pub const SANSIP_EV_REQUEST: u32 = 0x301;
 /// A peer asks by REFER, the message, for a call: sansip_accept_transfer or sansip_reject_transfer,
@@ -212,6 +223,8 @@ pub struct SansipQuestion {
     pub algorithm: u32,
     /// 0.
     pub reserved: u32,
+    /// Where the kind says so.
+    pub call: SansipCall,
 }
 
 /// Something that happened. Skip one whose kind you do not know.
@@ -236,6 +249,8 @@ pub struct SansipEvent {
     pub request: SansipRequest,
     /// Your own number of the call, or of the line.
     pub user: u64,
+    /// Where the kind says so.
+    pub addr: SansipAddr,
     /// The message that caused it, for sansip_read and sansip_header; empty if none did.
     pub message: SansipBytes,
 }
@@ -254,6 +269,8 @@ pub union SansipOutputUnion {
     pub forget: SansipQuery,
     /// SANSIP_EVENT.
     pub event: SansipEvent,
+    /// SANSIP_MEDIA.
+    pub media: SansipAgreed,
 }
 
 /// One thing that the engine wants done or known. Skip one whose kind you do not know.
@@ -274,6 +291,7 @@ pub(crate) struct Lent {
     pub(crate) output: SansipOutput,
     bytes: Vec<u8>,
     bindings: Vec<SansipBinding>,
+    media: LentMedia,
 }
 
 const fn algorithm_code(algorithm: Algorithm) -> u32 {
@@ -297,7 +315,8 @@ fn bindings_of(limits: &Limits) -> usize {
 
 impl Lent {
     pub(crate) fn bytes(limits: &Limits) -> usize {
-        size_of::<Self>() + largest(limits) + bindings_of(limits) * size_of::<SansipBinding>()
+        let bindings = bindings_of(limits) * size_of::<SansipBinding>();
+        size_of::<Self>() + largest(limits) + bindings + LentMedia::bytes(limits)
     }
 
     pub(crate) fn new(limits: &Limits) -> Option<Self> {
@@ -306,7 +325,8 @@ impl Lent {
         let mut bindings = Vec::new();
         bindings.try_reserve_exact(bindings_of(limits)).ok()?;
         let u = SansipOutputUnion { forget: SansipQuery { v: 0 } };
-        Some(Self { output: SansipOutput { kind: 0, reserved: 0, u }, bytes, bindings })
+        let media = LentMedia::new(limits)?;
+        Some(Self { output: SansipOutput { kind: 0, reserved: 0, u }, bytes, bindings, media })
     }
 
     /// Copies `bytes` to where they are lent from. There is room for the largest block.
@@ -344,10 +364,28 @@ impl Lent {
             Output::Event(event, message) => {
                 (SANSIP_EVENT, SansipOutputUnion { event: self.event(&event, message) })
             }
+            Output::Media { call, line, user, media } => {
+                let media = self.agreed((call, line, user), &media);
+                (SANSIP_MEDIA, SansipOutputUnion { media })
+            }
             _ => return false,
         };
         self.output = SansipOutput { kind, reserved: 0, u };
         true
+    }
+
+    fn agreed(
+        &mut self,
+        of: (CallHandle, Option<LineHandle>, u64),
+        media: &Agreed<'_>,
+    ) -> SansipAgreed {
+        let at = self.bytes.len();
+        // Both stand in one block of the pool, so there is room for them.
+        self.keep(media.local);
+        self.keep(media.remote);
+        let kept = &self.bytes[at..];
+        let (local, remote) = kept.split_at_checked(media.local.len()).unwrap_or((kept, &[]));
+        self.media.set(of, &Agreed { local, remote })
     }
 
     fn transmit(&mut self, t: &Transmit<'_>) -> SansipTransmit {
@@ -379,6 +417,7 @@ impl Lent {
             line: SansipLine { v: 0 },
             algorithm: 0,
             reserved: 0,
+            call: SansipCall { v: 0 },
         };
         match *query {
             Query::Dns { name, transport } => {
@@ -404,6 +443,11 @@ impl Lent {
                 q.realm = self.keep_text(realm);
                 q.text = self.keep_text(user);
                 q.algorithm = algorithm_code(algorithm);
+            }
+            Query::Media { call, offer } => {
+                q.kind = SANSIP_Q_MEDIA;
+                q.call = SansipCall { v: call.raw() };
+                q.text = self.keep_text(offer);
             }
             Query::Locate { aor } => {
                 q.kind = SANSIP_Q_LOCATE;
@@ -448,6 +492,7 @@ impl Lent {
             call: SansipCall { v: 0 },
             request: SansipRequest { v: 0 },
             user: 0,
+            addr: SansipAddr::NONE,
             message: message.map_or(SansipBytes::NONE, |m| self.keep(m.bytes())),
         };
         let line = |line: Option<LineHandle>| SansipLine { v: line.map_or(0, LineHandle::raw) };
@@ -553,6 +598,10 @@ fn line_change(e: &mut SansipEvent, change: LineChange) {
             e.expires_s = expires;
         }
         LineChange::Unregistered => e.kind = SANSIP_EV_LINE_UNREGISTERED,
+        LineChange::Mapped { address } => {
+            e.kind = SANSIP_EV_LINE_MAPPED;
+            e.addr = address.into();
+        }
         LineChange::Failed { status } => {
             e.kind = SANSIP_EV_LINE_FAILED;
             e.status = status.into();

@@ -3,7 +3,10 @@
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
-use crate::abi::{SansipAddr, SansipCall, SansipFlow, SansipLine, SansipPath, SansipStr};
+use crate::abi::{
+    SansipAddr, SansipCall, SansipFlow, SansipLine, SansipPath, SansipQuery, SansipStr,
+};
+use crate::answer::sansip_answer_media;
 use crate::arena::count;
 use crate::code::SANSIP_E_PANIC;
 use crate::config::{
@@ -14,7 +17,11 @@ use crate::engine::{
     sansip_next_timeout, sansip_poll, sansip_receive, sansip_set_local,
 };
 use crate::guard::with_engine;
-use crate::output::{SANSIP_EV_CALL_INCOMING, SANSIP_EVENT, SANSIP_TRANSMIT};
+use crate::media::{SansipCodec, SansipMedia, SansipStream};
+use crate::output::{
+    SANSIP_EV_CALL_INCOMING, SANSIP_EVENT, SANSIP_MEDIA, SANSIP_Q_MEDIA, SANSIP_QUERY,
+    SANSIP_TRANSMIT,
+};
 use crate::verb::{
     SansipLineConfig, sansip_answer_call, sansip_hangup, sansip_invite, sansip_line_add,
 };
@@ -80,11 +87,32 @@ fn an_engine_refuses_every_call_after_a_panic() {
     }
 }
 
-/// Polls both engines until nothing is left; answers what comes in, hangs up what is confirmed.
+/// Answers a question for media with one stream.
+///
+/// # Safety
+/// `engine` is one.
+unsafe fn give_media(engine: *mut SansipEngine, now: u64, n: u8, query: SansipQuery) {
+    // SAFETY: integer structs may be all zeros; what is pointed to lives until the call is over.
+    unsafe {
+        let mut codec: SansipCodec = std::mem::zeroed();
+        (codec.name, codec.clock) = (text("PCMU"), 8_000);
+        let mut stream: SansipStream = std::mem::zeroed();
+        stream.size = size_of::<SansipStream>() as u32;
+        (stream.port, stream.codecs, stream.n_codecs) = (4_000, &codec, 1);
+        let mut media: SansipMedia = std::mem::zeroed();
+        media.size = size_of::<SansipMedia>() as u32;
+        (media.address, media.streams, media.n_streams) = (address(n), &stream, 1);
+        assert_eq!(sansip_answer_media(engine, now, query, &media), 0);
+    }
+}
+
+/// Polls both engines until nothing is left; answers what comes in, and what is asked. How often a
+/// session was agreed on.
 ///
 /// # Safety
 /// Both are engines.
-unsafe fn settle(engines: [*mut SansipEngine; 2], now: u64) {
+unsafe fn settle(engines: [*mut SansipEngine; 2], now: u64) -> usize {
+    let mut agreed = 0;
     for (from, engine) in engines.into_iter().enumerate().cycle().take(40) {
         // SAFETY: what is lent is read before the next poll; the union is read by its kind.
         unsafe {
@@ -102,10 +130,18 @@ unsafe fn settle(engines: [*mut SansipEngine; 2], now: u64) {
                     && output.u.event.kind == SANSIP_EV_CALL_INCOMING
                 {
                     assert_eq!(sansip_answer_call(engine, now, output.u.event.call, null()), 0);
+                } else if output.kind == SANSIP_QUERY {
+                    assert_eq!(output.u.query.kind, SANSIP_Q_MEDIA);
+                    give_media(engine, now, from as u8 + 1, output.u.query.id);
+                } else if output.kind == SANSIP_MEDIA {
+                    let streams = output.u.media.streams;
+                    assert_eq!((output.u.media.n_streams, (*streams).n_codecs), (1, 1));
+                    agreed += 1;
                 }
             }
         }
     }
+    agreed
 }
 
 #[test]
@@ -119,7 +155,7 @@ fn a_call_in_the_callers_memory_takes_no_other() {
             let mut call = SansipCall { v: 0 };
             let target = text("sip:2@10.0.0.2");
             assert_eq!(sansip_invite(a, 0, line, target, 0, null(), &mut call), 0);
-            settle([a, b], 0);
+            assert_eq!(settle([a, b], 0), 2);
             assert_eq!(sansip_hangup(a, 5_000, call), 0);
             settle([a, b], 5_000);
             for engine in [a, b] {

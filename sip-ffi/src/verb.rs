@@ -1,6 +1,7 @@
 //! The verbs: what an application tells the engine to do.
 
 use std::ffi::c_void;
+use std::ptr::null;
 
 use sansip_core::{
     CallHandle, Engine, Error, Extras, Instant, LineConfig, LineHandle, Misuse, RequestHandle,
@@ -13,6 +14,7 @@ use crate::abi::{
 use crate::code::{Code, SANSIP_NOT_FOUND};
 use crate::engine::SansipEngine;
 use crate::guard::{look_at_engine, with_engine};
+use crate::media::{SansipMedia, with_media};
 
 /// A header field.
 #[repr(C)]
@@ -41,6 +43,10 @@ pub struct SansipExtras {
     pub content_type: SansipStr,
     /// The body.
     pub body: SansipBytes,
+    /// The call's media in place of a body, kept for all its offers and answers; NULL: what the call
+    /// has, or SANSIP_Q_MEDIA asks for it. Media that is not usable, or a body beside it, is
+    /// SANSIP_E_MEDIA.
+    pub media: *const SansipMedia,
 }
 
 // SAFETY: integers, pointers and structs of them, the size first.
@@ -52,13 +58,15 @@ struct Adds<'a> {
     n: usize,
     content_type: &'a str,
     body: &'a [u8],
+    media: *const SansipMedia,
 }
 
 impl<'a> Adds<'a> {
     /// # Safety
     /// `p` is null, or it and its pointers are valid.
     unsafe fn read(p: *const SansipExtras) -> Result<Self, Code> {
-        let mut adds = Adds { fields: [("", ""); 32], n: 0, content_type: "", body: &[] };
+        let fields = [("", ""); 32];
+        let mut adds = Adds { fields, n: 0, content_type: "", body: &[], media: null() };
         if p.is_null() {
             return Ok(adds);
         }
@@ -72,16 +80,19 @@ impl<'a> Adds<'a> {
             }
             adds.content_type = from.content_type.text()?;
             adds.body = bytes(from.body.p, from.body.n)?;
+            adds.media = from.media;
         }
         Ok(adds)
     }
 
-    fn get(&'a self) -> Extras<'a> {
-        Extras {
-            headers: &self.fields[..self.n],
-            content_type: self.content_type,
-            body: self.body,
-            media: None,
+    /// # Safety
+    /// The media that it names is valid.
+    unsafe fn with<R>(&self, f: impl FnOnce(Extras<'_>) -> Result<R, Error>) -> Result<R, Code> {
+        let headers = &self.fields[..self.n];
+        let (content_type, body) = (self.content_type, self.body);
+        // SAFETY: passed on.
+        unsafe {
+            with_media(self.media, |media| Ok(f(Extras { headers, content_type, body, media })?))
         }
     }
 }
@@ -224,7 +235,8 @@ pub unsafe extern "C" fn sansip_invite(
         verb(engine, |e| {
             store(out, SansipCall { v: 0 })?;
             let (line, adds) = (LineHandle::from_raw(line.v), Adds::read(extras)?);
-            let call = e.invite(Instant(now_ms), line, target.text()?, user, adds.get())?;
+            let target = target.text()?;
+            let call = adds.with(|x| e.invite(Instant(now_ms), line, target, user, x))?;
             store(out, SansipCall { v: call.raw() })
         })
     }
@@ -246,7 +258,8 @@ pub unsafe extern "C" fn sansip_ring(
     unsafe {
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
-            Ok(e.ring(Instant(now_ms), call, self::status(status)?, adds.get())?)
+            let status = self::status(status)?;
+            adds.with(|x| e.ring(Instant(now_ms), call, status, x))
         })
     }
 }
@@ -265,7 +278,7 @@ pub unsafe extern "C" fn sansip_answer_call(
     unsafe {
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
-            Ok(e.answer_call(Instant(now_ms), call, adds.get())?)
+            adds.with(|x| e.answer_call(Instant(now_ms), call, x))
         })
     }
 }
@@ -286,7 +299,8 @@ pub unsafe extern "C" fn sansip_reject(
     unsafe {
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
-            Ok(e.reject(Instant(now_ms), call, self::status(status)?, adds.get())?)
+            let status = self::status(status)?;
+            adds.with(|x| e.reject(Instant(now_ms), call, status, x))
         })
     }
 }
@@ -308,7 +322,8 @@ pub unsafe extern "C" fn sansip_redirect(
     unsafe {
         verb(engine, |e| {
             let (contact, adds) = (contact.text()?, Adds::read(extras)?);
-            Ok(e.redirect(Instant(now_ms), call, self::status(status)?, contact, adds.get())?)
+            let status = self::status(status)?;
+            adds.with(|x| e.redirect(Instant(now_ms), call, status, contact, x))
         })
     }
 }
@@ -340,7 +355,7 @@ pub unsafe extern "C" fn sansip_reinvite(
     unsafe {
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
-            Ok(e.reinvite(Instant(now_ms), call, adds.get())?)
+            adds.with(|x| e.reinvite(Instant(now_ms), call, x))
         })
     }
 }
@@ -360,7 +375,7 @@ pub unsafe extern "C" fn sansip_update(
     unsafe {
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
-            Ok(e.update(Instant(now_ms), call, adds.get())?)
+            adds.with(|x| e.update(Instant(now_ms), call, x))
         })
     }
 }
@@ -385,7 +400,7 @@ pub unsafe extern "C" fn sansip_transfer(
     unsafe {
         verb(engine, |e| {
             let (target, adds) = (target.text()?, Adds::read(extras)?);
-            Ok(e.transfer(Instant(now_ms), call, target, keep != 0, adds.get())?)
+            adds.with(|x| e.transfer(Instant(now_ms), call, target, keep != 0, x))
         })
     }
 }
@@ -406,7 +421,7 @@ pub unsafe extern "C" fn sansip_transfer_to(
     unsafe {
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
-            Ok(e.transfer_to(Instant(now_ms), call, other, adds.get())?)
+            adds.with(|x| e.transfer_to(Instant(now_ms), call, other, x))
         })
     }
 }
@@ -429,7 +444,7 @@ pub unsafe extern "C" fn sansip_accept_transfer(
         verb(engine, |e| {
             store(out, SansipCall { v: 0 })?;
             let adds = Adds::read(extras)?;
-            let call = e.accept_transfer(Instant(now_ms), request, user, adds.get())?;
+            let call = adds.with(|x| e.accept_transfer(Instant(now_ms), request, user, x))?;
             store(out, SansipCall { v: call.raw() })
         })
     }
@@ -552,8 +567,8 @@ pub unsafe extern "C" fn sansip_options(
     // SAFETY: by the header's rules.
     unsafe {
         verb(engine, |e| {
-            let adds = Adds::read(extras)?;
-            Ok(e.options(Instant(now_ms), line, target.text()?, user, adds.get())?)
+            let (target, adds) = (target.text()?, Adds::read(extras)?);
+            adds.with(|x| e.options(Instant(now_ms), line, target, user, x))
         })
     }
 }
@@ -574,7 +589,8 @@ pub unsafe extern "C" fn sansip_respond(
     unsafe {
         verb(engine, |e| {
             let adds = Adds::read(extras)?;
-            Ok(e.respond(Instant(now_ms), request, self::status(status)?, adds.get())?)
+            let status = self::status(status)?;
+            adds.with(|x| e.respond(Instant(now_ms), request, status, x))
         })
     }
 }

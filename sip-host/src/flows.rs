@@ -15,7 +15,7 @@ use sansip_sim::director::Director;
 use sansip_sim::flow::{Flow, Role};
 use sansip_sim::judge::{Judgement, Recorded, Verdict};
 use sansip_sim::ladder::Ladder;
-use sansip_sim::literal::{DOMAIN, PhonePrompt, Prompt, aor, user};
+use sansip_sim::literal::{DOMAIN, PhonePrompt, Prompt, aor, policy, user};
 use sansip_sim::pcap;
 use sansip_sim::phone::Phone;
 use sansip_sim::score::Score;
@@ -373,7 +373,7 @@ fn open_phone(
     let notified = flow.steps.iter().any(|s| s.what.method() == "NOTIFY");
     setup.config.transferor_leaves = if notified { Leaves::Never } else { Leaves::OnAccepted };
     let phone = Phone::new(&aor(role)).via(&format!("sip:{proxy};lr")).as_a_whole();
-    Driver::open(setup, Actor::new(phone))
+    Driver::open(setup, Actor::new(phone.by_policy(policy(flow.name, role))))
 }
 
 fn binding(uri: &str) -> Binding<'_> {

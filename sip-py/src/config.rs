@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use sansip::sdp::Hold;
 use sansip::wire::{Span, WireLimits};
 use sansip::{
     Addr, Algorithm, Challenge, Challenged, Leaves, Network, Reliable, Retransmit, Ringing, Roles,
@@ -33,6 +34,9 @@ pub(crate) struct Config {
     timer_c_ms: u64,
     timer_c_total_ms: u64,
     record_route: bool,
+    datagram_max: usize,
+    ask_media: bool,
+    hold: String,
     dns: bool,
     outbound: Option<Address>,
     transferor_leaves: String,
@@ -77,6 +81,14 @@ impl TryFrom<Config> for sansip::Config {
             "refuse" => Transfers::Refuse,
             _ => return Err(PyValueError::new_err("no such transfers")),
         };
+        to.hold = match c.hold.as_str() {
+            "sendonly" => Hold::SendOnly,
+            "inactive" => Hold::Inactive,
+            "zero" => Hold::Zero,
+            _ => return Err(PyValueError::new_err("no such hold")),
+        };
+        to.datagram_max = c.datagram_max;
+        to.ask_media = c.ask_media;
         to.transfer_to_aor = c.transfer_to_aor;
         to.refer_sub = c.refer_sub;
         to.cluster_key = c.cluster_key;

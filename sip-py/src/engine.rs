@@ -13,6 +13,7 @@ use sansip::{
 
 use crate::config::{Address, Config, Limits};
 use crate::error::refused;
+use crate::media::MediaIn;
 use crate::output::of_output;
 use crate::policy::PolicyIn;
 
@@ -30,16 +31,20 @@ impl From<PathIn> for Path {
     }
 }
 
-/// Header fields, Content-Type, body.
+/// Header fields, Content-Type, body, media.
 #[derive(FromPyObject)]
-struct ExtrasIn(Vec<(String, String)>, String, Vec<u8>);
+struct ExtrasIn(Vec<(String, String)>, String, Vec<u8>, Option<MediaIn>);
 
 impl ExtrasIn {
     /// What the message gets, for as long as `f` runs.
-    fn with<R>(&self, f: impl FnOnce(Extras<'_>) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(Extras<'_>) -> PyResult<R>) -> PyResult<R> {
         let fields: Vec<(&str, &str)> =
             self.0.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        f(Extras { headers: &fields, content_type: &self.1, body: &self.2, media: None })
+        let extras = Extras { headers: &fields, content_type: &self.1, body: &self.2, media: None };
+        match &self.3 {
+            None => f(extras),
+            Some(given) => given.with(|media| f(Extras { media: Some(media), ..extras })),
+        }
     }
 }
 
@@ -263,6 +268,30 @@ impl Engine {
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
 
+    fn answer_media(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        query: u64,
+        media: MediaIn,
+    ) -> PyResult<()> {
+        media.with(|media| {
+            let answer = Answer::Media(media);
+            self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+        })
+    }
+
+    fn answer_description(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        query: u64,
+        description: &str,
+    ) -> PyResult<()> {
+        let answer = Answer::Description(description);
+        self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
+    }
+
     fn answer_password(
         &mut self,
         py: Python<'_>,
@@ -333,8 +362,10 @@ impl Engine {
         extras: ExtrasIn,
     ) -> PyResult<u64> {
         let line = LineHandle::from_raw(line);
-        let call = extras.with(|x| self.core.invite(Instant(now), line, target, user, x));
-        call.map(CallHandle::raw).map_err(|e| refused(py, e))
+        extras.with(|x| {
+            let call = self.core.invite(Instant(now), line, target, user, x);
+            call.map(CallHandle::raw).map_err(|e| refused(py, e))
+        })
     }
 
     fn ring(
@@ -433,8 +464,10 @@ impl Engine {
         extras: ExtrasIn,
     ) -> PyResult<u64> {
         let request = RequestHandle::from_raw(request);
-        let call = extras.with(|x| self.core.accept_transfer(Instant(now), request, user, x));
-        call.map(CallHandle::raw).map_err(|e| refused(py, e))
+        extras.with(|x| {
+            let call = self.core.accept_transfer(Instant(now), request, user, x);
+            call.map(CallHandle::raw).map_err(|e| refused(py, e))
+        })
     }
 
     fn reject_transfer(

@@ -4,6 +4,7 @@
 mod config;
 mod engine;
 mod error;
+mod media;
 mod message;
 mod output;
 mod policy;

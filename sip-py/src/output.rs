@@ -9,6 +9,8 @@ use sansip::{
     PolicyAct, Query,
 };
 
+use crate::media::streams;
+
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
 
 /// Host, port, scope.
@@ -31,6 +33,11 @@ pub(crate) fn of_output<'py>(py: Python<'py>, output: &Output<'_>) -> Made<'py> 
         Output::Forget(id) => ("Forget", id.raw()).into_bound_py_any(py),
         Output::Query(id, query) => of_query(py, id.raw(), &query),
         Output::Event(event, message) => of_event(py, event, message),
+        Output::Media { call, line, user, media } => {
+            let of = (call.raw(), line.map(LineHandle::raw), user);
+            let texts = (PyBytes::new(py, media.local), PyBytes::new(py, media.remote));
+            ("Agreed", of, streams(py, &media)?, texts).into_bound_py_any(py)
+        }
         _ => ("Unknown",).into_bound_py_any(py),
     }
 }
@@ -46,6 +53,7 @@ fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
         Query::Route { request, uri, ours } => {
             ("RouteQuery", id, request.raw(), uri, ours).into_bound_py_any(py)
         }
+        Query::Media { call, offer } => ("MediaQuery", id, call.raw(), offer).into_bound_py_any(py),
         Query::Locate { aor } => ("LocateQuery", id, aor).into_bound_py_any(py),
         Query::Store { aor, version, bindings } => {
             let bindings: Vec<_> =
@@ -95,6 +103,9 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
             match change {
                 LineChange::Registered { expires } => {
                     ("Registered", of, expires).into_bound_py_any(py)
+                }
+                LineChange::Mapped { address } => {
+                    ("Mapped", of, addr(address)).into_bound_py_any(py)
                 }
                 LineChange::Unregistered => ("Unregistered", of).into_bound_py_any(py),
                 LineChange::Failed { status } => {

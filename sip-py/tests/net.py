@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import sansip
-from sansip import Addr, Engine, Event, Message, Path, Transmit
+from sansip import Addr, Agreed, Engine, Event, Media, MediaQuery, Message, Path, Transmit
 
 
 class Net:
@@ -15,18 +15,29 @@ class Net:
         self.engines: Dict[str, Engine] = {}
         self.trace: List[Tuple[int, str, str, Message]] = []
         self.events: Dict[str, List[Event]] = {}
+        self.media: Dict[str, Media] = {}
+        self.agreed: Dict[str, List[Agreed]] = {}
+        self.asked: List[Tuple[str, MediaQuery]] = []
         self.drop: Callable[[Message], bool] = lambda m: False
 
     def add(self, name: str, **config: object) -> Engine:
         n = len(self.engines) + 1
         addr = Addr(f"10.0.0.{n}", 5060)
+        config.setdefault("ask_media", False)
         engine = Engine(sansip.Config(seed=bytes([n]) * 32, paid=False, **config))  # type: ignore
         engine.set_local(self.now, 1, addr)
         self.names[addr], self.engines[name], self.events[name] = name, engine, []
+        self.agreed[name] = []
         return engine
 
-    def phone(self, name: str) -> Tuple[Engine, sansip.LineHandle]:
-        engine = self.add(name, proxy=False, registrar=False)
+    def phone(
+        self, name: str, media: Optional[Media] = None, **config: object
+    ) -> Tuple[Engine, sansip.LineHandle]:
+        """A phone, which is asked for its media if it has some."""
+        config.update(proxy=False, registrar=False, ask_media=media is not None)
+        engine = self.add(name, **config)
+        if media is not None:
+            self.media[name] = media
         aor = f"sip:{name}@10.0.0.{len(self.engines)}"
         return engine, engine.add_line(self.now, sansip.Line(aor, user=7))
 
@@ -38,7 +49,12 @@ class Net:
                 for output in engine.outputs():
                     if isinstance(output, Transmit):
                         wire.append((name, output))
-                    elif not isinstance(output, sansip.Unknown):
+                    elif isinstance(output, MediaQuery):
+                        self.asked.append((name, output))
+                        engine.answer_media(self.now, output.id, self.media[name])
+                    elif isinstance(output, Agreed):
+                        self.agreed[name].append(output)
+                    else:
                         assert isinstance(output, Event), output
                         self.events[name].append(output)
             if not wire:

@@ -6,6 +6,8 @@
 //! the drawing has their users do. What is not drawn may come and is neither answered nor relayed;
 //! nothing is sent twice.
 
+use sansip::{Follow, Policy};
+
 use crate::director::Director;
 use crate::flow::{Flow, Role, Step, What};
 use crate::network::NodeId;
@@ -32,6 +34,27 @@ pub const fn user(role: Role) -> &'static str {
 #[must_use]
 pub fn aor(role: Role) -> String {
     format!("sip:{}@{DOMAIN}", user(role))
+}
+
+/// What the line of a role does by itself: who is forwarded goes on; who forwards always, or when
+/// nobody answers, does so. Who is busy is so by hand: the flow shows no other call.
+#[must_use]
+pub fn policy(flow: &str, role: Role) -> Policy<'static> {
+    let mut policy = Policy::default();
+    if !flow.starts_with("forward") {
+        return policy;
+    }
+    policy.follow = Follow::Follow;
+    match (flow, role) {
+        ("forward_always", Role::B) => policy.always = "sip:carol@example.com",
+        ("forward_no_answer", Role::B) => {
+            policy.ring = true;
+            policy.no_answer = "sip:carol@example.com";
+            policy.no_answer_after = 1;
+        }
+        _ => {}
+    }
+    policy
 }
 
 /// Who plays a role.
@@ -317,7 +340,12 @@ impl Prompt for PhonePrompt {
         let exchange = score.exchange(step);
         let own = |c: &&(Role, Role)| c.0 == role || c.1 == role;
         let number = score.calls[..=exchange.call].iter().filter(own).count();
+        let policy = policy(score.name, role);
+        let forwards = !policy.always.is_empty() || !policy.no_answer.is_empty();
         match score.steps[step].what {
+            What::Response(180, _) if policy.ring => None,
+            What::Response(302, _) if forwards => None,
+            What::Request("INVITE") if policy.follow == Follow::Follow && step > 0 => None,
             What::Request("INVITE") if exchange.opens => {
                 Some(format!("invite {}", aor(exchange.callee)))
             }

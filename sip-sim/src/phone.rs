@@ -7,7 +7,7 @@ use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
 
 use sansip::{
     Answer, CallChange, CallHandle, EndReason, Error, Event, Extras, LineChange, LineConfig,
-    LineHandle, QueryId, RequestHandle,
+    LineHandle, Policy, QueryId, RequestHandle,
 };
 
 use crate::app::{App, Asked, Io};
@@ -85,6 +85,7 @@ pub struct Phone {
     pub whole: bool,
     /// Registers at the start.
     pub register: bool,
+    policy: Policy<'static>,
     placing: Option<Placing>,
     line: Option<LineHandle>,
     live: BTreeMap<u64, Live>,
@@ -139,6 +140,7 @@ impl Phone {
             give_up_after: None,
             whole: false,
             register: false,
+            policy: Policy::default(),
             placing: None,
             line: None,
             live: BTreeMap::new(),
@@ -206,6 +208,13 @@ impl Phone {
     #[must_use]
     pub const fn as_a_whole(mut self) -> Self {
         self.whole = true;
+        self
+    }
+
+    /// Lets its line do this with calls before a person does.
+    #[must_use]
+    pub const fn by_policy(mut self, policy: Policy<'static>) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -346,6 +355,7 @@ impl App for Phone {
             ..LineConfig::default()
         };
         let line = io.engine.add_line(io.now, line).expect("a phone's line");
+        io.engine.set_policy(io.now, line, self.policy).expect("a phone's policy");
         self.line = Some(line);
         if self.register {
             io.engine.register(io.now, line).expect("a phone's registration");

@@ -30,6 +30,8 @@ pub struct Cue {
 /// A flow taken apart.
 #[derive(Clone, Debug)]
 pub struct Score {
+    /// The name of the flow.
+    pub name: &'static str,
     /// The steps as they are drawn.
     pub steps: &'static [Step],
     /// For each step what it is part of.
@@ -66,7 +68,7 @@ impl Score {
             reader.cues.push(cue);
         }
         let Reader { cues, exchanges, calls, .. } = reader;
-        Self { steps, cues, exchanges, calls }
+        Self { name: flow.name, steps, cues, exchanges, calls }
     }
 
     /// The transaction of a step.

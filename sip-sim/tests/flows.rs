@@ -15,7 +15,6 @@ use sansip_sim::judge::{Judgement, Recorded, Verdict};
 use sansip_sim::network::{Link, NodeId};
 use sansip_sim::svg;
 use sansip_sim::world::World;
-use support::is_empty;
 
 /// Runs a flow between our own.
 fn run(flow: &'static Flow) -> (World, Vec<(Role, NodeId)>) {
@@ -75,7 +74,7 @@ fn our_phones_and_proxy_run_the_flows_as_documented_or_required() {
             println!("{} {role}", flow.name);
         }
         w.run_for(240_000);
-        nodes.iter().for_each(|(_, node)| is_empty(&w, *node));
+        nodes.iter().for_each(|(role, node)| cast::is_bare(&w, flow, *role, *node));
     }
 }
 

@@ -8,7 +8,6 @@ mod cast;
 
 use sansip_sim::flow::{FLOWS, Flow, Role, What};
 use sansip_sim::world::World;
-use support::is_empty;
 
 /// Plays a flow with one role ours; all that is drawn has to come, and nothing to be left. What ours
 /// sends beside the drawing, in order.
@@ -31,7 +30,7 @@ fn play(flow: &'static Flow, ours: Role) -> Vec<String> {
         }
     }
     w.run_for(240_000);
-    is_empty(&w, node);
+    cast::is_bare(&w, flow, ours, node);
     beside
 }
 
@@ -45,8 +44,6 @@ fn required(flow: &Flow, ours: Role) -> Vec<&'static str> {
         ("no_answer", Role::P) => vec!["100 Trying", "487 Request Terminated"],
         ("no_answer", Role::B) => vec!["487 Request Terminated"],
         (_, Role::P) => vec!["100 Trying"; invites],
-        // RFC 3261 17.2.1: nothing else within 200 ms.
-        ("forward_always", Role::B) => vec!["100 Trying"],
         // RFC 3515 2.4.4: the transferee tells how it goes, here to nobody who would answer.
         ("transfer_blind" | "transfer_blind_notify", Role::A) => vec!["NOTIFY"],
         // RFC 3891 3: and calls in place of the transferor's call.

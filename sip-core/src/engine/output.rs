@@ -220,7 +220,7 @@ pub(super) fn of_record<'e>(cx: &'e Cx, record: &Record) -> Option<Output<'e>> {
         }
         Record::Event(event) => {
             let message = event.block.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
-            Output::Event(event_of(&event)?, message)
+            Output::Event(event_of(&event, message.as_ref())?, message)
         }
     })
 }
@@ -253,7 +253,7 @@ fn line_of(record: &EventRecord) -> Option<LineHandle> {
     (record.other != 0).then(|| LineHandle::from_raw(record.other))
 }
 
-fn event_of(record: &EventRecord) -> Option<Event> {
+fn event_of(record: &EventRecord, message: Option<&MessageRef<'_>>) -> Option<Event> {
     let line = line_of(record);
     match record.kind >> 8 {
         1 => Some(Event::Call {
@@ -265,7 +265,7 @@ fn event_of(record: &EventRecord) -> Option<Event> {
         2 => Some(Event::Line {
             line: LineHandle::from_raw(record.object),
             user: record.user,
-            change: ua::line_change(record.kind, record.code, record.other)?,
+            change: ua::line_change(record.kind, record.code, record.other, message)?,
         }),
         3 if record.kind == ua::EVENT_TRANSFER => Some(Event::Transfer {
             request: TxHandle::from_raw(record.object),

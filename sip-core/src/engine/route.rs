@@ -96,6 +96,12 @@ impl Core {
                         return Ok(());
                     }
                 }
+                if m.status() == 422 {
+                    let (ua, mut low) = self.low();
+                    if ua.on_too_short(&mut low, h, tx, m)? {
+                        return Ok(());
+                    }
+                }
                 let mut down = crate::attempt::Down {
                     tx: &mut self.tx,
                     flows: &mut self.flows,

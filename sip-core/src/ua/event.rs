@@ -2,9 +2,10 @@
 //! not.
 
 use super::settings::PolicyAct;
-use crate::path::LocalId;
+use crate::path::{Addr, LocalId};
 use crate::sdp::Media;
 use crate::store::slab::handle;
+use crate::wire::message::MessageRef;
 
 handle!(
     /// A call.
@@ -165,6 +166,12 @@ pub enum LineChange {
     },
     /// It is not registered any more, as asked.
     Unregistered,
+    /// The registrar sees another address than we tell (a NAT is between), or no longer does (RFC
+    /// 3581 4): [`set_local`](crate::Engine::set_local) can take it. The message is its response.
+    Mapped {
+        /// The address that the response was sent to.
+        address: Addr,
+    },
     /// It could not be registered; the message is the refusal, if there was one.
     Failed {
         /// The status; 408 where nothing came back, 503 where there was no way.
@@ -194,6 +201,8 @@ pub(crate) mod record {
     pub const REGISTERED: u16 = 0x201;
     pub const UNREGISTERED: u16 = 0x202;
     pub const REGISTER_FAILED: u16 = 0x203;
+    /// The block has the response.
+    pub const MAPPED: u16 = 0x204;
 }
 
 pub(crate) use record::MEDIA;
@@ -245,13 +254,19 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
 }
 
 /// Turns a record back into what changed. The seconds of a registration travel in `other`.
-pub(crate) fn line_change(kind: u16, code: u16, other: u64) -> Option<LineChange> {
+pub(crate) fn line_change(
+    kind: u16,
+    code: u16,
+    other: u64,
+    message: Option<&MessageRef<'_>>,
+) -> Option<LineChange> {
     Some(match kind {
         record::REGISTERED => {
             LineChange::Registered { expires: u32::try_from(other).unwrap_or(u32::MAX) }
         }
         record::UNREGISTERED => LineChange::Unregistered,
         record::REGISTER_FAILED => LineChange::Failed { status: code },
+        record::MAPPED => LineChange::Mapped { address: super::mapped::address(message?)? },
         _ => return None,
     })
 }

@@ -64,6 +64,8 @@ pub(crate) struct Line {
     /// What the REGISTER that is on its way does; the registration may have been changed since.
     sent: Registration,
     pub(super) policy: LinePolicy,
+    /// The address that the registrar sees, where it is not ours.
+    pub(super) mapped: Option<crate::path::Addr>,
     attempt: Option<AttemptHandle>,
     timer: Option<TimerId>,
 }
@@ -241,6 +243,7 @@ impl Ua {
             registration: Registration::Off,
             sent: Registration::Off,
             policy: LinePolicy::default(),
+            mapped: None,
             attempt: None,
             timer: None,
         };
@@ -401,7 +404,7 @@ impl Ua {
         Ok(())
     }
 
-    fn tell_line(
+    pub(super) fn tell_line(
         &self,
         cx: &mut Cx,
         h: LineHandle,
@@ -429,6 +432,8 @@ impl Ua {
         if line.registration != line.sent {
             return self.go_on_registering(low, h);
         }
+        self.note_address(low, h, m)?;
+        let line = self.lines.live_mut(h)?;
         if (200..300).contains(&status) {
             if line.sent == Registration::Ending {
                 line.registration = Registration::Off;

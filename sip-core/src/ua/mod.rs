@@ -13,6 +13,7 @@ mod event;
 mod extensions;
 mod identity;
 mod line;
+mod mapped;
 mod notify;
 mod options;
 mod outside;

@@ -130,10 +130,9 @@ impl Ua {
         dialog: DialogHandle,
         end: Option<BlockId>,
     ) -> Result<AttemptHandle, Error> {
-        let call = self.calls.live(h)?;
-        let (line, confirmed) = (call.line, call.state == State::Confirmed);
+        let confirmed = self.state(h)? == State::Confirmed;
         let mut user = [0u8; 128];
-        let len = self.contact_user(low.cx(), line, &mut user);
+        let len = self.contact_user_of(low.cx(), h, &mut user);
         // RFC 4028 7.2: there is no session before the 2xx.
         let timer = if confirmed { self.timer_fields(low.cx(), h) } else { Fields::default() };
         let mut fields = [(Name::Other, &[][..]); 5];

@@ -14,6 +14,7 @@ mod mg_oe;
 mod mg_te;
 mod oe_ce;
 mod oe_cr;
+mod qc_oe;
 mod qc_te;
 mod te_ce;
 mod te_cr;

@@ -232,12 +232,13 @@ fn sip_cc_te_ce_v_020() {
     assert_eq!(iut.last_change(), Some(CallChange::Confirmed));
 }
 
-/// RFC 3261 13.3.1.4: the 2xx says what can be used in the dialog, in Allow.
+/// RFC 3261 13.3.1.4: the 2xx says what can be used in the dialog, in Allow and Supported.
 #[test]
 fn sip_cc_te_ce_v_021() {
     let (mut iut, _) = incoming();
     let ok = iut.answer();
     assert!(ok.header("Allow").contains("BYE"));
+    assert!(!ok.header("Supported").is_empty());
 }
 
 /// An INVITE, with the branch of RFC 3261 or one of RFC 2543, comes again once the phone has sent

@@ -6,9 +6,11 @@ registrar: bytes and the time go in; bytes to send, questions and events come ou
 
 from ._engine import Engine
 from ._errors import Error, Full, Gone, Late, LocalProtocolError, RemoteProtocolError
+from ._media import AgreedCodec, AgreedStream, Codec, Media, Stream
 from ._message import Defect, Headers, Message
 from ._types import (
     Addr,
+    Agreed,
     Answered,
     Binding,
     CallEvent,
@@ -33,6 +35,8 @@ from ._types import (
     LineEvent,
     LineHandle,
     LocateQuery,
+    Mapped,
+    MediaQuery,
     Output,
     Path,
     Policy,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterable, Iterator, Optional, Sequence, Tuple
 
 from . import _native
+from ._media import Media
 from ._message import Buffer, Message
 from ._types import (
     Addr,
@@ -33,8 +34,8 @@ from ._types import (
 Headers = Iterable[Tuple[str, str]]
 
 
-def _extras(headers: Headers, content_type: str, body: Buffer) -> Extras:
-    return (list(headers), content_type, bytes(body))
+def _extras(headers: Headers, content_type: str, body: Buffer, media: Optional[Media]) -> Extras:
+    return (list(headers), content_type, bytes(body), media)
 
 
 class Engine:
@@ -142,7 +143,7 @@ class Engine:
         self._core.answer_plain(now_ms, query, "failed")
 
     def answer_not_found(self, now_ms: int, query: QueryId) -> None:
-        """To `DnsQuery`, `LocateQuery` and `CredentialsQuery`: there is none."""
+        """To `DnsQuery`, `LocateQuery`, `MediaQuery` and `CredentialsQuery`: there is none."""
         self._core.answer_plain(now_ms, query, "not found")
 
     def answer_addresses(
@@ -177,6 +178,16 @@ class Engine:
         """To `StoreQuery`: the version is another; the engine asks again."""
         self._core.answer_plain(now_ms, query, "conflict")
 
+    def answer_media(self, now_ms: int, query: QueryId, media: Media) -> None:
+        """To `MediaQuery`: all that the call can have on our side; kept for all its offers and
+        answers."""
+        self._core.answer_media(now_ms, query, media)
+
+    def answer_description(self, now_ms: int, query: QueryId, description: str) -> None:
+        """To `MediaQuery`: a session description of your own, an offer or the answer to the
+        peer's."""
+        self._core.answer_description(now_ms, query, description)
+
     def answer_password(self, now_ms: int, query: QueryId, password: str) -> None:
         """To `CredentialsQuery`: the password."""
         self._core.answer_password(now_ms, query, password)
@@ -186,7 +197,8 @@ class Engine:
         that was asked for."""
         self._core.answer_ha1(now_ms, query, ha1)
 
-    # Verbs. Those that send take extra header fields and a body. All may queue output.
+    # Verbs. Those that send take extra header fields and a body, or in its place the call's media,
+    # which is kept for all its offers and answers. All may queue output.
 
     def add_line(self, now_ms: int, line: Line) -> LineHandle:
         """Adds a line."""
@@ -224,9 +236,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> CallHandle:
         """Calls a `sip:` or `sips:` URI. `user` comes back in the call's events."""
-        extras = _extras(headers, content_type, body)
+        extras = _extras(headers, content_type, body, media)
         return CallHandle(self._core.invite(now_ms, line, target, user, extras))
 
     def ring(
@@ -238,9 +251,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Sends a provisional response to an incoming call, 101 to 199."""
-        self._core.ring(now_ms, call, status, _extras(headers, content_type, body))
+        self._core.ring(now_ms, call, status, _extras(headers, content_type, body, media))
 
     def answer_call(
         self,
@@ -250,9 +264,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Answers a call or a re-INVITE with 200."""
-        self._core.answer_call(now_ms, call, _extras(headers, content_type, body))
+        self._core.answer_call(now_ms, call, _extras(headers, content_type, body, media))
 
     def reject(
         self,
@@ -263,9 +278,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Refuses a call or a re-INVITE, 300 to 699; 0 as the line's policy says, else 486."""
-        self._core.reject(now_ms, call, status, _extras(headers, content_type, body))
+        self._core.reject(now_ms, call, status, _extras(headers, content_type, body, media))
 
     def redirect(
         self,
@@ -277,9 +293,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Sends the caller elsewhere."""
-        extras = _extras(headers, content_type, body)
+        extras = _extras(headers, content_type, body, media)
         self._core.redirect(now_ms, call, (status, contact), extras)
 
     def hangup(self, now_ms: int, call: CallHandle) -> None:
@@ -294,9 +311,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Changes the session by a re-INVITE."""
-        self._core.reinvite(now_ms, call, _extras(headers, content_type, body))
+        self._core.reinvite(now_ms, call, _extras(headers, content_type, body, media))
 
     def update(
         self,
@@ -306,10 +324,11 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Sends an UPDATE, before the call is answered too. A From among the headers becomes our
         identity in the call, if the peer supports that."""
-        self._core.update(now_ms, call, _extras(headers, content_type, body))
+        self._core.update(now_ms, call, _extras(headers, content_type, body, media))
 
     def transfer(
         self,
@@ -321,10 +340,11 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Asks the peer to call a URI in our place: a blind transfer. With `keep` the call stays:
         so the focus of a conference is asked to invite somebody."""
-        extras = _extras(headers, content_type, body)
+        extras = _extras(headers, content_type, body, media)
         self._core.transfer(now_ms, call, (target, keep), extras)
 
     def transfer_to(
@@ -336,9 +356,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Asks the peer of `call` to take our place in `other`: an attended transfer."""
-        self._core.transfer_to(now_ms, call, other, _extras(headers, content_type, body))
+        self._core.transfer_to(now_ms, call, other, _extras(headers, content_type, body, media))
 
     def accept_transfer(
         self,
@@ -349,9 +370,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> CallHandle:
         """Places the call that a `TransferRequest` asks for, and tells the peer how it goes."""
-        extras = _extras(headers, content_type, body)
+        extras = _extras(headers, content_type, body, media)
         return CallHandle(self._core.accept_transfer(now_ms, request, user, extras))
 
     def reject_transfer(self, now_ms: int, request: RequestHandle, status: int = 603) -> None:
@@ -381,10 +403,11 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Asks a `sip:` or `sips:` URI what it can do, as a line or as the engine itself (RFC 3261
         11.1). `RequestAnswered` tells the answer and gives `user` back."""
-        extras = _extras(headers, content_type, body)
+        extras = _extras(headers, content_type, body, media)
         self._core.options(now_ms, line, (target, user), extras)
 
     def respond(
@@ -396,9 +419,10 @@ class Engine:
         headers: Headers = (),
         content_type: str = "",
         body: Buffer = b"",
+        media: Optional[Media] = None,
     ) -> None:
         """Answers a request that a `Request` event brought."""
-        self._core.respond(now_ms, request, status, _extras(headers, content_type, body))
+        self._core.respond(now_ms, request, status, _extras(headers, content_type, body, media))
 
     def send(self, now_ms: int, path: Path, data: Buffer) -> None:
         """Sends these bytes, whatever they are."""

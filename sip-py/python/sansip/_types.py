@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, List, NewType, Optional, Tuple
 
 from . import _native
+from ._media import AgreedStream, Media, make_stream
 from ._message import Message
 
 CallHandle = NewType("CallHandle", int)
@@ -16,8 +17,8 @@ SendId = NewType("SendId", int)
 FlowId = NewType("FlowId", int)
 """A connection: the caller's own number, from 1, never used twice in an engine's life."""
 
-Extras = Tuple[List[Tuple[str, str]], str, bytes]
-"""What a verb adds to its message: header fields, Content-Type, body."""
+Extras = Tuple[List[Tuple[str, str]], str, bytes, Optional[Media]]
+"""What a verb adds to its message: header fields, Content-Type, body, media."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,14 @@ class Config:
     timer_c_ms: int = 181_000
     timer_c_total_ms: int = 3_600_000
     record_route: bool = True
+    datagram_max: int = 1_300
+    """A longer request does not go by UDP where TCP is possible, in bytes; 0 for no bound."""
+    ask_media: bool = True
+    """Whether `MediaQuery` asks for the media of a call that no verb gave. False: session
+    descriptions are the bodies that verbs bring."""
+    hold: str = "sendonly"
+    """How a call is put on hold: `sendonly` (we may send: music, say), `inactive`, or `zero`, which
+    is `sendonly` with the address 0.0.0.0 that old peers expect."""
     dns: bool = True
     outbound: Optional[Addr] = None
     transferor_leaves: str = "on final notify"
@@ -312,6 +321,16 @@ class RouteQuery(Query):
 
 
 @dataclass(frozen=True)
+class MediaQuery(Query):
+    """The media of a call that no verb gave: `answer_media`, `answer_description`.
+    `answer_not_found` calls without, and refuses a call that came in with 488."""
+
+    call: CallHandle
+    offer: str = field(repr=False)
+    """The peer's offer; empty where it has made none."""
+
+
+@dataclass(frozen=True)
 class LocateQuery(Query):
     """The bindings of an address of record: `answer_located`, `answer_not_found`."""
 
@@ -483,6 +502,14 @@ class Unregistered(LineEvent):
 
 
 @dataclass(frozen=True)
+class Mapped(LineEvent):
+    """The registrar sees another address than we tell, or no longer does (RFC 3581):
+    `Engine.set_local` can take it."""
+
+    address: Addr
+
+
+@dataclass(frozen=True)
 class RegisterFailed(LineEvent):
     """The line could not be registered."""
 
@@ -527,6 +554,22 @@ class Limited(Event):
     """A limit was reached, and something was refused because of it."""
 
     limit: str
+
+
+@dataclass(frozen=True)
+class Agreed(Output):
+    """The session of a call has changed: what to send and hear from now on (RFC 3264)."""
+
+    call: CallHandle
+    line: Optional[LineHandle]
+    user: int
+    """The caller's own number of the call."""
+    streams: Tuple[AgreedStream, ...]
+    """In the order of the `m=` lines."""
+    local: bytes = field(repr=False)
+    """Our session description."""
+    remote: bytes = field(repr=False)
+    """The peer's."""
 
 
 @dataclass(frozen=True)
@@ -594,12 +637,19 @@ def make_output(kind: str, *parts: Any) -> Output:
     if issubclass(make, CallEvent):
         call, line, user, message = parts[0]
         made = make(call, line, user, _message(message), *parts[1:])
+    elif make is Mapped:
+        line, user, message = parts[0]
+        made = Mapped(line, user, _message(message), Addr(*parts[1]))
     elif issubclass(make, LineEvent):
         line, user, message = parts[0]
         made = make(line, user, _message(message), *parts[1:])
     elif make is Transmit:
         local, remote, flow = parts[0]
         made = Transmit(Path(Addr(*remote), local, flow), *parts[1:])
+    elif make is Agreed:
+        (call, line, user), streams, (local, remote) = parts
+        agreed = tuple(make_stream(*stream) for stream in streams)
+        made = Agreed(call, line, user, agreed, local, remote)
     elif make is ConnectQuery:
         made = ConnectQuery(parts[0], Addr(*parts[1]), *parts[2:])
     elif make is StoreQuery:

@@ -3,13 +3,13 @@
 
 use sansip::Leaves;
 use sansip_sim::flow::{Flow, Role, What};
-use sansip_sim::literal::{PhonePrompt, Player, Stage, aor, user};
+use sansip_sim::literal::{PhonePrompt, Player, Stage, aor, policy, user};
 use sansip_sim::network::NodeId;
 use sansip_sim::phone::Phone;
 use sansip_sim::proxy_app::ProxyApp;
 use sansip_sim::world::World;
 
-use crate::support::{add_proxy, phone_config, roomy};
+use crate::support::{add_proxy, is_empty_but, phone_config, roomy};
 
 /// The roles in the order of the columns.
 pub fn roles(flow: &Flow) -> Vec<Role> {
@@ -56,6 +56,7 @@ pub fn add_all(
             Role::P => (add_our_proxy(w), Player::Engine),
             _ => {
                 let phone = Phone::new(&aor(role)).via("sip:10.0.0.9;lr").as_a_whole();
+                let phone = phone.by_policy(policy(flow.name, role));
                 let mut config = phone_config(w);
                 config.transferor_leaves = leaves(flow);
                 (w.add_engine(name, at, config, &roomy(4), phone), Player::Engine)
@@ -84,4 +85,12 @@ pub fn play<'w>(
     let (missing, troubles) = (stage.director().missing(), stage.troubles());
     assert!(missing.is_empty() && troubles.is_empty(), "{}: {missing:?} {troubles:?}", flow.name);
     stage
+}
+
+/// Nothing lives in the engine of a role any more: only its line, and where its policy forwards to.
+#[track_caller]
+pub fn is_bare(w: &World, flow: &Flow, role: Role, node: NodeId) {
+    let policy = policy(flow.name, role);
+    let forwards = !policy.always.is_empty() || !policy.no_answer.is_empty();
+    is_empty_but(w, node, usize::from(forwards));
 }
