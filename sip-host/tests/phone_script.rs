@@ -96,6 +96,14 @@ fn a_codec_is_the_one_that_both_have() {
 }
 
 #[test]
+fn somebody_is_asked_what_it_can_do() {
+    both_went_well(
+        "options BOB\nwait options status=200 allow~INVITE\ncall BOB\nwait ended\n",
+        "wait incoming\nreject\nwait ended\n",
+    );
+}
+
+#[test]
 fn settings_act_before_a_person_does() {
     both_went_well(
         "call BOB\nwait ended 1 status=603\ncall BOB\nwait redirected 2 target~carol\nhangup 2\n\

@@ -43,6 +43,8 @@ pub enum Command {
     HangupAll,
     /// Let a redirected call go on.
     Follow(Option<u64>),
+    /// Ask somebody what it can do.
+    Options(String),
     /// Change what the line does with calls.
     Set(Setting),
     /// List the calls.
@@ -236,6 +238,7 @@ pub const COMMANDS: &[Entry] = &[
         "what becomes of calls that are redirected",
         &[Word::One(&["follow", "ask", "off"])],
     ),
+    entry("options", &["ping"], "URI|USER", "ask somebody what it can do", &[Word::Target]),
     entry("calls", &["l"], "", "list the calls: number, peer, state, media", &[]),
     entry("status", &["s"], "", "show the line, its registration and the settings", &[]),
     entry(
@@ -426,6 +429,10 @@ fn command(mut w: Words<'_>) -> Result<Command, Wrong> {
         "dnd" | "forward" | "waiting" | "autoanswer" | "anonymous" | "redirects" => {
             let setting = setting(&mut w)?;
             w.end(Command::Set(setting))
+        }
+        "options" => {
+            let target = w.need("whom to ask")?.to_owned();
+            w.end(Command::Options(target))
         }
         "calls" => w.end(Command::Calls),
         "status" => w.end(Command::Status),

@@ -25,6 +25,7 @@ pub const EVENTS: &[&str] = &[
     "reinvited",
     "ended",
     "policy",
+    "options",
     "redirected",
     "transferring",
     "transfer",

@@ -30,6 +30,17 @@ impl Desk {
                 self.todo.push_back(Todo::Respond(request));
             }
             Event::Transfer { request, call, .. } => self.on_asked(now, request, call, message),
+            Event::Answered { status, .. } => {
+                let allow = message.and_then(|m| m.header(Name::Allow)).map(lossy);
+                let text = match &allow {
+                    Some(allow) => {
+                        format!("options: {}; it can {allow}", status_text(status, message))
+                    }
+                    None => format!("options: {}", status_text(status, message)),
+                };
+                let notice = Notice::new(now.0, "options", None, text);
+                self.tell_with(notice.with("status", status).with("allow", allow));
+            }
             Event::Limited(limit) => {
                 self.tell(
                     now,

@@ -299,6 +299,12 @@ impl Desk {
             Command::Accept(call) => self.accept(now, engine, call),
             Command::Decline(call, status) => self.decline(now, engine, call, status),
             Command::Conference(calls) => self.conference(now, engine, calls),
+            Command::Options(to) => {
+                let to = target(&to, &self.settings.aor)?;
+                let line = self.line()?;
+                let asked = engine.options(now, Some(line), &to, 0, Extras::default());
+                asked.map_err(|why| said(why, "the line cannot ask now"))
+            }
             Command::Follow(call) => self.go_on(now, engine, call),
             Command::Set(setting) => self.set(now, engine, setting),
             Command::Split => self.split(now, engine),
