@@ -5,10 +5,9 @@ use super::output::{CallHandle, LineHandle, RequestHandle};
 use super::{Core, Engine, need};
 use crate::error::{Error, Misuse};
 use crate::path::Path;
-use crate::store::ring::{EventRecord, Record};
 use crate::store::timers::TimerKey;
 use crate::time::Instant;
-use crate::ua;
+use crate::ua::{self, Verb};
 
 /// How long a shutdown waits for room.
 const RETRY: u64 = 100;
@@ -18,33 +17,42 @@ fn added(extras: &Extras<'_>) -> usize {
     fields + extras.content_type.len() + extras.body.len()
 }
 
+/// The call that a verb is for, and what it asks of it.
+const fn of_call(input: &Input<'_>) -> Option<(CallHandle, Verb)> {
+    Some(match *input {
+        Input::Ring { call, .. } => (call, Verb::Ring),
+        Input::AnswerCall { call, .. } => (call, Verb::Answer),
+        Input::Reject { call, .. } => (call, Verb::Reject),
+        Input::Redirect { call, .. } => (call, Verb::Redirect),
+        Input::Follow { call, .. } => (call, Verb::Follow),
+        Input::Hangup { call } => (call, Verb::Hangup),
+        Input::Reinvite { call, .. } | Input::Hold { call } | Input::Resume { call } => {
+            (call, Verb::Reinvite)
+        }
+        Input::Update { call, .. } => (call, Verb::Update),
+        Input::Transfer { call, .. } | Input::TransferTo { call, .. } => (call, Verb::Transfer),
+        _ => return None,
+    })
+}
+
 impl Core {
     pub(super) fn verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
         let done = self.do_verb(input);
+        let Some((call, verb)) = of_call(input) else { return done };
+        let (ua, mut low) = self.low();
         match done {
-            Err(Error::Gone) if self.is_ending(input) => Err(Error::Late),
-            done => done,
+            Ok(done) => {
+                ua.has_done(call, verb);
+                Ok(done)
+            }
+            Err(e) => {
+                let mut calls = [(call, verb); 2];
+                if let (Input::TransferTo { other, .. }, [_, second]) = (input, &mut calls) {
+                    *second = (*other, Verb::Target);
+                }
+                Err(ua.blame(&mut low, &calls, e))
+            }
         }
-    }
-
-    /// Whether a verb is for a call whose end is not known yet: it waits to be polled.
-    fn is_ending(&self, input: &Input<'_>) -> bool {
-        let call = match *input {
-            Input::Ring { call, .. }
-            | Input::AnswerCall { call, .. }
-            | Input::Reject { call, .. }
-            | Input::Redirect { call, .. }
-            | Input::Follow { call, .. }
-            | Input::Hangup { call }
-            | Input::Reinvite { call, .. }
-            | Input::Hold { call }
-            | Input::Resume { call }
-            | Input::Transfer { call, .. }
-            | Input::TransferTo { call, .. } => call.raw(),
-            _ => return false,
-        };
-        let ends = |e: &EventRecord| e.object == call && ua::is_call(e.kind);
-        self.cx.out.iter().any(|r| matches!(r, Record::Event(e) if ends(e)))
     }
 
     fn do_verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {

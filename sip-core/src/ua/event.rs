@@ -191,13 +191,15 @@ pub(crate) mod record {
     pub const IDENTITY: u16 = 0x133;
     pub const POLICY: u16 = 0x130;
     pub const REDIRECTED: u16 = 0x131;
+    /// The application says how it goes on.
+    pub const REDIRECTED_ASKS: u16 = 0x134;
     /// Plus one when the transfer is over.
     pub const TRANSFER: u16 = 0x10C;
     pub const REFERRED: u16 = 0x10E;
     /// The block has both descriptions.
     pub const MEDIA: u16 = 0x107;
-    /// Plus the reason.
-    pub const ENDED: u16 = 0x110;
+    /// With the reason in the last four bits, and what was shown of the call before those.
+    pub const ENDED: u16 = 0x180;
     pub const REGISTERED: u16 = 0x201;
     pub const UNREGISTERED: u16 = 0x202;
     pub const REGISTER_FAILED: u16 = 0x203;
@@ -245,11 +247,14 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::POLICY => {
             CallChange::Policy { what: PolicyAct::ALL.into_iter().find(|p| *p as u16 == code)? }
         }
-        record::REDIRECTED => CallChange::Redirected { status: code },
+        record::REDIRECTED | record::REDIRECTED_ASKS => CallChange::Redirected { status: code },
         record::TRANSFER => CallChange::Transfer { status: code, done: false },
         n if n == record::TRANSFER + 1 => CallChange::Transfer { status: code, done: true },
         record::REFERRED => CallChange::Referred,
-        n => CallChange::Ended { why: why(n.checked_sub(record::ENDED)?)?, status: code },
+        n => {
+            let reason = (n >= record::ENDED).then_some(n & 0xF)?;
+            CallChange::Ended { why: why(reason)?, status: code }
+        }
     })
 }
 
