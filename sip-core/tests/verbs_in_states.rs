@@ -271,8 +271,9 @@ impl World {
         match what {
             Poll => {
                 let sent = self.bench.drain();
-                let answer = sent.into_iter().filter(|o| o.first_line().starts_with("SIP/2.0 "));
-                if let (false, Some(answer)) = (self.placed, answer.last()) {
+                let mut answer =
+                    sent.into_iter().filter(|o| o.first_line().starts_with("SIP/2.0 "));
+                if let (false, Some(answer)) = (self.placed, answer.next_back()) {
                     self.ours = Some(answer);
                 }
             }
