@@ -58,6 +58,8 @@ pub(super) struct Repeating {
     pub status: u16,
     pub since: Instant,
     pub interval: u64,
+    /// It makes an offer: its ACK has the answer.
+    pub offers: bool,
 }
 
 /// What a re-INVITE carries, kept for another try.

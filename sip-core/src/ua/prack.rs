@@ -377,6 +377,7 @@ impl Ua {
             return Ok(());
         };
         (repeating.since, repeating.interval) = (now, t1);
+        repeating.offers = call.dialog.is_some_and(|d| Self::offered(low, d));
         let status = repeating.status;
         // Without room for it the first repetition is the first one.
         match low.down.tx.respond(low.down.cx, tx, status, block) {
