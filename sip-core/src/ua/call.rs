@@ -436,7 +436,6 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         call.attempt = None;
         let why = if call.rang_out { EndReason::Timeout } else { EndReason::Hangup };
-        let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
         let why = call.end.unwrap_or(why);
         self.ended(low, h, why, 0, None)
     }

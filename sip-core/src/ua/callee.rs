@@ -577,6 +577,7 @@ impl Ua {
                 return self.ended(low, h, EndReason::NoAck, 0, None);
             }
             if self.step(h, Happening::NoAck)? == Act::SendBye {
+                self.calls.live_mut(h)?.end.get_or_insert(EndReason::NoAck);
                 return self.send_bye(low, h);
             }
             return Ok(());
