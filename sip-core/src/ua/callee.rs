@@ -485,7 +485,9 @@ impl Ua {
             self.refuse_pending(low, h);
             return Ok(());
         }
-        if self.step(h, Happening::Cancel)? != Act::SendTerminated {
+        // RFC 3261 9.2: a 2xx that waits for a PRACK is no final response yet.
+        let waits = self.calls.live(h)?.extensions.provisionals.holds();
+        if self.step(h, Happening::Cancel)? != Act::SendTerminated && !waits {
             return Ok(());
         }
         self.ended(low, h, EndReason::Cancelled, 487, None)
