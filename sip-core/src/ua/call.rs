@@ -58,6 +58,8 @@ pub(super) struct Repeating {
     pub status: u16,
     pub since: Instant,
     pub interval: u64,
+    /// It makes an offer: its ACK has the answer.
+    pub offers: bool,
 }
 
 /// What a re-INVITE carries, kept for another try.
@@ -434,7 +436,6 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         call.attempt = None;
         let why = if call.rang_out { EndReason::Timeout } else { EndReason::Hangup };
-        let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
         let why = call.end.unwrap_or(why);
         self.ended(low, h, why, 0, None)
     }
