@@ -272,6 +272,10 @@ impl Engine {
                 }
                 Record::Close(_) | Record::Forget(_) => None,
             };
+            if let Record::Event(event) = &record {
+                let (ua, mut low) = self.core.low();
+                ua.was_shown(&mut low, event);
+            }
             return output::of_record(&self.core.cx, &record);
         }
     }

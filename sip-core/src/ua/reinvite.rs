@@ -26,11 +26,19 @@ impl Ua {
         if call.state != State::Confirmed {
             return Err(Error::Late);
         }
+        // The session timer's, not the application's.
+        if call.extensions.timer.reinviting {
+            return Err(Error::Late);
+        }
         let open = call.reinvite.is_some() || call.invite.is_some() || call.again.is_some();
         // RFC 6337 4.3: nor while an offer in an UPDATE is open.
         let offered = exchange.is_some_and(|e| e != Exchange::Stable);
-        if open || offered || call.repeating.is_some() || call.media.query.is_some() {
+        if open || offered || call.media.query.is_some() {
             return Err(Error::Misuse(Misuse::State));
+        }
+        // The peer's INVITE has our answer, and its ACK is on its way.
+        if call.repeating.is_some() {
+            return Err(Error::Late);
         }
         Ok(())
     }
