@@ -404,7 +404,7 @@ fn a_flood_on_a_connection_that_is_lost_leaves_nothing() {
     let mut cuts: Vec<usize> = (0..=N).map(|n| n * each).collect();
     cuts.extend((1..bytes.len()).step_by(101));
     for cut in cuts {
-        for spoken in [0, 1, 3] {
+        for spoken in 0..4 {
             let mut engine = stream_phone();
             let (mut now, mut calls, mut fed) = (Instant(1), Vec::new(), 0);
             while fed < cut {
