@@ -257,6 +257,8 @@ impl Index {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::format;
+    use std::string::String;
 
     #[test]
     fn it_behaves_as_a_map_under_any_mixture_of_inserts_and_removes() {
@@ -314,5 +316,43 @@ mod tests {
             assert!(!seen.contains(&key), "the cut counts");
             seen.push(key);
         }
+    }
+
+    /// How far all keys are from their homes.
+    fn distance(secret: [u8; 16], ids: &[String]) -> usize {
+        let keyer = Keyer::new(secret);
+        let mut index = Index::new(ids.len()).unwrap();
+        for (n, id) in (1u64..).zip(ids) {
+            assert!(index.insert(keyer.start(1).part(id.as_bytes()).finish(), n));
+        }
+        let far = |(at, e): (usize, &Entry)| match e.value {
+            0 => 0,
+            _ => at.wrapping_sub(index.home(e.key)) & index.mask,
+        };
+        index.places.iter().enumerate().map(far).sum()
+    }
+
+    // S12: whoever knows the hash but not the key cannot crowd a home.
+    #[test]
+    fn call_ids_that_collide_under_a_known_key_do_not_under_another() {
+        const N: usize = 4_096;
+        let known = Keyer::new([0; 16]);
+        let home = |id: &String| known.start(1).part(id.as_bytes()).finish().0 % 1_024;
+        let call_id = |n: u32| format!("{n}@flood.example.com");
+        let chosen: Vec<String> = (0..).map(call_id).filter(|id| home(id) == 0).take(N).collect();
+        let plain: Vec<String> = (0..N as u32).map(call_id).collect();
+        let (usual, crowded) = (distance([0; 16], &plain), distance([0; 16], &chosen));
+        assert!(crowded > 100 * usual, "they do collide: {crowded}, {usual}");
+        for secret in 1..=8 {
+            let kept = distance([secret; 16], &chosen);
+            assert!(kept < 2 * usual, "{kept} and {usual} with {secret}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_call_ids_that_only_count_up_stay_near_their_homes() {
+        let ids: Vec<String> = (0..100_000).map(|n| format!("{n:08}@example.com")).collect();
+        let far = distance([5; 16], &ids);
+        assert!(far < ids.len(), "less than one step each: {far}");
     }
 }

@@ -258,7 +258,8 @@ impl Transactions {
         Ok(())
     }
 
-    /// Queues a response, unless an unproven source has not paid for it.
+    /// Queues a response, unless an unproven source has not paid for it or its connection is lost
+    /// (RFC 6026 8.8: an accepted INVITE outlives that).
     pub(super) fn send_response(
         &mut self,
         cx: &mut Cx,
@@ -267,6 +268,9 @@ impl Transactions {
         copy: u16,
     ) -> Result<(), Error> {
         let t = self.table.live_mut(h)?;
+        if t.path.flow.is_some() && !t.flags.has(Flags::ON_FLOW) {
+            return Ok(());
+        }
         let Side::Server { paid, sent, .. } = &mut t.side else { return Ok(()) };
         let after = sent.saturating_add(size(cx.pool.bytes_of(block)));
         if after > paid.saturating_mul(REFLECTION) && !cx.is_proven(&t.path) {

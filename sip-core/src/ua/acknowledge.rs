@@ -64,6 +64,8 @@ impl Ua {
         let ours = call.has_profile();
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
         let good = match (offered, sdp) {
+            // RFC 3311 5.1: the INVITE's offer had its answer before.
+            _ if self.update_offers(low, h, d) => true,
             (true, Some(sdp)) => self.first_answer(low, h, d, sdp)?,
             (true, None) => session.exchange == Exchange::Stable,
             (false, Some(sdp)) if session.exchange == Exchange::Stable => {

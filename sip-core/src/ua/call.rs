@@ -59,6 +59,8 @@ pub(super) struct Repeating {
     pub status: u16,
     pub since: Instant,
     pub interval: u64,
+    /// It makes an offer: its ACK has the answer.
+    pub offers: bool,
 }
 
 /// What a re-INVITE carries, kept for another try.
@@ -440,7 +442,6 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         call.attempt = None;
         let why = if call.rang_out { EndReason::Timeout } else { EndReason::Hangup };
-        let why = if call.repeating.is_some() { EndReason::NoAck } else { why };
         let why = call.end.unwrap_or(why);
         self.ended(low, h, why, 0, None)
     }
@@ -518,7 +519,9 @@ impl Ua {
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
             _ if call.redirect.waiting => self.follow_or_end(low, h),
-            _ if call.state == State::Incoming => self.answer_in_place(low, h),
+            _ if matches!(call.state, State::Incoming | State::Alerting) => {
+                self.answer_in_place(low, h)
+            }
             _ => {
                 self.update_again(low, h)?;
                 self.reinvite_again(low, h)

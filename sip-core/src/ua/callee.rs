@@ -378,8 +378,9 @@ impl Ua {
         let Some(block) = self.success_block(low, h, tx) else { return Ok(()) };
         low.cx().pool.hold(block);
         let since = low.cx().now;
+        let offers = Self::offered(low, dialog);
         if let Some(call) = self.calls.get_mut(h) {
-            call.repeating = Some(Repeating { block, status: 200, since, interval });
+            call.repeating = Some(Repeating { block, status: 200, since, interval, offers });
             call.repeat_by = Some(tx);
         }
         self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))?;
@@ -484,7 +485,9 @@ impl Ua {
             self.refuse_pending(low, h);
             return Ok(());
         }
-        if self.step(h, Happening::Cancel)? != Act::SendTerminated {
+        // RFC 3261 9.2: a 2xx that waits for a PRACK is no final response yet.
+        let waits = self.calls.live(h)?.extensions.provisionals.holds();
+        if self.step(h, Happening::Cancel)? != Act::SendTerminated && !waits {
             return Ok(());
         }
         self.ended(low, h, EndReason::Cancelled, 487, None)
@@ -506,10 +509,14 @@ impl Ua {
         let Some(repeating) = call.repeating.take() else {
             return Ok(Seen::Ignored(Ignored::Repeated));
         };
-        call.repeat_by = None;
+        let tx = call.repeat_by.take();
         low.cx().pool.release(repeating.block);
+        if let Some(tx) = tx {
+            low.down.tx.forget_response(low.down.cx, tx);
+        }
         self.disarm(low.cx(), h, TIMER_REPEAT);
-        let usable = self.on_ack_answer(low, h, m)?;
+        // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
+        let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
@@ -528,6 +535,11 @@ impl Ua {
         Ok(Seen::Used)
     }
 
+    /// Whether an offer of ours is open.
+    pub(super) fn offered(low: &Low<'_>, d: DialogHandle) -> bool {
+        low.dialogs.get(d).is_some_and(|d| d.session.exchange == Exchange::Offered)
+    }
+
     /// The answer to the offer of our 2xx (RFC 3261 13.2.1). False if it cannot be used, or lacks.
     fn on_ack_answer(
         &mut self,
@@ -537,7 +549,7 @@ impl Ua {
     ) -> Result<bool, Error> {
         let call = self.calls.live(h)?;
         let (Some(d), ours) = (call.dialog, call.has_profile()) else { return Ok(true) };
-        if low.dialogs.get(d).map(|d| d.session.exchange) != Some(Exchange::Offered) {
+        if !Self::offered(low, d) {
             return Ok(true);
         }
         let good = match description(m) {
@@ -570,6 +582,7 @@ impl Ua {
                 return self.ended(low, h, EndReason::NoAck, 0, None);
             }
             if self.step(h, Happening::NoAck)? == Act::SendBye {
+                self.calls.live_mut(h)?.end.get_or_insert(EndReason::NoAck);
                 return self.send_bye(low, h);
             }
             return Ok(());

@@ -50,6 +50,8 @@ pub(super) struct Provisionals {
     interval: u64,
     /// The dialog, RSeq and CSeq number of the PRACK of ours that waits for the application's media.
     due: Option<(DialogHandle, (u32, u32))>,
+    /// The dialog whose PRACK of ours a later request has overtaken.
+    overtaken: Option<DialogHandle>,
 }
 
 impl Provisionals {
@@ -377,6 +379,7 @@ impl Ua {
             return Ok(());
         };
         (repeating.since, repeating.interval) = (now, t1);
+        repeating.offers = call.dialog.is_some_and(|d| Self::offered(low, d));
         let status = repeating.status;
         // Without room for it the first repetition is the first one.
         match low.down.tx.respond(low.down.cx, tx, status, block) {
@@ -412,7 +415,8 @@ impl Ua {
         let last = of.reliable.filter(|(cseq, _)| *cseq == number).map(|(_, rseq)| rseq);
         let state = if last.is_some() { Receiver::Following } else { Receiver::Fresh };
         if receiver(state, coming(last, rseq)).1 != ReceiverAct::Acknowledge {
-            return Ok(None);
+            let again = last == Some(rseq);
+            return if again { self.prack_again(low, h, d, (rseq, number)) } else { Ok(None) };
         }
         match self.acknowledge_provisional(low, h, d, (rseq, number), m) {
             Ok(()) => {}
@@ -425,6 +429,26 @@ impl Ua {
             d.peer.learn(m);
         }
         Ok(Some(true))
+    }
+
+    /// RFC 3262 4 asks for no second PRACK while the first is on its way. One that was refused as out
+    /// of order (RFC 3261 12.2.2) acknowledges nothing, so there is another, with a new CSeq.
+    fn prack_again(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+    ) -> Result<Option<bool>, Error> {
+        if self.calls.live(h)?.extensions.provisionals.overtaken != Some(d) {
+            return Ok(None);
+        }
+        match self.send_prack(low, h, d, rack, None) {
+            Ok(()) => self.calls.live_mut(h)?.extensions.provisionals.overtaken = None,
+            Err(Error::Full(_)) => {}
+            Err(e) => return Err(e),
+        }
+        Ok(None)
     }
 
     /// The same for a re-INVITE of ours, whose answer it may carry.
@@ -648,11 +672,16 @@ impl Ua {
         m: &MessageRef<'_>,
         e: &Essentials,
     ) -> Result<(), Error> {
-        let dialog = low.dialogs.of_response(low.down.cx, m, e);
-        if let Some(d) = dialog.filter(|_| (200..300).contains(&m.status())) {
-            self.take_description(low, h, d, m)?;
+        let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(()) };
+        match m.status() {
+            200..=299 => self.take_description(low, h, d, m).map(drop),
+            // A PRACK without an answer in it can be made again.
+            500 if self.calls.live(h)?.media.offer.is_some() => {
+                self.calls.live_mut(h)?.extensions.provisionals.overtaken = Some(d);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -123,6 +123,13 @@ impl Ua {
         Ok(())
     }
 
+    /// Whether the offer that is open in this dialog is one in an UPDATE of ours.
+    pub(super) fn update_offers(&self, low: &Low<'_>, h: CallHandle, d: DialogHandle) -> bool {
+        let update = self.calls.get(h).map(|c| &c.extensions.update);
+        let sent = |u: &Update| u.ours.is_some_and(|(_, of)| of == d) && !u.refresh && u.offers();
+        Self::offered(low, d) && update.is_some_and(sent)
+    }
+
     fn send_update_with(
         &mut self,
         low: &mut Low<'_>,

@@ -1,4 +1,4 @@
-//! Engines on a wire without delay, on a virtual clock.
+//! Engines on a wire, on a virtual clock.
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
@@ -92,7 +92,8 @@ pub struct Net {
     pub now: u64,
     pub nodes: Vec<Node>,
     pub trace: Vec<Sent>,
-    queue: VecDeque<Sent>,
+    /// What is on the wire, and when it arrives.
+    queue: VecDeque<(u64, Sent)>,
     /// Questions that wait: the node, the question, and whether it is `Locate`.
     pub asked: Vec<(usize, QueryId, bool)>,
     /// Answers them.
@@ -101,6 +102,9 @@ pub struct Net {
     pub passwords: Vec<(&'static str, &'static str)>,
     /// Drops what it says true to.
     pub drop: Box<dyn FnMut(&Sent) -> bool>,
+    /// After how many milliseconds each copy of a datagram arrives; none of a lost one. At once if
+    /// it is not set.
+    pub way: Option<Box<dyn FnMut(&Sent) -> Vec<u64>>>,
 }
 
 pub const LOCAL: LocalId = LocalId(1);
@@ -123,6 +127,7 @@ impl Net {
             on_query: None,
             passwords: Vec::new(),
             drop: Box::new(|_| false),
+            way: None,
         }
     }
 
@@ -168,14 +173,32 @@ impl Net {
         &mut self.nodes[n].engine
     }
 
-    /// Polls everybody until nothing comes and nothing is on the wire.
+    /// Sends what `settle` has polled on its way.
+    fn post(&mut self, sent: Sent) {
+        self.trace.push(sent.clone());
+        if (self.drop)(&sent) {
+            return;
+        }
+        let copies = self.way.as_mut().map_or(vec![0], |way| way(&sent));
+        self.queue.extend(copies.into_iter().map(|after| (self.now + after, sent.clone())));
+    }
+
+    /// What arrives first of what has arrived by now.
+    fn arrival(&mut self) -> Option<Sent> {
+        let due = self.queue.iter().map(|(at, _)| *at).min().filter(|at| *at <= self.now)?;
+        let first = self.queue.iter().position(|(at, _)| *at == due)?;
+        self.queue.remove(first).map(|(_, sent)| sent)
+    }
+
+    /// Polls everybody until nothing comes and nothing more arrives now.
     pub fn settle(&mut self) {
         loop {
+            let mut polled = Vec::new();
             let mut secrets = Vec::new();
             for (n, node) in self.nodes.iter_mut().enumerate() {
                 while let Some(output) = enter(|| node.engine.poll()) {
                     match output {
-                        Output::Transmit(t) => self.queue.push_back(Sent {
+                        Output::Transmit(t) => polled.push(Sent {
                             at: self.now,
                             from: node.addr,
                             to: t.path.remote,
@@ -207,6 +230,7 @@ impl Net {
                     }
                 }
             }
+            polled.into_iter().for_each(|sent| self.post(sent));
             let now = Instant(self.now);
             let asked = !secrets.is_empty();
             for (n, id, password) in secrets {
@@ -220,11 +244,7 @@ impl Net {
                 answer(self);
                 continue;
             }
-            let Some(sent) = self.queue.pop_front() else { return };
-            self.trace.push(sent.clone());
-            if (self.drop)(&sent) {
-                continue;
-            }
+            let Some(sent) = self.arrival() else { return };
             let now = Instant(self.now);
             if let Some(node) = self.nodes.iter_mut().find(|n| n.addr == sent.to) {
                 let path = Path { local: LOCAL, remote: sent.from, flow: None };
@@ -238,7 +258,9 @@ impl Net {
         let end = self.now + ms;
         self.settle();
         loop {
-            let next = self.nodes.iter().filter_map(|n| n.engine.next_timeout()).min();
+            let timers = self.nodes.iter().filter_map(|n| n.engine.next_timeout());
+            let arrivals = self.queue.iter().map(|(at, _)| Instant(*at));
+            let next = timers.chain(arrivals).min();
             let Some(next) = next.filter(|t| t.0 <= end) else { break };
             self.now = self.now.max(next.0);
             let now = Instant(self.now);
@@ -255,6 +277,7 @@ impl Net {
     /// Lets time pass until nothing is pending anywhere.
     pub fn finish(&mut self) {
         self.run(400_000);
+        assert!(self.queue.is_empty(), "something is on the wire for ever");
         for node in &self.nodes {
             assert!(node.engine.is_quiescent(), "{} holds {:?}", node.name, node.engine.stats());
         }
