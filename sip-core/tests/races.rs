@@ -350,3 +350,26 @@ fn whatever_crosses_the_ack_has_one_outcome() {
     }
     run(races.into_iter());
 }
+
+// RFC 5407 3.1.1 to 3.1.3, RFC 3311 5.2: both act in an early dialog whose session is agreed.
+#[test]
+fn whatever_crosses_in_an_early_dialog_has_one_outcome() {
+    let both = [Do::Hangup, Do::Refresh, Do::Update, Do::Answer, Do::Reject];
+    let mut races = Vec::new();
+    for (mine, theirs) in both[..3].iter().flat_map(|a| both.iter().map(move |b| (*a, *b))) {
+        for delay in [40, 300] {
+            for u in [delay + 11, 3 * delay + 11, 3 * delay + 30] {
+                races.extend([2 * delay + 10, 2 * delay + 11, 3 * delay + 20, 4 * delay + 30].map(
+                    |t| Race {
+                        stands: false,
+                        reliable: Reliable::WithBody,
+                        delay,
+                        acts: vec![(delay + 10, B, Do::Progress), (t, A, mine), (u, B, theirs)],
+                        fault: None,
+                    },
+                ));
+            }
+        }
+    }
+    run(races.into_iter());
+}
