@@ -1,4 +1,4 @@
-# make demo   three documented call flows between real UDP sockets, with their ladders
+# make demo   the 13 documented call flows between real UDP sockets, with their ladders
 # make test   everything that is checked; also each step alone: make clippy interop ...
 #
 # What a step needs and the machine lacks is installed where that can be done (apt as root, pip into
@@ -13,7 +13,7 @@ MORE_STEPS := interop-full size fuzz-long deny
 help:
 	@echo "make demo    call flows between three sockets on 127.0.0.1"
 	@echo "make test    all checks: $(STEPS)"
-	@echo "further:     $(MORE_STEPS) clean"
+	@echo "further:     $(MORE_STEPS) clean (make interop runs the steps interop and phones)"
 
 demo:
 	@ci/demo.sh
@@ -21,8 +21,11 @@ demo:
 test:
 	@ci/test.sh $(STEPS)
 
-$(STEPS) $(MORE_STEPS):
+$(filter-out interop,$(STEPS)) $(MORE_STEPS):
 	@ci/test.sh $@
+
+interop:
+	@ci/test.sh interop phones
 
 clean:
 	cargo clean

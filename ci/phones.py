@@ -257,6 +257,12 @@ def main():
                 table.append((phone.name, check.__name__, "not run", "no time left", 0.0))
                 continue
             verdict, reason = run(sansip, phone, check)
+            if verdict == "failed":
+                # Real phones have timers of their own: once may be the machine, twice is not.
+                first = reason.splitlines()[0] if reason else ""
+                verdict, reason = run(sansip, phone, check)
+                if verdict == "passed":
+                    reason = f"at the second try; the first: {first}"
             known = KNOWN.get((phone.name, check.__name__))
             if verdict == "failed" and known:
                 verdict, reason = "known", known

@@ -101,17 +101,18 @@ pub struct Cx {
 }
 
 /// Bytes of the last message of a call: a BYE or a CANCEL.
-const LAST_MESSAGE: usize = 1_000;
+const LAST_MESSAGE: usize = 500;
+
+/// It lies there twice: without its Via, and as it was sent.
+const COPIES: usize = 2;
 
 impl Cx {
     /// Whether `outputs` records and `blocks` blocks of `len` bytes fit, beside what has been
     /// promised to calls for their last message.
     #[must_use]
     pub fn has_room(&self, outputs: usize, blocks: usize, len: usize) -> bool {
-        let promised = self.promised as usize;
-        let per_block = (len / LAST_MESSAGE).max(1);
-        let blocks = blocks + promised.div_ceil(per_block);
-        self.out.room() >= outputs && self.pool.has_room(blocks, len.max(LAST_MESSAGE))
+        let promised = COPIES * self.promised as usize;
+        self.out.room() >= outputs && self.pool.has_room_beside(blocks, len, promised, LAST_MESSAGE)
     }
 
     /// The shared part of an engine, all of its room reserved.

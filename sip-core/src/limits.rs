@@ -33,7 +33,7 @@ pub struct Limits {
     pub queries: usize,
     /// Places of the output ring, at least 8.
     pub outputs: usize,
-    /// Bytes of the block pool, rounded up to whole largest messages.
+    /// Bytes of the block pool; at least a largest message.
     pub pool: usize,
     /// Sources that are remembered as proven.
     pub sources: usize,
@@ -61,7 +61,7 @@ impl Limits {
         locals: 1,
         queries: 2,
         outputs: 8,
-        pool: 12_000,
+        pool: 13_440,
         sources: 4,
         credentials: 2,
         nonces: 0,
@@ -87,7 +87,7 @@ impl Limits {
         locals: 4,
         queries: 8,
         outputs: 24,
-        pool: 28_000,
+        pool: 28_672,
         sources: 16,
         credentials: 4,
         nonces: 0,

@@ -431,3 +431,39 @@ fn media_and_a_body_together_or_media_that_no_description_holds_are_misuse() {
     }
     p.net.finish();
 }
+
+// RFC 3261 14.1: the re-INVITE that is tried again after 491 makes the same offer again.
+#[test]
+fn an_offer_of_the_applications_own_is_answered_after_glare() {
+    let body = |n: u8, direction: &str| {
+        format!(
+            "v=0\r\no=- 9 1 IN IP4 192.0.2.{n}\r\ns=-\r\nc=IN IP4 192.0.2.{n}\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 0\r\na={direction}\r\n"
+        )
+    };
+    let own = |text: String| Extras {
+        content_type: "application/sdp",
+        body: text.leak().as_bytes(),
+        ..Extras::default()
+    };
+    let mut p = Pair::new();
+    let call = p.invite(own(body(1, "sendrecv")));
+    let peer = p.pick_up(own(body(2, "sendrecv")));
+    let now = p.net.at();
+    p.net.engine(A).reinvite(now, call, own(body(1, "sendonly"))).unwrap();
+    p.net.engine(B).reinvite(now, peer, own(body(2, "inactive"))).unwrap();
+    for _ in 0..100 {
+        p.net.run(100);
+        for (n, call) in [(A, call), (B, peer)] {
+            if p.net.changes(n).last() == Some(&CallChange::Reinvite) {
+                let now = p.net.at();
+                let answer = own(body(n as u8 + 1, "recvonly"));
+                let _ = p.net.engine(n).answer_call(now, call, answer);
+                p.net.settle();
+            }
+        }
+    }
+    assert!(p.net.nodes[A].media.len() >= 3, "{}", p.net.nodes[A].media.len());
+    assert_eq!(p.net.nodes[A].media.len(), p.net.nodes[B].media.len());
+    p.hang_up(call);
+}

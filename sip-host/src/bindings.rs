@@ -40,6 +40,8 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Store {
     records: HashMap<String, Record>,
+    /// How many bindings lead to an address: a contact's URI without its parameters.
+    contacts: HashMap<String, usize>,
     last_version: u64,
     max: usize,
 }
@@ -48,7 +50,7 @@ impl Store {
     /// A store of at most `max` addresses of record.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { records: HashMap::new(), last_version: 0, max }
+        Self { records: HashMap::new(), contacts: HashMap::new(), last_version: 0, max }
     }
 
     /// The version of an address of record, 0 where there is none, and its bindings that have not
@@ -96,17 +98,35 @@ impl Store {
             version: self.last_version,
             bindings: bindings.map(|b| kept(now, &b)).collect(),
         };
-        if record.bindings.is_empty() {
-            self.records.remove(aor);
-        } else {
-            self.records.insert(aor.to_owned(), record);
+        for binding in &record.bindings {
+            *self.contacts.entry(address(&binding.uri).to_owned()).or_default() += 1;
         }
+        let old = if record.bindings.is_empty() {
+            self.records.remove(aor)
+        } else {
+            self.records.insert(aor.to_owned(), record)
+        };
+        old.iter().for_each(|old| forget(&mut self.contacts, old));
         Outcome::Stored
+    }
+
+    /// Whether a binding leads to this URI: its Contact, which a peer in a dialog may name as the
+    /// target of a transfer.
+    #[must_use]
+    pub fn leads_to(&self, uri: &str) -> bool {
+        self.contacts.contains_key(address(uri))
     }
 
     /// Forgets the addresses of record whose bindings have all expired.
     fn sweep(&mut self, now: Instant) {
-        self.records.retain(|_, r| r.bindings.iter().any(|b| b.expires_at > now.0));
+        let contacts = &mut self.contacts;
+        self.records.retain(|_, r| {
+            let live = r.bindings.iter().any(|b| b.expires_at > now.0);
+            if !live {
+                forget(contacts, r);
+            }
+            live
+        });
     }
 
     /// How many addresses of record have a binding.
@@ -114,6 +134,23 @@ impl Store {
     pub fn len(&self, now: Instant) -> usize {
         let live = |r: &&Record| r.bindings.iter().any(|b| b.expires_at > now.0);
         self.records.values().filter(live).count()
+    }
+}
+
+/// A URI without its parameters and header fields.
+fn address(uri: &str) -> &str {
+    uri.split([';', '?']).next().unwrap_or(uri)
+}
+
+fn forget(contacts: &mut HashMap<String, usize>, record: &Record) {
+    for binding in &record.bindings {
+        let address = address(&binding.uri);
+        if let Some(count) = contacts.get_mut(address) {
+            *count -= 1;
+            if *count == 0 {
+                contacts.remove(address);
+            }
+        }
     }
 }
 
@@ -143,6 +180,22 @@ mod tests {
         let mut out = [NONE; 4];
         let (version, n) = store.locate(Instant(now), aor, &mut out);
         (version, out[..n].iter().map(|b| (b.uri.to_owned(), b.expires)).collect())
+    }
+
+    #[test]
+    fn a_contact_is_known_as_long_as_a_binding_leads_to_it() {
+        let mut store = Store::new(1);
+        let put = |store: &mut Store, now, version, list: &[Binding<'static>]| {
+            store.store(Instant(now), "sip:b@d", version, list.iter().copied())
+        };
+        put(&mut store, 0, 0, &[at("sip:b@h1;transport=tcp", 60)]);
+        assert!(store.leads_to("sip:b@h1") && !store.leads_to("sip:b@h2"));
+        put(&mut store, 0, 1, &[at("sip:b@h1", 60), at("sip:b@h2", 60)]);
+        assert!(store.leads_to("sip:b@h1;x=y") && store.leads_to("sip:b@h2"));
+        put(&mut store, 0, 2, &[at("sip:b@h2", 60)]);
+        assert!(!store.leads_to("sip:b@h1"));
+        store.store(Instant(60_000), "sip:c@d", 0, [at("sip:c@h3", 60)].into_iter());
+        assert!(!store.leads_to("sip:b@h2") && store.leads_to("sip:c@h3"), "swept");
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Proxy {
         match self.routes.iter().position(|r| r.matches(user, host)) {
             Some(i) => Reply::Route(i),
             None if ours => Reply::Reject(404),
-            None if self.relay => Reply::AsItIs,
+            None if self.relay || self.store.leads_to(uri) => Reply::AsItIs,
             None => Reply::Reject(403),
         }
     }
@@ -286,6 +286,17 @@ mod tests {
         let closed = Proxy::new(Vec::new(), false);
         assert!(matches!(closed.route("sip:b@elsewhere.example", false), Reply::Reject(403)));
         assert!(matches!(closed.route("sip:b@here.example", true), Reply::Reject(404)));
+        let mut closed = closed;
+        let contact = Binding {
+            uri: "sip:b@192.0.2.7:5072",
+            params: "",
+            q: 1_000,
+            expires: 60,
+            call_id: "c",
+            cseq: 1,
+        };
+        closed.bind(Instant(0), "sip:b@here.example", &contact);
+        assert!(matches!(closed.route("sip:b@192.0.2.7:5072", false), Reply::AsItIs));
         let open = Proxy::new(Vec::new(), true);
         assert!(matches!(open.route("sip:b@elsewhere.example", false), Reply::AsItIs));
     }

@@ -55,7 +55,9 @@ impl EngineNode {
         let host = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
         for (id, transport) in [(UDP, Transport::Udp), (TCP, Transport::Tcp)] {
             let entry = Local { transport, bound: addr, host: &host, port: addr.port, network: 0 };
-            engine.set_local(Instant(now), id, entry).expect("an engine takes two identities");
+            let set = engine.set_local(Instant(now), id, entry);
+            // The smallest engines have one identity.
+            assert!(set.is_ok() || id == TCP, "an engine takes an identity");
         }
         Self {
             engine,

@@ -86,6 +86,7 @@ pub struct Phone {
     /// Registers at the start.
     pub register: bool,
     policy: Policy<'static>,
+    media: &'static Media<'static>,
     placing: Option<Placing>,
     line: Option<LineHandle>,
     live: BTreeMap<u64, Live>,
@@ -141,6 +142,7 @@ impl Phone {
             whole: false,
             register: false,
             policy: Policy::default(),
+            media: &MEDIA,
             placing: None,
             line: None,
             live: BTreeMap::new(),
@@ -208,6 +210,13 @@ impl Phone {
     #[must_use]
     pub const fn as_a_whole(mut self) -> Self {
         self.whole = true;
+        self
+    }
+
+    /// Offers this where its session descriptions are left to the engine, and answers from it.
+    #[must_use]
+    pub const fn with_media(mut self, media: &'static Media<'static>) -> Self {
+        self.media = media;
         self
     }
 
@@ -377,7 +386,7 @@ impl App for Phone {
     fn on_query(&mut self, io: &mut Io<'_>, id: QueryId, query: &Asked) {
         match query {
             Asked::Media { .. } if self.whole => {
-                io.answer(id, Answer::Media(&MEDIA));
+                io.answer(id, Answer::Media(self.media));
             }
             _ => io.answer(id, Answer::Failed),
         }

@@ -173,7 +173,7 @@ impl Engine {
         message: &[u8],
         framing: Framing,
     ) -> Result<Seen, Error> {
-        need::message(&self.core.cx, message.len())?;
+        need::message(&self.core.cx, message)?;
         let seen = match parse(message, &self.wire, framing, &mut self.index) {
             Ok(m) => self.core.on_message(&m, path),
             Err(_) => Ok(Seen::Ignored(ignored(message))),
@@ -272,6 +272,10 @@ impl Engine {
                 }
                 Record::Close(_) | Record::Forget(_) => None,
             };
+            if let Record::Event(event) = &record {
+                let (ua, mut low) = self.core.low();
+                ua.was_shown(&mut low, event);
+            }
             return output::of_record(&self.core.cx, &record);
         }
     }

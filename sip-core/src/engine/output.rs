@@ -143,7 +143,7 @@ pub use crate::registrar::Bindings;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A call changed.
+    /// A call changed (RFC 3261 13 to 15). What it was before is what the last event of it said.
     Call {
         /// The call.
         call: CallHandle,
@@ -154,7 +154,7 @@ pub enum Event {
         /// What changed.
         change: CallChange,
     },
-    /// A line changed.
+    /// A line changed (RFC 3261 10.2).
     Line {
         /// The line.
         line: LineHandle,
@@ -163,7 +163,8 @@ pub enum Event {
         /// What changed.
         change: LineChange,
     },
-    /// A request that the engine leaves to the application: answer it with
+    /// A request, in a call or outside, that the engine leaves to the application (RFC 3261 8.2):
+    /// answer it with
     /// [`Engine::respond`](super::Engine::respond). Unanswered, the engine answers it.
     Request {
         /// The request.
@@ -173,7 +174,8 @@ pub enum Event {
         /// The call that it belongs to, if it came in one.
         call: Option<CallHandle>,
     },
-    /// A peer asks by REFER for a call; the message is the REFER. Accept it with
+    /// A peer asks by REFER for a call, in a call or outside (RFC 3515 2.4.2); the message is the
+    /// REFER. Accept it with
     /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
     /// [`Engine::reject_transfer`](super::Engine::reject_transfer). Unanswered, the engine answers
     /// 480.
@@ -185,7 +187,8 @@ pub enum Event {
         /// The line that it is for.
         line: Option<LineHandle>,
     },
-    /// A request of ours outside calls was answered: the message is the final response.
+    /// A request of ours outside calls was answered (RFC 3261 8.1.3, 11.2): the message is the final
+    /// response.
     Answered {
         /// The caller's number of the request.
         user: u64,

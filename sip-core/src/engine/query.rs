@@ -17,7 +17,7 @@ impl Core {
             }
             _ => 0,
         };
-        super::need::message(&self.cx, to_send)?;
+        super::need::to_send(&self.cx, to_send)?;
         if !fits(query.ask, answer) {
             return Err(Error::Misuse(Misuse::Answer));
         }

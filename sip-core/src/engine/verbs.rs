@@ -5,10 +5,9 @@ use super::output::{CallHandle, LineHandle, RequestHandle};
 use super::{Core, Engine, need};
 use crate::error::{Error, Misuse};
 use crate::path::Path;
-use crate::store::ring::{EventRecord, Record};
 use crate::store::timers::TimerKey;
 use crate::time::Instant;
-use crate::ua;
+use crate::ua::{self, Verb};
 
 /// How long a shutdown waits for room.
 const RETRY: u64 = 100;
@@ -18,33 +17,42 @@ fn added(extras: &Extras<'_>) -> usize {
     fields + extras.content_type.len() + extras.body.len()
 }
 
+/// The call that a verb is for, and what it asks of it.
+const fn of_call(input: &Input<'_>) -> Option<(CallHandle, Verb)> {
+    Some(match *input {
+        Input::Ring { call, .. } => (call, Verb::Ring),
+        Input::AnswerCall { call, .. } => (call, Verb::Answer),
+        Input::Reject { call, .. } => (call, Verb::Reject),
+        Input::Redirect { call, .. } => (call, Verb::Redirect),
+        Input::Follow { call, .. } => (call, Verb::Follow),
+        Input::Hangup { call } => (call, Verb::Hangup),
+        Input::Reinvite { call, .. } | Input::Hold { call } | Input::Resume { call } => {
+            (call, Verb::Reinvite)
+        }
+        Input::Update { call, .. } => (call, Verb::Update),
+        Input::Transfer { call, .. } | Input::TransferTo { call, .. } => (call, Verb::Transfer),
+        _ => return None,
+    })
+}
+
 impl Core {
     pub(super) fn verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
         let done = self.do_verb(input);
+        let Some((call, verb)) = of_call(input) else { return done };
+        let (ua, mut low) = self.low();
         match done {
-            Err(Error::Gone) if self.is_ending(input) => Err(Error::Late),
-            done => done,
+            Ok(done) => {
+                ua.has_done(call, verb);
+                Ok(done)
+            }
+            Err(e) => {
+                let mut calls = [(call, verb); 2];
+                if let (Input::TransferTo { other, .. }, [_, second]) = (input, &mut calls) {
+                    *second = (*other, Verb::Target);
+                }
+                Err(ua.blame(&mut low, &calls, e))
+            }
         }
-    }
-
-    /// Whether a verb is for a call whose end is not known yet: it waits to be polled.
-    fn is_ending(&self, input: &Input<'_>) -> bool {
-        let call = match *input {
-            Input::Ring { call, .. }
-            | Input::AnswerCall { call, .. }
-            | Input::Reject { call, .. }
-            | Input::Redirect { call, .. }
-            | Input::Follow { call, .. }
-            | Input::Hangup { call }
-            | Input::Reinvite { call, .. }
-            | Input::Hold { call }
-            | Input::Resume { call }
-            | Input::Transfer { call, .. }
-            | Input::TransferTo { call, .. } => call.raw(),
-            _ => return false,
-        };
-        let ends = |e: &EventRecord| e.object == call && ua::is_call(e.kind);
-        self.cx.out.iter().any(|r| matches!(r, Record::Event(e) if ends(e)))
     }
 
     fn do_verb(&mut self, input: &Input<'_>) -> Result<Done, Error> {
@@ -204,12 +212,13 @@ impl Engine {
 
     /// Lets a call go on that [`CallChange::Redirected`](super::output::CallChange::Redirected)
     /// tells of and whose line's policy asks: to this Contact of the response, or to the best if it
-    /// is empty (RFC 3261 8.1.3.4). May queue output: call `poll`.
+    /// is empty (RFC 3261 8.1.3.4). `Misuse` while nothing is asked. May queue output: call `poll`.
     pub fn follow(&mut self, now: Instant, call: CallHandle, target: &str) -> Result<(), Error> {
         self.apply(now, &Input::Follow { call, target }).map(drop)
     }
 
-    /// Registers a line and keeps it registered (RFC 3261 10.2). May queue output: call `poll`.
+    /// Registers a line and keeps it registered (RFC 3261 10.2), registered already or not. May queue
+    /// output: call `poll`.
     pub fn register(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
         self.apply(now, &Input::Register { line }).map(drop)
     }
@@ -235,7 +244,9 @@ impl Engine {
         }
     }
 
-    /// Sends a provisional response, 101 to 199 (RFC 3261 13.3.1.1). May queue output: call `poll`.
+    /// Sends a provisional response, 101 to 199 (RFC 3261 13.3.1.1), to a call that came in and is not
+    /// answered. `Late` also while a reliable one waits for its PRACK and another waits behind it (RFC
+    /// 3262 3). May queue output: call `poll`.
     pub fn ring(
         &mut self,
         now: Instant,
@@ -246,7 +257,10 @@ impl Engine {
         self.apply(now, &Input::Ring { call, status, extras }).map(drop)
     }
 
-    /// Answers a call or a re-INVITE with 200 (RFC 3261 13.3.1.4). May queue output: call `poll`.
+    /// Answers a call that came in, or the peer's re-INVITE that
+    /// [`CallChange::Reinvite`](crate::CallChange::Reinvite) told of, with 200 (RFC 3261 13.3.1.4, 14.2).
+    /// A second answer is `Late` until the first is confirmed, then `Misuse`. May queue output: call
+    /// `poll`.
     pub fn answer_call(
         &mut self,
         now: Instant,
@@ -256,8 +270,8 @@ impl Engine {
         self.apply(now, &Input::AnswerCall { call, extras }).map(drop)
     }
 
-    /// Refuses a call or a re-INVITE, 300 to 699 (RFC 3261 13.3.1.3); 0 as the line's policy says,
-    /// else 486. May queue output: call `poll`.
+    /// Refuses a call that came in and is not answered, or the peer's re-INVITE, 300 to 699 (RFC 3261
+    /// 13.3.1.3, 14.2); 0 as the line's policy says, else 486. May queue output: call `poll`.
     pub fn reject(
         &mut self,
         now: Instant,
@@ -268,8 +282,8 @@ impl Engine {
         self.apply(now, &Input::Reject { call, status, extras }).map(drop)
     }
 
-    /// Sends the caller elsewhere: a 3xx with this URI as Contact (RFC 3261 13.3.1.2). May queue
-    /// output: call `poll`.
+    /// Sends the caller of a call that came in and is not answered elsewhere: a 3xx with this URI as
+    /// Contact (RFC 3261 13.3.1.2). May queue output: call `poll`.
     pub fn redirect(
         &mut self,
         now: Instant,
@@ -281,14 +295,17 @@ impl Engine {
         self.apply(now, &Input::Redirect { call, status, contact, extras }).map(drop)
     }
 
-    /// Hangs up: CANCEL, BYE or a refusal, whatever the call's state asks for. Never `Full`. May
-    /// queue output: call `poll`.
+    /// Hangs up: CANCEL, BYE or a refusal, whatever the call's state asks for (RFC 3261 9.1, 13.3.1.3,
+    /// 15). Right in every state, and again while the call ends. Never `Full`. May queue output: call
+    /// `poll`.
     pub fn hangup(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
         self.apply(now, &Input::Hangup { call }).map(drop)
     }
 
-    /// Changes the session by a re-INVITE (RFC 3261 14.1). A From among the fields is taken as by
-    /// [`update`](Self::update). May queue output: call `poll`.
+    /// Changes the session of an answered call by a re-INVITE (RFC 3261 14.1). A From among the fields
+    /// is taken as by [`update`](Self::update). `Misuse` while a re-INVITE or an offer of the
+    /// application's is open, or one of the peer's that was shown; `Late` while one of the peer's was
+    /// not shown, or a refresh of the session timer is on its way. May queue output: call `poll`.
     pub fn reinvite(
         &mut self,
         now: Instant,
@@ -315,9 +332,8 @@ impl Engine {
     /// Asks the peer to call `target` in our place: a blind transfer (RFC 3515, RFC 5589 6). The
     /// call ends as `Config::transferor_leaves` says, or stays when `keep` is set: so a conference's
     /// focus is asked to invite somebody (RFC 4579 5.5). What becomes of it is told by
-    /// [`CallChange::Transfer`](super::output::CallChange::Transfer). `Misuse(State)` while another
-    /// transfer of the call goes on, `Late` when the call is not confirmed. May queue output: call
-    /// `poll`.
+    /// [`CallChange::Transfer`](super::output::CallChange::Transfer). `Misuse(State)` before the call is
+    /// answered, and while another transfer of it goes on. May queue output: call `poll`.
     pub fn transfer(
         &mut self,
         now: Instant,
@@ -330,8 +346,9 @@ impl Engine {
     }
 
     /// Asks the peer of `call` to take our place in `other`: an attended transfer (RFC 5589 7, RFC
-    /// 3891). While `other` rings, `Config::transfer_ringing` says what happens. Errors as for
-    /// [`transfer`](Self::transfer). May queue output: call `poll`.
+    /// 3891). While `other` rings, `Config::transfer_ringing` says what happens; one that came in and
+    /// is not answered is `Misuse` (RFC 3891 4). Errors else as for [`transfer`](Self::transfer). May
+    /// queue output: call `poll`.
     pub fn transfer_to(
         &mut self,
         now: Instant,
@@ -344,7 +361,8 @@ impl Engine {
 
     /// Places the call that [`Event::Transfer`](super::output::Event::Transfer) asks for, with its
     /// header fields, and tells the peer how it goes (RFC 3515 2.4.2, 2.4.4). `user` comes back in
-    /// the new call's events. May queue output: call `poll`.
+    /// the new call's events. `Late` once the engine has answered it, `Gone` once it is over. May queue
+    /// output: call `poll`.
     pub fn accept_transfer(
         &mut self,
         now: Instant,
@@ -358,8 +376,8 @@ impl Engine {
         }
     }
 
-    /// Refuses what [`Event::Transfer`](super::output::Event::Transfer) asks for, 300 to 699. May
-    /// queue output: call `poll`.
+    /// Refuses what [`Event::Transfer`](super::output::Event::Transfer) asks for, 300 to 699 (RFC 3515
+    /// 2.4.2). Errors as for [`accept_transfer`](Self::accept_transfer). May queue output: call `poll`.
     pub fn reject_transfer(
         &mut self,
         now: Instant,
@@ -371,12 +389,14 @@ impl Engine {
 
     /// Puts the peer of an answered call on hold, as [`Config::hold`](crate::Config::hold) says, by
     /// a re-INVITE (RFC 3264 8.4). [`CallChange::Reinvited`](crate::CallChange::Reinvited) and
-    /// [`Output::Media`](super::output::Output::Media) follow. May queue output: call `poll`.
+    /// [`Output::Media`](super::output::Output::Media) follow. Errors as for
+    /// [`reinvite`](Self::reinvite). May queue output: call `poll`.
     pub fn hold(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
         self.apply(now, &Input::Hold { call }).map(drop)
     }
 
-    /// Ends the hold of a call (RFC 3264 8.4). May queue output: call `poll`.
+    /// Ends the hold of an answered call (RFC 3264 8.4). Errors as for [`reinvite`](Self::reinvite).
+    /// May queue output: call `poll`.
     pub fn resume(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
         self.apply(now, &Input::Resume { call }).map(drop)
     }
@@ -395,8 +415,8 @@ impl Engine {
         self.apply(now, &Input::Options { line, target, user, extras }).map(drop)
     }
 
-    /// Answers a request that [`Event::Request`](super::output::Event::Request) brought. May queue
-    /// output: call `poll`.
+    /// Answers a request that [`Event::Request`](super::output::Event::Request) brought, 100 to 699
+    /// (RFC 3261 8.2.6). `Late` or `Gone` once it is answered. May queue output: call `poll`.
     pub fn respond(
         &mut self,
         now: Instant,
@@ -412,7 +432,8 @@ impl Engine {
         self.apply(now, &Input::Send { path, bytes }).map(drop)
     }
 
-    /// Ends all calls and registrations. May queue output: call `poll`.
+    /// Ends all calls and registrations (RFC 3261 15, 10.2.2), in whatever state they are. May queue
+    /// output: call `poll`.
     pub fn shutdown(&mut self, now: Instant) -> Result<(), Error> {
         self.apply(now, &Input::Shutdown).map(drop)
     }

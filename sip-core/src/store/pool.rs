@@ -1,8 +1,10 @@
 //! Blocks of bytes from one reserved arena: a buddy allocator with counted holders.
 //!
-//! A block is a power-of-two number of units; its first bytes hold its length and holder count,
-//! and the links of free blocks lie in the free blocks themselves. Taking, releasing and asking
-//! for room are O(log n); freeing merges buddies, so the arena comes back whole.
+//! A free block is a power-of-two number of units. A block that is taken begins where such a block
+//! does and spans the units that it needs: what lies behind stays free. Its first bytes hold its
+//! length and holder count, and the links of free blocks lie in the free blocks themselves. Taking,
+//! releasing and asking for room are O(log n); freeing merges buddies, so the arena comes back
+//! whole.
 
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
@@ -37,7 +39,7 @@ const USED: u8 = 0x80;
 #[derive(Debug)]
 pub struct Pool {
     arena: Vec<u8>,
-    /// One byte a unit: `USED` or `FREE` with the order at a block's first unit, else 0.
+    /// One byte a unit: at a block's first `USED`, or `FREE` with its order; else 0.
     state: Vec<u8>,
     heads: [u32; ORDERS],
     counts: [u32; ORDERS],
@@ -56,11 +58,20 @@ const fn order_for(len: usize) -> Option<u8> {
     None
 }
 
+/// The units that a block of `len` bytes spans.
+const fn units_for(len: usize) -> u32 {
+    // A message has at most 65,535 bytes.
+    (len + HEAD).div_ceil(UNIT) as u32
+}
+
+fn unit_at(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(NONE)
+}
+
 impl Pool {
-    /// An arena of at least `bytes`, made of whole blocks that each hold a message of `largest`.
+    /// An arena of at least `bytes`, and of one message of `largest`.
     pub fn new(bytes: usize, largest: usize) -> Result<Self, Error> {
-        let (top, blocks) = Self::shape(bytes, largest);
-        let units = blocks << top;
+        let (top, units) = Self::shape(bytes, largest);
         let mut pool = Self {
             arena: filled(units * UNIT, 0)?,
             state: filled(units, 0)?,
@@ -69,8 +80,11 @@ impl Pool {
             top,
             live: 0,
         };
-        for i in (0..blocks).rev() {
-            pool.link(u32::try_from(i << top).unwrap_or(NONE), top);
+        // From the end, so that the first block is taken first.
+        let whole = units >> top << top;
+        pool.free_range(unit_at(whole), unit_at(units));
+        for at in (0..whole >> top).rev() {
+            pool.link(unit_at(at << top), top);
         }
         Ok(pool)
     }
@@ -80,14 +94,13 @@ impl Pool {
             Some(order) => order,
             None => ORDERS as u8 - 1,
         };
-        let blocks = bytes.div_ceil(UNIT << top);
-        (top, if blocks == 0 { 1 } else { blocks })
+        let (units, least) = (bytes.div_ceil(UNIT), 1 << top);
+        (top, if units < least { least } else { units })
     }
 
     /// The bytes that such an arena takes.
     pub const fn bytes(bytes: usize, largest: usize) -> usize {
-        let (top, blocks) = Self::shape(bytes, largest);
-        (blocks << top) * (UNIT + 1)
+        Self::shape(bytes, largest).1 * (UNIT + 1)
     }
 
     fn word(&self, at: usize) -> u32 {
@@ -157,7 +170,8 @@ impl Pool {
             order -= 1;
             self.link(unit + (1 << order), order);
         }
-        self.mark(unit, USED | wanted);
+        self.mark(unit, USED);
+        self.free_range(unit + units_for(len), unit + (1 << wanted));
         self.live += 1;
         let id = BlockId::of(unit);
         self.write_head(id, len, 1);
@@ -184,6 +198,18 @@ impl Pool {
             }
         }
         n == 0
+    }
+
+    /// Whether `n` blocks of `len` bytes and beside them `more` of `small` can be taken now.
+    #[must_use]
+    pub fn has_room_beside(&self, n: usize, len: usize, more: usize, small: usize) -> bool {
+        if small > len {
+            return self.has_room(n + more, small);
+        }
+        let Some(order) = order_for(small) else { return false };
+        // What a large block leaves of the one that it is cut from holds small ones.
+        let spans = (units_for(len) as usize).div_ceil(1 << order);
+        self.has_room(n, len) && self.has_room(n.saturating_mul(spans) + more, small)
     }
 
     fn write_head(&mut self, id: BlockId, len: usize, holders: u16) {
@@ -226,14 +252,20 @@ impl Pool {
             self.write_head(id, len, holders - 1);
             return;
         }
-        let Some(order) = self.used_order(id) else { return };
-        self.live -= 1;
-        self.give_back(id.unit(), order);
+        if self.state.get(id.unit() as usize) == Some(&USED) {
+            self.live -= 1;
+            self.mark(id.unit(), 0);
+            self.free_range(id.unit(), id.unit() + units_for(len));
+        }
     }
 
-    fn used_order(&self, id: BlockId) -> Option<u8> {
-        let state = *self.state.get(id.unit() as usize)?;
-        (state & USED != 0).then_some(state & 0x3f)
+    /// Gives back the units from `unit` to before `end`, in the largest blocks that begin there.
+    fn free_range(&mut self, mut unit: u32, end: u32) {
+        while unit < end {
+            let order = unit.trailing_zeros().min((end - unit).ilog2()).min(u32::from(self.top));
+            self.give_back(unit, u8::try_from(order).unwrap_or(0));
+            unit += 1 << order;
+        }
     }
 
     fn give_back(&mut self, mut unit: u32, mut order: u8) {
@@ -256,12 +288,9 @@ impl Pool {
         let (old, holders) = self.head(id);
         let len = len.min(old);
         self.write_head(id, len, holders);
-        let (Some(mut order), Some(wanted)) = (self.used_order(id), order_for(len)) else { return };
-        while order > wanted {
-            order -= 1;
-            self.link(id.unit() + (1 << order), order);
+        if self.state.get(id.unit() as usize) == Some(&USED) {
+            self.free_range(id.unit() + units_for(len), id.unit() + units_for(old));
         }
-        self.mark(id.unit(), USED | order);
     }
 
     /// Reads block `from` while writing block `to`; nothing happens if they are the same.
@@ -363,6 +392,40 @@ mod tests {
             taken.into_iter().for_each(|id| pool.release(id));
         }
         assert_eq!(pool.take(4000), Err(Error::Full(Limit::MessageBytes)));
+    }
+
+    #[test]
+    fn a_block_spans_no_more_than_it_needs() {
+        let mut pool = Pool::new(2_048, 1_500).unwrap();
+        let large = pool.take(1_100).unwrap();
+        assert_eq!(pool.held_bytes(), 18 * UNIT);
+        assert_eq!((pool.has_room(1, 508), pool.has_room(2, 508)), (true, false));
+        let small = pool.take(508).unwrap();
+        pool.shrink(large, 500);
+        assert_eq!(pool.held_bytes(), 16 * UNIT);
+        pool.release(large);
+        pool.release(small);
+        assert!(pool.has_room(1, 1_500));
+    }
+
+    #[test]
+    fn small_blocks_find_room_beside_large_ones() {
+        for (large, small) in [(1_100, 500), (1_500, 500), (700, 1_000), (100, 60), (1_980, 500)] {
+            for n in 0..5 {
+                let mut pool = Pool::new(8_000, 2_000).unwrap();
+                let more = (0..).take_while(|m| pool.has_room_beside(n, large, *m, small)).last();
+                let Some(more) = more else { continue };
+                for _ in 0..n {
+                    pool.take(large).unwrap();
+                }
+                for _ in 0..more {
+                    pool.take(small).unwrap();
+                }
+            }
+        }
+        let pool = Pool::new(4_096, 2_000).unwrap();
+        assert!(pool.has_room_beside(2, 1_100, 2, 500));
+        assert!(!pool.has_room_beside(2, 1_100, 3, 500));
     }
 
     #[test]

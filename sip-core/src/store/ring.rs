@@ -57,6 +57,11 @@ impl<T: Copy> Ring<T> {
         self.places.iter().flatten()
     }
 
+    /// Those that wait, to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().flatten()
+    }
+
     /// How many wait.
     #[must_use]
     pub const fn len(&self) -> usize {

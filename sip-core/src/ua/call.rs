@@ -6,9 +6,10 @@ use super::outside;
 use super::policy::CallPolicy;
 use super::redirect::Redirect;
 use super::session::CallMedia;
+use super::shown::Shown;
 use super::table::{Act, Happening, State, step};
 use super::transfer::Transfer;
-use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
+use super::{CallHandle, EndReason, LineHandle, Low, Ua};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
 use crate::dialog::{DialogHandle, InDialog, contact_value};
@@ -87,6 +88,8 @@ impl Again {
 pub(crate) struct Call {
     pub(super) state: State,
     pub(super) caller: bool,
+    /// What `poll` has shown of it.
+    pub(super) shown: Shown,
     /// Ended because it rang too long, not because somebody hung up.
     pub(super) rang_out: bool,
     /// It is given up when its INVITE expires.
@@ -145,6 +148,7 @@ impl Call {
         Self {
             state,
             caller,
+            shown: Shown::first(caller),
             rang_out: false,
             expires: false,
             hang_up: false,
@@ -326,7 +330,9 @@ impl Ua {
         self.refuse_pending(low, h);
         self.end_of_followed(low, h, why, status);
         let why = self.reason(h, why);
-        let told = self.tell(low.cx(), h, record::ENDED + why as u16, status, message);
+        let shown = self.calls.live(h)?.shown;
+        let kind = super::shown::ended(shown, why as u16);
+        let told = self.tell(low.cx(), h, kind, status, message);
         self.forget(low, h);
         told
     }
@@ -513,7 +519,9 @@ impl Ua {
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
             _ if call.redirect.waiting => self.follow_or_end(low, h),
-            _ if call.state == State::Incoming => self.answer_in_place(low, h),
+            _ if matches!(call.state, State::Incoming | State::Alerting) => {
+                self.answer_in_place(low, h)
+            }
             _ => {
                 self.update_again(low, h)?;
                 self.reinvite_again(low, h)

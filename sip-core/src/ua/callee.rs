@@ -509,8 +509,11 @@ impl Ua {
         let Some(repeating) = call.repeating.take() else {
             return Ok(Seen::Ignored(Ignored::Repeated));
         };
-        call.repeat_by = None;
+        let tx = call.repeat_by.take();
         low.cx().pool.release(repeating.block);
+        if let Some(tx) = tx {
+            low.down.tx.forget_response(low.down.cx, tx);
+        }
         self.disarm(low.cx(), h, TIMER_REPEAT);
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
         let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;

@@ -63,23 +63,24 @@ pub struct LineConfig<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum EndReason {
-    /// We hung up an answered call.
+    /// We hung up an answered call (RFC 3261 15.1.1).
     Hangup = 1,
-    /// The peer hung up.
+    /// The peer hung up, answered or not (RFC 3261 15.1.2).
     RemoteHangup = 2,
-    /// The peer refused it, with the status.
+    /// The peer refused it, with the status (RFC 3261 13.2.2.3).
     Refused = 3,
-    /// We refused it, with the status.
+    /// We refused it, with the status (RFC 3261 13.3.1.3): by a verb, by policy, or because nobody
+    /// answered.
     Rejected = 4,
-    /// We gave it up before it was answered.
+    /// We gave it up before it was answered (RFC 3261 9.1).
     Abandoned = 5,
-    /// The peer gave it up before we answered.
+    /// The peer gave it up before we answered (RFC 3261 9.2).
     Cancelled = 6,
-    /// Nobody answered: no response at all, or it rang as long as it may.
+    /// Nobody answered: no response at all (RFC 3261 8.1.3.1), or it rang as long as it may.
     Timeout = 7,
-    /// There was no way to the peer, or it was lost.
+    /// There was no way to the peer, or it was lost (RFC 3261 8.1.3.1, 17.1.4).
     Unreachable = 8,
-    /// The ACK of our answer never came.
+    /// The ACK of our answer never came (RFC 3261 13.3.1.4).
     NoAck = 9,
     /// The session was not refreshed in time (RFC 4028 10).
     SessionExpired = 13,
@@ -96,57 +97,70 @@ pub enum EndReason {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CallChange {
-    /// It came in; the message is its INVITE. Ring, answer, reject or redirect it.
+    /// It came in; the message is its INVITE (RFC 3261 13.3.1). From now on it takes ring, answer,
+    /// reject, redirect and hangup.
     Incoming,
-    /// A provisional response came to it, with a To tag or without; the message is that response.
+    /// A provisional response came to a call of ours that is not answered, with a To tag or without
+    /// (RFC 3261 13.2.2.1); the message is that response. From now on it takes update, if there is a
+    /// dialog and the peer allows it.
     Progress {
         /// 101 to 199. A 199 ends the early dialog of its To tag (RFC 6228).
         status: u16,
     },
-    /// The peer answered; the ACK is on its way. The message is the 2xx.
+    /// The peer answered a call of ours; the ACK is on its way (RFC 3261 13.2.2.4). The message is the
+    /// 2xx. From now on it takes re-INVITE, hold, resume, update and transfer.
     Answered {
         /// 200 to 299.
         status: u16,
     },
-    /// The peer has our answer; the message is its ACK.
+    /// The peer has our answer to a call that came in; the message is its ACK (RFC 3261 13.3.1.4).
+    /// From now on it takes the same verbs as an answered call of ours.
     Confirmed,
-    /// The peer wants to change the session; the message is its re-INVITE. Answer or reject it.
+    /// The peer wants to change the session of an answered call; the message is its re-INVITE (RFC
+    /// 3261 14.2). Answer or reject it: until then it takes no re-INVITE, hold or resume.
     Reinvite,
-    /// Our re-INVITE was answered; the message is the final response, unless it failed without.
+    /// Our re-INVITE, hold or resume in an answered call has its final response (RFC 3261 14.1); the
+    /// message is that, unless it failed without. With 408 or 481 the call ends.
     Reinvited {
         /// The final status.
         status: u16,
     },
-    /// Our UPDATE was answered; the message is the final response, unless it failed without.
+    /// Our UPDATE, before the call was answered or after, has its final response (RFC 3311 5.3); the
+    /// message is that, unless it failed without.
     Updated {
         /// The final status.
         status: u16,
     },
-    /// The peer is somebody else now; the message is the request whose From says so (RFC 4916).
+    /// The peer of a call with a dialog is somebody else now; the message is the request whose From
+    /// says so (RFC 4916 4.4.2).
     Identity,
-    /// Its line's policy was first; a person's verb comes too late now.
+    /// The policy of the line of a call that came in was first; a person's verb comes too late now
+    /// (RFC 3261 13.3.1; RFC 5373 for an answer).
     Policy {
         /// What it did.
         what: PolicyAct,
     },
-    /// Our INVITE was redirected, and the call goes on (RFC 3261 8.1.3.4): by itself, or when
+    /// Our INVITE was redirected before it was answered, and the call goes on (RFC 3261 8.1.3.4): by
+    /// itself, or when
     /// [`follow`](crate::Engine::follow) says so, as the line's policy has it. The message is the
     /// response.
     Redirected {
         /// 300 to 399, or 485.
         status: u16,
     },
-    /// The transfer that we asked for goes on: what the peer answered to our REFER, or what its
-    /// NOTIFY says of the new call (RFC 3515 2.4.5). The message is that response or NOTIFY.
+    /// The transfer that we asked for in an answered call goes on: what the peer answered to our
+    /// REFER, or what its NOTIFY says of the new call (RFC 3515 2.4.5). The message is that response
+    /// or NOTIFY.
     Transfer {
         /// The status; 408 where nothing came, 503 where there was no way.
         status: u16,
         /// It is over: with 2xx it worked, else the call is the person's again.
         done: bool,
     },
-    /// The engine has placed this call because a peer asked for it; the message is its REFER.
+    /// The engine has placed this call because a peer asked for it (RFC 3515 2.4.2); the message is
+    /// its REFER. It takes hangup, like any call of ours that is not answered.
     Referred,
-    /// It has ended; the handle is stale from now on.
+    /// It has ended, in whatever state it was (RFC 3261 15); every verb is `Gone` from now on.
     Ended {
         /// Why.
         why: EndReason,
@@ -159,12 +173,13 @@ pub enum CallChange {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LineChange {
-    /// It is registered for so many seconds, and will be refreshed in time.
+    /// It is registered for so many seconds, for the first time or again, and will be refreshed in
+    /// time (RFC 3261 10.2.4).
     Registered {
         /// Seconds.
         expires: u32,
     },
-    /// It is not registered any more, as asked.
+    /// It was registered, and is not any more, as asked (RFC 3261 10.2.2).
     Unregistered,
     /// The registrar sees another address than we tell (a NAT is between), or no longer does (RFC
     /// 3581 4): [`set_local`](crate::Engine::set_local) can take it. The message is its response.
@@ -172,7 +187,8 @@ pub enum LineChange {
         /// The address that the response was sent to.
         address: Addr,
     },
-    /// It could not be registered; the message is the refusal, if there was one.
+    /// It could not be registered, or not be refreshed or removed (RFC 3261 10.2.7); the message is
+    /// the refusal, if there was one.
     Failed {
         /// The status; 408 where nothing came back, 503 where there was no way.
         status: u16,
@@ -191,13 +207,15 @@ pub(crate) mod record {
     pub const IDENTITY: u16 = 0x133;
     pub const POLICY: u16 = 0x130;
     pub const REDIRECTED: u16 = 0x131;
+    /// The application says how it goes on.
+    pub const REDIRECTED_ASKS: u16 = 0x134;
     /// Plus one when the transfer is over.
     pub const TRANSFER: u16 = 0x10C;
     pub const REFERRED: u16 = 0x10E;
     /// The block has both descriptions.
     pub const MEDIA: u16 = 0x107;
-    /// Plus the reason.
-    pub const ENDED: u16 = 0x110;
+    /// With the reason in the last four bits, and what was shown of the call before those.
+    pub const ENDED: u16 = 0x180;
     pub const REGISTERED: u16 = 0x201;
     pub const UNREGISTERED: u16 = 0x202;
     pub const REGISTER_FAILED: u16 = 0x203;
@@ -245,11 +263,14 @@ pub(crate) fn call_change(kind: u16, code: u16) -> Option<CallChange> {
         record::POLICY => {
             CallChange::Policy { what: PolicyAct::ALL.into_iter().find(|p| *p as u16 == code)? }
         }
-        record::REDIRECTED => CallChange::Redirected { status: code },
+        record::REDIRECTED | record::REDIRECTED_ASKS => CallChange::Redirected { status: code },
         record::TRANSFER => CallChange::Transfer { status: code, done: false },
         n if n == record::TRANSFER + 1 => CallChange::Transfer { status: code, done: true },
         record::REFERRED => CallChange::Referred,
-        n => CallChange::Ended { why: why(n.checked_sub(record::ENDED)?)?, status: code },
+        n => {
+            let reason = (n >= record::ENDED).then_some(n & 0xF)?;
+            CallChange::Ended { why: why(reason)?, status: code }
+        }
     })
 }
 

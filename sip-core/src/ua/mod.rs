@@ -28,6 +28,7 @@ pub mod reliable;
 mod session;
 pub mod session_timer;
 mod settings;
+mod shown;
 pub mod table;
 mod target;
 mod transfer;
@@ -54,6 +55,7 @@ pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS, SUPPORTED};
 pub(crate) use referred::EVENT_TRANSFER;
 pub(crate) use session::media_error;
+pub(crate) use shown::Verb;
 pub(crate) use transfer::{Refer, ReferHandle};
 
 /// The layers below the user agent.

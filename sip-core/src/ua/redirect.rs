@@ -135,9 +135,11 @@ impl Ua {
         // RFC 3261 21.4.23: which of several was meant is for a person to say.
         if (elsewhere || status == 485) && self.note_targets(low, h, block).unwrap_or(false) {
             low.cx().pool.hold(block);
-            self.tell(low.cx(), h, record::REDIRECTED, status, Some(block))?;
+            let asks = mode == Follow::Ask || status == 485;
+            let kind = if asks { record::REDIRECTED_ASKS } else { record::REDIRECTED };
+            self.tell(low.cx(), h, kind, status, Some(block))?;
             self.keep_only(low, h, None);
-            if mode == Follow::Ask || status == 485 {
+            if asks {
                 self.calls.live_mut(h)?.redirect.asking = true;
                 return Ok(true);
             }

@@ -2,12 +2,13 @@
 
 use super::call::{Again, TIMER_AGAIN, TIMER_RING, part};
 use super::outside::abilities;
-use super::session::{Given, own_description, park_fields, rest};
+use super::session::{Given, is_sdp, park_fields, rest};
 use super::table::{Act, Happening, State};
 use super::update::fill;
 use super::{CallHandle, Extras, Low, Ua, record};
+use crate::cx::Cx;
 use crate::dialog::{Exchange, InDialog, Kept};
-use crate::error::{Error, Misuse};
+use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::path::Path;
 use crate::store::pool::BlockId;
@@ -25,11 +26,19 @@ impl Ua {
         if call.state != State::Confirmed {
             return Err(Error::Late);
         }
+        // The session timer's, not the application's.
+        if call.extensions.timer.reinviting {
+            return Err(Error::Late);
+        }
         let open = call.reinvite.is_some() || call.invite.is_some() || call.again.is_some();
         // RFC 6337 4.3: nor while an offer in an UPDATE is open.
         let offered = exchange.is_some_and(|e| e != Exchange::Stable);
-        if open || offered || call.repeating.is_some() || call.media.query.is_some() {
+        if open || offered || call.media.query.is_some() {
             return Err(Error::Misuse(Misuse::State));
+        }
+        // The peer's INVITE has our answer, and its ACK is on its way.
+        if call.repeating.is_some() {
+            return Err(Error::Late);
         }
         Ok(())
     }
@@ -46,16 +55,8 @@ impl Ua {
         if self.given(low, h, extras)? == Given::Profile {
             return self.reoffer(low, h, false, extras);
         }
-        let own = own_description(&mut low.cx().pool, extras)?;
-        let end = rest(low.cx(), extras, None, None);
-        let sent = end.and_then(|end| self.send_reinvite(low, h, Again::Kept(end)));
-        if let Some(own) = own {
-            if let Some(d) = self.calls.live(h)?.dialog.filter(|_| sent.is_ok()) {
-                self.offer_sent(low, d, own);
-            }
-            low.cx().pool.release(own);
-        }
-        sent
+        let end = rest(low.cx(), extras, None, None)?;
+        self.send_reinvite(low, h, Again::Kept(end))
     }
 
     /// Offers the session anew: the streams in use, or all that the profile holds. Queues output.
@@ -119,7 +120,10 @@ impl Ua {
     ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
         let Some(dialog) = call.dialog else { return Err(Error::Gone) };
-        let (end, offer) = self.reinvite_rest(low, h, again)?;
+        let (end, mut offer) = self.reinvite_rest(low, h, again)?;
+        if offer.is_none() {
+            offer = kept_offer(low.cx(), end)?;
+        }
         let mut user = [0u8; 128];
         let len = self.contact_user_of(low.cx(), h, &mut user);
         let timer = self.timer_fields(low.cx(), h);
@@ -307,4 +311,19 @@ impl Ua {
         }
         Ok(())
     }
+}
+
+/// The offer in the rest of a message that the application described itself: a block held once.
+fn kept_offer(cx: &mut Cx, end: BlockId) -> Result<Option<BlockId>, Error> {
+    let Cx { pool, scratch, .. } = cx;
+    let bytes = pool.bytes_of(end);
+    let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") else { return Ok(None) };
+    let (head, body) = bytes.split_at_checked(at + 4).unwrap_or((bytes, &[]));
+    let kind = head.split(|c| *c == b'\n').find_map(|l| l.strip_prefix(b"Content-Type: "));
+    if body.is_empty() || !kind.is_some_and(|kind| is_sdp(kind.trim_ascii_end())) {
+        return Ok(None);
+    }
+    let len = body.len();
+    scratch.get_mut(..len).ok_or(Error::Full(Limit::MessageBytes))?.copy_from_slice(body);
+    pool.copy_in(scratch.get(..len).unwrap_or(&[])).map(Some)
 }

@@ -84,7 +84,7 @@ pub(super) fn description<'m>(m: &MessageRef<'m>) -> Option<&'m [u8]> {
     Some(part.body.of(bytes))
 }
 
-fn is_sdp(kind: &[u8]) -> bool {
+pub(super) fn is_sdp(kind: &[u8]) -> bool {
     let end = kind.iter().position(|c| matches!(c, b';' | b' ' | b'\t')).unwrap_or(kind.len());
     kind.get(..end).is_some_and(|k| k.eq_ignore_ascii_case(SDP))
 }

@@ -1,7 +1,8 @@
 //! The parties of the documented flows.
 #![allow(dead_code)]
 
-use sansip::Leaves;
+use sansip::sdp::Media;
+use sansip::{Leaves, Limits};
 use sansip_sim::flow::{Flow, Role, What};
 use sansip_sim::literal::{PhonePrompt, Player, Stage, aor, policy, user};
 use sansip_sim::network::NodeId;
@@ -48,6 +49,17 @@ pub fn add_all(
     flow: &Flow,
     is_ours: impl Fn(Role) -> bool,
 ) -> Vec<(Role, NodeId, Player)> {
+    add_sized(w, flow, is_ours, &roomy(4), None)
+}
+
+/// The same, with room for so much in each phone, and media of another shape in each.
+pub fn add_sized(
+    w: &mut World,
+    flow: &Flow,
+    is_ours: impl Fn(Role) -> bool,
+    limits: &Limits,
+    media: Option<&'static Media<'static>>,
+) -> Vec<(Role, NodeId, Player)> {
     let mut cast = Vec::new();
     for role in roles(flow) {
         let (name, at) = (user(role), address(role));
@@ -57,9 +69,10 @@ pub fn add_all(
             _ => {
                 let phone = Phone::new(&aor(role)).via("sip:10.0.0.9;lr").as_a_whole();
                 let phone = phone.by_policy(policy(flow.name, role));
+                let phone = media.map_or(phone.clone(), |media| phone.with_media(media));
                 let mut config = phone_config(w);
                 config.transferor_leaves = leaves(flow);
-                (w.add_engine(name, at, config, &roomy(4), phone), Player::Engine)
+                (w.add_engine(name, at, config, limits, phone), Player::Engine)
             }
         };
         cast.push((role, node, player));
