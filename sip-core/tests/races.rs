@@ -183,8 +183,8 @@ impl Track {
         self.net.changes(n).iter().any(what)
     }
 
-    /// The outcomes, before anybody tidied up.
-    fn run(mut self) -> [Outcome; 2] {
+    /// What happened, and the outcomes before anybody tidied up.
+    fn run(mut self) -> (String, [Outcome; 2]) {
         self.start();
         self.net.run(60_000);
         let sent = self.net.trace.len();
@@ -212,7 +212,7 @@ impl Track {
             assert_eq!(s.blocks, s.lines, "{}: {s:?}: {text}", node.name);
         }
         self.net.finish();
-        ends
+        (text, ends)
     }
 }
 
@@ -246,11 +246,11 @@ fn run(races: impl Iterator<Item = Race>) {
     let mut seen = BTreeSet::new();
     for race in races {
         for fault in faults() {
-            let [a, b] = Track::new(&Race { fault, ..race.clone() }).run();
+            let (text, [a, b]) = Track::new(&Race { fault, ..race.clone() }).run();
             let named =
                 |o: Outcome| o.map_or("-".to_string(), |(why, status)| format!("{why:?} {status}"));
             let pair = format!("{} | {}", named(a), named(b));
-            assert!(PAIRS.contains(&pair.as_str()), "{pair}: {fault:?} {race:?}");
+            assert!(PAIRS.contains(&pair.as_str()), "{pair}: {text}");
             seen.insert(pair);
         }
     }

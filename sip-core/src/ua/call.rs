@@ -519,9 +519,7 @@ impl Ua {
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
             _ if call.redirect.waiting => self.follow_or_end(low, h),
-            _ if matches!(call.state, State::Incoming | State::Alerting) => {
-                self.answer_in_place(low, h)
-            }
+            _ if super::pair::is_due(call) => self.answer_in_place(low, h),
             _ => {
                 self.update_again(low, h)?;
                 self.reinvite_again(low, h)
