@@ -20,6 +20,14 @@ fn size(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
+/// Whether an ACK is for a refusal of ours that left no state: it is for nobody else (RFC 3261 8.2.7,
+/// 17.1.1.3).
+fn ends_stateless(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, via: &Via) -> bool {
+    let Some(tag) = e.to.map(|to| m.text(to.tag)) else { return false };
+    let (key, other) = key::acknowledged(&cx.keyer, m, e, via);
+    [Some(key), other].into_iter().flatten().any(|k| cx.stateless_tag(k).as_bytes() == tag)
+}
+
 impl Transactions {
     /// A request has come: which transaction it belongs to, if any (RFC 3261 17.2.3). A repetition
     /// is dealt with here. May queue output.
@@ -74,8 +82,13 @@ impl Transactions {
         e: &Essentials,
         path: &Path,
     ) -> FromRequest {
-        let Some(h) = e.via.and_then(|via| self.acknowledged(cx, m, e, &via)) else {
-            return FromRequest::New;
+        let Some(via) = e.via else { return FromRequest::New };
+        let Some(h) = self.acknowledged(cx, m, e, &via) else {
+            return if ends_stateless(cx, m, e, &via) {
+                FromRequest::Absorbed
+            } else {
+                FromRequest::New
+            };
         };
         self.pay(h, m, path);
         let Some(t) = self.table.get(h) else { return FromRequest::New };
