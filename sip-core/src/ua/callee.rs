@@ -512,6 +512,7 @@ impl Ua {
             low.down.tx.forget_response(low.down.cx, tx);
         }
         self.disarm(low.cx(), h, TIMER_REPEAT);
+        self.forget_ack_later(low.cx(), h);
         let usable = self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
