@@ -7,7 +7,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use net::{LOCAL, Net, config};
-use sansip::{Engine, Extras, Instant, Limits, LineConfig, footprint};
+use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
+use sansip::{Engine, Event, Extras, Instant, Limits, LineConfig, Stats, footprint};
 
 struct Counting;
 
@@ -141,6 +142,7 @@ fn tiny_carries_both_of_its_calls_at_once() {
 struct Proxied {
     net: Net,
     line: sansip::LineHandle,
+    challenged: bool,
 }
 
 const BODY: &[u8] = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
@@ -154,6 +156,10 @@ fn proxied(challenged: bool) -> Proxied {
         c.roles = sansip::Roles { ua: !proxy, proxy, registrar: proxy };
         if proxy {
             c.domains = vec!["example.com".into()];
+        } else {
+            c.session_expires = 90;
+        }
+        if proxy {
             if challenged {
                 c.challenge.methods = sansip::Challenged::All;
                 c.challenge.realm = "example.com".into();
@@ -190,12 +196,61 @@ fn proxied(challenged: bool) -> Proxied {
             net::enter(|| engine.answer(now, id, answer)).unwrap();
         }
     });
-    Proxied { net, line: lines[0] }
+    Proxied { net, line: lines[0], challenged }
 }
 
 impl Proxied {
-    /// One call in three shapes: answered, refused, given up.
+    /// A call with all that one can have: media, a reliable provisional response, UPDATE, hold and
+    /// resume by either side, and a session timer.
+    fn whole_call(&mut self) {
+        let (net, line) = (&mut self.net, self.line);
+        let other = if self.challenged { 0 } else { 2 };
+        let with = |media| Extras { media: Some(media), ..Extras::default() };
+        let now = net.at();
+        let caller = &mut net.nodes[0].engine;
+        let call = net::enter(|| caller.invite(now, line, "sip:b@example.com", 0, with(&DESK)));
+        let call = call.unwrap();
+        net.settle();
+        let peer = net.call(2);
+        let callee = &mut net.nodes[2].engine;
+        net::enter(|| callee.ring(now, peer, 183, with(&DESK))).unwrap();
+        net.run(10);
+        let now = net.at();
+        let callee = &mut net.nodes[2].engine;
+        net::enter(|| callee.answer_call(now, peer, Extras::default())).unwrap();
+        net.run(10);
+        for (n, h) in [(0, call), (other, if other == 0 { call } else { peer })] {
+            let now = net.at();
+            net::enter(|| net.nodes[n].engine.hold(now, h)).unwrap();
+            net.run(10);
+            let now = net.at();
+            net::enter(|| net.nodes[n].engine.resume(now, h)).unwrap();
+            net.run(10);
+        }
+        let now = net.at();
+        net::enter(|| net.nodes[0].engine.update(now, call, Extras::default())).unwrap();
+        // The session is refreshed once.
+        net.run(50_000);
+        let now = net.at();
+        net::enter(|| net.nodes[0].engine.hangup(now, call)).unwrap();
+        net.settle();
+        let sent = |label: &str| net.trace.iter().filter(|s| s.label() == label).count();
+        let answers = ["200 INVITE", "200 PRACK", "200 UPDATE", "200 BYE"].map(sent);
+        // Each is seen on both hops.
+        assert_eq!(answers, [10, 2, 4, 2], "{:?}", net.ladder());
+        let held = net.trace.iter().filter(|s| s.bytes.windows(10).any(|w| w == b"a=sendonly"));
+        assert!(held.count() >= 4);
+        net.nodes.iter_mut().for_each(|n| n.media.clear());
+    }
+
+    /// One call in three shapes: answered, refused, given up. Or with all that one can have.
     fn call(&mut self, shape: usize) {
+        if shape == 3 {
+            self.whole_call();
+            self.net.nodes.iter_mut().for_each(|n| n.said.clear());
+            self.net.trace.clear();
+            return;
+        }
         let sdp = Extras { headers: &[], content_type: "application/sdp", body: BODY, media: None };
         let (net, line) = (&mut self.net, self.line);
         let now = net.at();
@@ -225,7 +280,7 @@ impl Proxied {
 
 #[test]
 fn nothing_is_allocated_over_10_000_calls_through_user_agents_and_proxy() {
-    let w = calls(proxied(false), 10_000);
+    let w = calls(proxied(false), 10_000, 4);
     for node in &w.net.nodes {
         let stats = node.engine.stats();
         assert_eq!(stats.blocks, stats.lines, "{}", node.name);
@@ -234,16 +289,16 @@ fn nothing_is_allocated_over_10_000_calls_through_user_agents_and_proxy() {
 
 #[test]
 fn nothing_is_allocated_where_every_request_is_challenged() {
-    let w = calls(proxied(true), 1_200);
+    let w = calls(proxied(true), 1_200, 4);
     // The caller keeps what it has answered: the challenge of one proxy.
     let held = w.net.nodes.iter().map(|n| n.engine.stats()).map(|s| s.blocks - s.lines);
     assert_eq!(held.collect::<Vec<_>>(), [1, 0, 0]);
 }
 
-fn calls(mut w: Proxied, count: usize) -> Proxied {
+fn calls(mut w: Proxied, count: usize, shapes: usize) -> Proxied {
     net::WATCH.set(Some(|inside| INSIDE.set(inside)));
     for n in 0..count {
-        w.call(n % 3);
+        w.call(n % shapes);
         // Transactions live for 32 s; 40 calls at a time fit the tables.
         if n % 40 == 39 {
             w.net.run(40_000);
@@ -258,4 +313,132 @@ fn calls(mut w: Proxied, count: usize) -> Proxied {
         assert_eq!(stats.refused_full, 0);
     }
     w
+}
+
+const fn codec(payload: u8, name: &'static str, fmtp: &'static str) -> Codec<'static> {
+    Codec { payload, name, clock: 8_000, channels: 1, fmtp }
+}
+
+/// What a desk phone can have.
+const DESK: Media<'static> = Media {
+    address: std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    streams: &[Stream {
+        kind: Kind::Audio,
+        port: 4_000,
+        transport: "",
+        codecs: &[
+            codec(8, "PCMA", ""),
+            codec(0, "PCMU", ""),
+            codec(101, "telephone-event", "0-15"),
+        ],
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 20,
+        crypto: "",
+    }],
+    bandwidth: 0,
+};
+
+#[test]
+fn nothing_is_allocated_when_calls_are_transferred() {
+    let (mut net, lines) = phones(&Limits::PHONE);
+    let mut third = config(3);
+    third.roles.proxy = false;
+    third.roles.registrar = false;
+    net.add("c", third, &Limits::PHONE);
+    let now = net.at();
+    let line = LineConfig { aor: "sip:c@10.0.0.3", ..LineConfig::default() };
+    net.engine(2).add_line(now, line).unwrap();
+    let with = Extras { media: Some(&DESK), ..Extras::default() };
+    net::WATCH.set(Some(|inside| INSIDE.set(inside)));
+    let talk = |net: &mut Net, to: usize, target: &str| {
+        let now = net.at();
+        net::enter(|| net.nodes[0].engine.invite(now, lines[0], target, 0, with)).unwrap();
+        net.settle();
+        let peer = net.call(to);
+        net::enter(|| net.nodes[to].engine.answer_call(now, peer, with)).unwrap();
+        net.run(10);
+        net.call(0)
+    };
+    for round in 0..40 {
+        let attended = round % 2 == 1;
+        let call = talk(&mut net, 1, "sip:b@10.0.0.2");
+        let other = attended.then(|| {
+            let now = net.at();
+            net::enter(|| net.nodes[0].engine.hold(now, call)).unwrap();
+            net.run(10);
+            talk(&mut net, 2, "sip:c@10.0.0.3")
+        });
+        let now = net.at();
+        let engine = &mut net.nodes[0].engine;
+        match other {
+            Some(other) => net::enter(|| engine.transfer_to(now, call, other, Extras::default())),
+            None => net::enter(|| {
+                engine.transfer(now, call, "sip:c@10.0.0.3", false, Extras::default())
+            }),
+        }
+        .unwrap();
+        net.settle();
+        let request = net.nodes[1].said.iter().rev().find_map(|s| match s.event {
+            Event::Transfer { request, .. } => Some(request),
+            _ => None,
+        });
+        let engine = &mut net.nodes[1].engine;
+        net::enter(|| engine.accept_transfer(now, request.unwrap(), 0, with)).unwrap();
+        net.settle();
+        let (new, peer) = (net.call(1), net.call(2));
+        net::enter(|| net.nodes[2].engine.answer_call(now, peer, with)).unwrap();
+        net.run(1_000);
+        assert!(net.trace.iter().any(|s| s.label() == "200 NOTIFY"), "{:?}", net.ladder());
+        assert_eq!(net.nodes[0].engine.stats().calls, 0, "{:?}", net.ladder());
+        let now = net.at();
+        let done = net::enter(|| net.nodes[2].engine.hangup(now, peer));
+        done.unwrap_or_else(|e| panic!("{e} {new:?} {:?}", net.ladder()));
+        net.finish();
+        net.trace.clear();
+        net.nodes.iter_mut().for_each(|n| n.said.clear());
+    }
+    net::WATCH.set(None);
+    assert_eq!(WITHIN.get(), 0, "allocations inside the engines");
+}
+
+/// What one more place of a table takes, with its timers and its share of the indexes.
+fn record(set: fn(&mut Limits, usize)) -> usize {
+    let [small, large] = [1_024, 2_048].map(|n| {
+        let mut limits = Limits { calls: 500, calls_in: 500, ..Limits::TESTER };
+        set(&mut limits, n);
+        footprint(&limits)
+    });
+    (large - small).div_ceil(1_024)
+}
+
+/// The bytes of what an engine holds beside its line.
+fn leg(before: &Stats, after: &Stats) -> (usize, usize) {
+    assert_eq!((after.calls, after.dialogs), (1, 1));
+    let gone = after.transactions + after.attempts + after.queries + after.outputs;
+    assert_eq!(gone, 0, "nothing of how it came about: {after:?}");
+    let records = record(|l, n| l.calls = n) + record(|l, n| l.dialogs = n);
+    (records, after.pool_bytes - before.pool_bytes)
+}
+
+#[test]
+fn an_established_leg_takes_no_more_than_docs_performance_says() {
+    let (mut net, lines) = phones(&Limits::TINY);
+    let before = [0, 1].map(|n| net.nodes[n].engine.stats());
+    let with = Extras { media: Some(&DESK), ..Extras::default() };
+    let now = net.at();
+    net.engine(0).invite(now, lines[0], "sip:b@10.0.0.2", 0, with).unwrap();
+    net.settle();
+    let peer = net.call(1);
+    net.engine(1).answer_call(now, peer, with).unwrap();
+    net.run(60_000);
+    for (n, who) in ["caller", "callee"].into_iter().enumerate() {
+        let (records, pool) = leg(&before[n], &net.nodes[n].engine.stats());
+        println!("{who}: {records} + {pool} = {}", records + pool);
+        assert!(records <= 1_040 && pool <= 960, "{who}: {records} + {pool}");
+    }
+    let call = net.call(0);
+    let now = net.at();
+    net.engine(0).hangup(now, call).unwrap();
+    net.finish();
 }

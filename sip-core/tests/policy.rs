@@ -376,7 +376,7 @@ fn the_engine_answers_whom_the_setting_lets_it() {
                 ack(&mut b, 1, &sent[0]);
                 assert_eq!(b.changes().last(), Some(&CallChange::Confirmed));
                 let (call, now) = (b.call(), b.at());
-                let never = Err(Error::Misuse(sansip::Misuse::State));
+                let never = Err(Error::Misuse(Misuse::State));
                 assert_eq!(b.engine.reject(now, call, 486, Extras::default()), never);
             }
         }

@@ -76,9 +76,10 @@ struct Node {
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    key: TimerKey,
+    object: u64,
     /// Place in the heap, or the next free slot.
     place: u32,
+    kind: u8,
 }
 
 const NONE: u32 = u32::MAX;
@@ -98,7 +99,7 @@ impl Timers {
         let mut slots = reserve(max)?;
         for i in 0..max {
             let place = if i + 1 < max { u32::try_from(i + 1).unwrap_or(NONE) } else { NONE };
-            slots.push(Slot { key: TimerKey { kind: 0, object: 0 }, place });
+            slots.push(Slot { object: 0, place, kind: 0 });
         }
         let free = if max == 0 { NONE } else { 0 };
         Ok(Self { heap: reserve(max)?, slots, free, order: 0 })
@@ -116,7 +117,7 @@ impl Timers {
             return Err(Error::Full(Limit::Timers));
         };
         self.free = s.place;
-        s.key = key;
+        (s.kind, s.object) = (key.kind, key.object);
         let place = self.heap.len();
         s.place = u32::try_from(place).unwrap_or(NONE);
         self.order = self.order.wrapping_add(1);
@@ -147,7 +148,8 @@ impl Timers {
         if first.at > now {
             return None;
         }
-        let key = self.slots.get(first.slot as usize)?.key;
+        let slot = self.slots.get(first.slot as usize)?;
+        let key = TimerKey { kind: slot.kind, object: slot.object };
         self.take(0);
         Some((TimerId::of(first.slot), key))
     }

@@ -289,9 +289,33 @@ impl Ua {
                 if let Some((old, _)) = call.ack.replace((block, path)) {
                     cx.pool.release(old);
                 }
+                self.forget_ack_later(cx, h);
             }
             None => cx.pool.release(block),
         }
+    }
+
+    /// RFC 3261 13.3.1.4: the peer repeats its 2xx for 64*T1. Should one come later, the ACK is made
+    /// anew.
+    pub(super) fn forget_ack_later(&mut self, cx: &mut Cx, h: CallHandle) {
+        let Some(call) = self.calls.get(h) else { return };
+        if call.ack.is_some() && call.repeating.is_none() {
+            let over = call.acked.after(cx.config.t1.saturating_mul(64));
+            // Without a timer it is kept until the call ends.
+            let _ = self.arm(cx, h, TIMER_REPEAT, over);
+        }
+    }
+
+    /// The time of the timer that repeats what the other side has to acknowledge, or forgets our ACK.
+    fn repeat_or_forget(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+        let call = self.calls.live_mut(h)?;
+        if call.repeating.is_some() {
+            return self.repeat_success(low, h);
+        }
+        if let Some((block, _)) = call.ack.take() {
+            low.cx().pool.release(block);
+        }
+        Ok(())
     }
 
     /// Sends a BYE. Without room for it the call tries again as soon as there is.
@@ -506,7 +530,7 @@ impl Ua {
         }
         match key.kind {
             TIMER_RING => self.ring_over(low, h),
-            TIMER_REPEAT => self.repeat_success(low, h),
+            TIMER_REPEAT => self.repeat_or_forget(low, h),
             TIMER_RELIABLE => self.reliable_fired(low, h),
             TIMER_SESSION => self.timer_fired(low, h),
             TIMER_POLICY => self.on_policy_timer(low, h),
@@ -519,9 +543,7 @@ impl Ua {
             }
             _ if call.state == State::Leaving => self.send_bye(low, h),
             _ if call.redirect.waiting => self.follow_or_end(low, h),
-            _ if matches!(call.state, State::Incoming | State::Alerting) => {
-                self.answer_in_place(low, h)
-            }
+            _ if super::pair::is_due(call) => self.answer_in_place(low, h),
             _ => {
                 self.update_again(low, h)?;
                 self.reinvite_again(low, h)

@@ -515,6 +515,7 @@ impl Ua {
             low.down.tx.forget_response(low.down.cx, tx);
         }
         self.disarm(low.cx(), h, TIMER_REPEAT);
+        self.forget_ack_later(low.cx(), h);
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
         let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {

@@ -49,6 +49,14 @@ const fn over(call: &Call) -> bool {
     ends || call.hang_up
 }
 
+/// Whether what the timer of a call brings is its answer in another's place. An UPDATE in its early
+/// dialog may wait as well.
+pub(super) fn is_due(call: &Call) -> bool {
+    matches!(call.state, State::Incoming | State::Alerting)
+        && matches!(call.transfer.pair, Some(Pair::Replaces(_)))
+        && !call.extensions.update.is_open()
+}
+
 /// The dialog that a header field names.
 struct Named<'a> {
     call_id: &'a [u8],

@@ -87,6 +87,9 @@ pub fn label(bytes: &[u8]) -> String {
     format!("{} {}", words.next().unwrap_or(""), method.trim())
 }
 
+/// After how many milliseconds each copy of a datagram arrives.
+pub type Way = Box<dyn FnMut(&Sent) -> Vec<u64>>;
+
 /// Engines and what travels between them.
 pub struct Net {
     pub now: u64,
@@ -102,9 +105,8 @@ pub struct Net {
     pub passwords: Vec<(&'static str, &'static str)>,
     /// Drops what it says true to.
     pub drop: Box<dyn FnMut(&Sent) -> bool>,
-    /// After how many milliseconds each copy of a datagram arrives; none of a lost one. At once if
-    /// it is not set.
-    pub way: Option<Box<dyn FnMut(&Sent) -> Vec<u64>>>,
+    /// When what is sent arrives; a lost one has no copy. At once if it is not set.
+    pub way: Option<Way>,
 }
 
 pub const LOCAL: LocalId = LocalId(1);
