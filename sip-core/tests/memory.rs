@@ -159,14 +159,12 @@ fn proxied(challenged: bool) -> Proxied {
         } else {
             c.session_expires = 90;
         }
-        if proxy {
-            if challenged {
-                c.challenge.methods = sansip::Challenged::All;
-                c.challenge.realm = "example.com".into();
-                c.challenge.algorithms = vec![sansip::Algorithm::Sha256, sansip::Algorithm::Md5];
-                c.challenge.integrity = true;
-                c.challenge.nonce = 60_000;
-            }
+        if proxy && challenged {
+            c.challenge.methods = sansip::Challenged::All;
+            c.challenge.realm = "example.com".into();
+            c.challenge.algorithms = vec![sansip::Algorithm::Sha256, sansip::Algorithm::Md5];
+            c.challenge.integrity = true;
+            c.challenge.nonce = 60_000;
         }
         net.add(name, c, &Limits::TESTER);
     }
