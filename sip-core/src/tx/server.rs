@@ -258,8 +258,8 @@ impl Transactions {
         Ok(())
     }
 
-    /// Queues a response, unless an unproven source has not paid for it or its connection is lost
-    /// (RFC 6026 8.8: an accepted INVITE outlives that).
+    /// Queues a response, unless an unproven source has not paid for it, or it is one to an INVITE
+    /// whose connection is lost (RFC 6026 8.8: an accepted INVITE outlives that).
     pub(super) fn send_response(
         &mut self,
         cx: &mut Cx,
@@ -268,7 +268,8 @@ impl Transactions {
         copy: u16,
     ) -> Result<(), Error> {
         let t = self.table.live_mut(h)?;
-        if t.path.flow.is_some() && !t.flags.has(Flags::ON_FLOW) {
+        let lost = t.path.flow.is_some() && !t.flags.has(Flags::ON_FLOW);
+        if lost && t.machine == Machine::InviteServer {
             return Ok(());
         }
         let Side::Server { paid, sent, .. } = &mut t.side else { return Ok(()) };
