@@ -6,7 +6,9 @@
 use core::net::IpAddr;
 
 use crate::cx::Cx;
-use crate::header::uri::{Scheme, Uri, is_sips};
+#[cfg(feature = "ua")]
+use crate::header::uri::is_sips;
+use crate::header::uri::{Scheme, Uri};
 use crate::path::{Addr, LocalId, Transport, parse_ip};
 
 /// The longest host name (RFC 1035 2.3.4).

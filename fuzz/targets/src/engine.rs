@@ -188,7 +188,9 @@ impl<'a> World<'a> {
             local: None,
             expires: self.program.pick(&[0, 60, 7_200]),
             any: self.program.small() & 1 == 0,
-            user: 1, ..LineConfig::default() };
+            user: 1,
+            ..LineConfig::default()
+        };
         if let Ok(line) = self.engine.add_line(self.now, line) {
             self.lines.push(line);
         }

@@ -78,7 +78,7 @@ pub struct Dialog {
     /// What the peer says of itself.
     pub(crate) peer: Peer,
     /// The CSeq number and the RSeq of the last reliable provisional response (RFC 3262 4).
-    pub(crate) reliable: Option<(u32, u32)>,
+    pub reliable: Option<(u32, u32)>,
     /// Its session.
     pub(crate) session: Session,
 }
@@ -101,9 +101,12 @@ pub struct Dialogs {
 
 /// What others call a dialog by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Names<'c> {
+pub struct Names<'c> {
+    /// Its Call-ID.
     pub call_id: &'c [u8],
+    /// Our tag.
     pub local_tag: &'c [u8],
+    /// The peer's.
     pub remote_tag: &'c [u8],
     /// The peer's From or To value, tag included.
     pub remote: &'c [u8],
@@ -168,7 +171,7 @@ impl Dialogs {
 
     /// The dialog with these names: as a Replaces, Join or Target-Dialog header field gives them.
     #[must_use]
-    pub(crate) fn find(
+    pub fn find(
         &self,
         cx: &Cx,
         call_id: &[u8],
@@ -373,7 +376,7 @@ impl Dialogs {
 
     /// What others call it by.
     #[must_use]
-    pub(crate) fn names<'c>(&self, cx: &'c Cx, h: DialogHandle) -> Option<Names<'c>> {
+    pub fn names<'c>(&self, cx: &'c Cx, h: DialogHandle) -> Option<Names<'c>> {
         let d = self.slab.get(h)?;
         let bytes = cx.pool.bytes_of(d.block);
         Some(Names {
