@@ -107,6 +107,18 @@ impl Session {
         self.agreed.map(|b| parts(pool.bytes_of(b)))
     }
 
+    /// Our description that holds, in a block of its own, held once.
+    ///
+    /// # Errors
+    /// `Full` without room.
+    pub fn local_copy(&self, pool: &mut Pool) -> Result<Option<BlockId>, Error> {
+        let Some(agreed) = self.agreed else { return Ok(None) };
+        let len = parts(pool.bytes_of(agreed)).0.len();
+        let copy = pool.take(len)?;
+        pool.read_write(agreed, copy, |from, to| to.copy_from_slice(parts(from).0));
+        Ok(Some(copy))
+    }
+
     /// Gives back what it holds.
     pub fn release(&mut self, pool: &mut Pool) {
         self.roll_back(pool);
@@ -138,6 +150,9 @@ mod tests {
         s.asked(&mut pool, c);
         s.agree(&mut pool, a, c).unwrap();
         assert_eq!(s.descriptions(&pool), Some((&b"ours"[..], &b"another"[..])));
+        let copy = s.local_copy(&mut pool).unwrap().unwrap();
+        assert_eq!(pool.bytes_of(copy), b"ours");
+        pool.release(copy);
         s.release(&mut pool);
         pool.release(a);
         pool.release(b);

@@ -135,6 +135,34 @@ pub(super) fn rest(
     pool.copy_in(scratch.get(..len).unwrap_or(&[]))
 }
 
+/// What a description of ours is chosen from, and our last one: without profile that one stands for
+/// it.
+fn sides<'p>(
+    pool: &'p Pool,
+    profile: Option<BlockId>,
+    previous: Option<(&'p [u8], &'p [u8])>,
+) -> Result<(&'p [u8], &'p [u8]), Error> {
+    match (profile, previous) {
+        (Some(block), _) => Ok((pool.bytes_of(block), previous.map_or(&[][..], |p| p.0))),
+        (None, Some((local, _))) => Ok((local, local)),
+        (None, None) => Err(Error::Misuse(Misuse::Media)),
+    }
+}
+
+/// Writes a description; one that has not changed keeps its version (RFC 3264 8). Its length.
+fn versioned<E>(
+    origin: Origin,
+    last: &[u8],
+    out: &mut [u8],
+    write: impl Fn(Origin, &mut [u8]) -> Result<usize, E>,
+) -> Result<usize, E> {
+    let len = write(origin, out)?;
+    if !sdp::same_session(out.get(..len).unwrap_or(&[]), last) {
+        return Ok(len);
+    }
+    write(Origin { version: origin.version.wrapping_sub(1), ..origin }, out)
+}
+
 /// The application's own body as a description in a block, if it is one.
 pub(super) fn own_description(
     pool: &mut Pool,
@@ -238,32 +266,18 @@ impl Ua {
         d: Option<DialogHandle>,
         in_use: bool,
     ) -> Result<BlockId, Error> {
-        let mut origin = self.origin(low, d);
+        let origin = self.origin(low, d);
         let call = self.calls.live(h)?;
         let session = d.and_then(|d| low.dialogs.get(d)).map(|d| d.session);
         let Cx { pool, scratch, .. } = &mut *low.down.cx;
         let previous = session.as_ref().and_then(|s| s.descriptions(pool));
-        let profile = match (call.media.profile, previous) {
-            (Some(block), _) => pool.bytes_of(block),
-            (None, Some((local, _))) => local,
-            (None, None) => return Err(Error::Misuse(Misuse::Media)),
-        };
+        let (profile, last) = sides(pool, call.media.profile, previous)?;
         let hold = call.media.hold;
-        let mut write = |origin| match previous {
-            Some(previous) if in_use => sdp::reoffer(profile, previous, origin, hold, scratch),
-            _ => sdp::offer(profile, previous, origin, hold, scratch),
-        };
-        let mut len = write(origin).map_err(media_error)?;
-        // RFC 3264 8: what has not changed keeps its version.
-        let last = previous.map_or(&[][..], |p| p.0);
-        if sdp::same_session(scratch.get(..len).unwrap_or(&[]), last) {
-            origin.version = origin.version.wrapping_sub(1);
-            let mut write = |origin| match previous {
-                Some(previous) if in_use => sdp::reoffer(profile, previous, origin, hold, scratch),
-                _ => sdp::offer(profile, previous, origin, hold, scratch),
-            };
-            len = write(origin).map_err(media_error)?;
-        }
+        let len = versioned(origin, last, scratch, |origin, out| match previous {
+            Some(previous) if in_use => sdp::reoffer(profile, previous, origin, hold, out),
+            _ => sdp::offer(profile, previous, origin, hold, out),
+        })
+        .map_err(media_error)?;
         pool.copy_in(scratch.get(..len).unwrap_or(&[]))
     }
 
@@ -274,32 +288,22 @@ impl Ua {
         h: CallHandle,
         d: DialogHandle,
     ) -> Result<Result<BlockId, Refusal>, Error> {
-        let mut origin = self.origin(low, Some(d));
+        let origin = self.origin(low, Some(d));
         let call = self.calls.live(h)?;
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
         let Cx { pool, scratch, .. } = &mut *low.down.cx;
         let Some(offer) = session.open() else { return Err(Error::Misuse(Misuse::State)) };
         let offer = pool.bytes_of(offer);
         let previous = session.descriptions(pool);
-        let profile = match (call.media.profile, previous) {
-            (Some(block), _) => pool.bytes_of(block),
-            (None, Some((local, _))) => local,
-            (None, None) => return Err(Error::Misuse(Misuse::Media)),
-        };
+        let (profile, last) = sides(pool, call.media.profile, previous)?;
         let hold = call.media.hold;
-        let len = match sdp::answer(profile, offer, previous, origin, hold, scratch) {
+        let written = versioned(origin, last, scratch, |origin, out| {
+            sdp::answer(profile, offer, previous, origin, hold, out)
+        });
+        let len = match written {
             Ok(len) => len,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let last = previous.map_or(&[][..], |p| p.0);
-        let mut len = len;
-        if sdp::same_session(scratch.get(..len).unwrap_or(&[]), last) {
-            origin.version = origin.version.wrapping_sub(1);
-            len = match sdp::answer(profile, offer, previous, origin, hold, scratch) {
-                Ok(len) => len,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-        }
         pool.copy_in(scratch.get(..len).unwrap_or(&[])).map(Ok)
     }
 
@@ -318,19 +322,7 @@ impl Ua {
                 Ok(answer) => self.agree_on(low, d, Some(answer), None).map(|()| Ok(Some(answer))),
                 Err(refusal) => Ok(Err(refusal)),
             },
-            Exchange::Stable if session.preview => {
-                let pool = &mut low.cx().pool;
-                let (local, _) = session.descriptions(pool).unwrap_or_default();
-                let len = local.len();
-                let copy = pool.take(len)?;
-                let Some(agreed) = session.agreed() else { return Ok(Ok(Some(copy))) };
-                pool.read_write(agreed, copy, |from, to| {
-                    if let Some(from) = from.get(2..2 + len) {
-                        to.copy_from_slice(from);
-                    }
-                });
-                Ok(Ok(Some(copy)))
-            }
+            Exchange::Stable if session.preview => session.local_copy(&mut low.cx().pool).map(Ok),
             Exchange::Offered => {
                 if let Some(open) = session.open() {
                     low.cx().pool.hold(open);
