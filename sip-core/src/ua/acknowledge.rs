@@ -76,8 +76,8 @@ impl Ua {
         };
         self.ack(low, h, d, number, None)?;
         self.answer_is_final(low, d);
-        if !good && let Some(dialog) = low.dialogs.get_mut(d) {
-            dialog.session.roll_back(&mut low.down.cx.pool);
+        if !good {
+            Self::roll_back_offer(low, d);
         }
         // An application that makes its own descriptions judges those of the peer too.
         Ok(good || !ours)

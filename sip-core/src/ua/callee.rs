@@ -303,10 +303,8 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.media.before = call.media.hold;
         }
-        if let Some(d) = low.dialogs.get_mut(dialog)
-            && d.session.exchange == Exchange::Asked
-        {
-            d.session.roll_back(&mut low.down.cx.pool);
+        if low.dialogs.get(dialog).is_some_and(|d| d.session.exchange == Exchange::Asked) {
+            Self::roll_back_offer(low, dialog);
         }
         self.tell_media(low, h, dialog)
     }

@@ -252,9 +252,8 @@ impl Ua {
     /// Our re-INVITE has met one of the peer's.
     fn wait_after_glare(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         // RFC 3261 14.1: all is as before until then; what was wanted is still wanted.
-        let dialog = self.calls.live(h)?.dialog;
-        if let Some(dialog) = dialog.and_then(|d| low.dialogs.get_mut(d)) {
-            dialog.session.roll_back(&mut low.down.cx.pool);
+        if let Some(d) = self.calls.live(h)?.dialog {
+            Self::roll_back_offer(low, d);
         }
         self.wait_again(low, h)
     }

@@ -445,8 +445,8 @@ impl Ua {
     pub(super) fn roll_back(&mut self, low: &mut Low<'_>, h: CallHandle) {
         let Some(call) = self.calls.get_mut(h) else { return };
         call.media.hold = call.media.before;
-        if let Some(dialog) = call.dialog.and_then(|d| low.dialogs.get_mut(d)) {
-            dialog.session.roll_back(&mut low.down.cx.pool);
+        if let Some(d) = call.dialog {
+            Self::roll_back_offer(low, d);
         }
     }
 
