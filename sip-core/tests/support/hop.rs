@@ -295,7 +295,12 @@ impl Hop {
                     Routes::To(list) => {
                         let targets: Vec<Target<'_>> = list
                             .iter()
-                            .map(|(uri, next_hop, q)| Target { uri, next_hop, q: *q })
+                            .map(|(uri, next_hop, q)| Target {
+                                uri,
+                                next_hop,
+                                q: *q,
+                                ..Target::default()
+                            })
                             .collect();
                         answer(&mut self.engine, Answer::Route(&targets));
                     }
@@ -363,7 +368,7 @@ impl Hop {
 
 fn owned(query: &Query<'_>) -> Asked {
     match query {
-        Query::Locate { aor } => Asked::Locate((*aor).into()),
+        Query::Locate { aor, .. } => Asked::Locate((*aor).into()),
         Query::Store { aor, version, bindings } => Asked::Store {
             aor: (*aor).into(),
             version: *version,
