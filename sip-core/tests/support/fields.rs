@@ -294,7 +294,7 @@ impl<'a> Rules<'a> {
         let tagged = m.status() == 100 || !m.tag("To").is_empty();
         self.rule(m, tagged, "8.2.6.2: a To tag");
         let dialog = m.method() == "INVITE" && (101..300).contains(&m.status());
-        if dialog && request.tag("To").is_empty() {
+        if dialog && !proxy && request.tag("To").is_empty() {
             self.same(m, request, &["Record-Route"], "12.1.1: that of the request");
         }
         if proxy {

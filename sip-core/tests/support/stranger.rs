@@ -154,8 +154,8 @@ fn body(text: &str) -> String {
 /// A dialog of two phones as Replaces names it for the side that answers `to` (RFC 3891 3): the
 /// dialog is that of the last message with this label.
 pub fn replaces(net: &Net, label: &str, to: &str) -> String {
-    let m = net.trace.iter().rfind(|s| s.label() == label).unwrap();
-    let m = Message::read(net, m);
+    let at = |s: &&Sent| s.label() == label && [net.name(&s.from), net.name(&s.to)].contains(&to);
+    let m = Message::read(net, net.trace.iter().rfind(at).unwrap());
     let mine = if m.is_request() == (m.from == to) { "From" } else { "To" };
     let other = if mine == "From" { "To" } else { "From" };
     format!("{};to-tag={};from-tag={}", m.get("Call-ID"), m.tag(mine), m.tag(other))
