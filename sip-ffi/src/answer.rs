@@ -20,6 +20,11 @@ pub struct SansipTarget {
     pub uri: SansipStr,
     /// Where to send it in spite of its Request-URI: a URI; empty for none.
     pub next_hop: SansipStr,
+    /// Routes that the request gets before its own, as one Route field lists them (RFC 3327); empty
+    /// for none.
+    pub path: SansipStr,
+    /// What is known of the device, as parameters of a Contact; empty for nothing.
+    pub params: SansipStr,
     /// Preference, 0 to 1000, higher first.
     pub q: u32,
     /// 0.
@@ -116,7 +121,7 @@ pub unsafe extern "C" fn sansip_answer_route(
     targets: *const SansipTarget,
     n: usize,
 ) -> i32 {
-    let mut list = [Target { uri: "", next_hop: "", q: 0 }; 32];
+    let mut list = [Target::default(); 32];
     let n = given!(array(targets, n, list.len()));
     for (i, target) in list.iter_mut().enumerate().take(n) {
         // SAFETY: by the header's rules, `n` are there, and their texts are valid.
@@ -124,6 +129,8 @@ pub unsafe extern "C" fn sansip_answer_route(
             let from = item(targets, i);
             target.uri = given!(from.uri.text());
             target.next_hop = given!(from.next_hop.text());
+            target.path = given!(from.path.text());
+            target.params = given!(from.params.text());
             target.q = given!(quality(from.q));
         }
     }
@@ -156,7 +163,7 @@ pub unsafe extern "C" fn sansip_answer_located(
     bindings: *const SansipBinding,
     n: usize,
 ) -> i32 {
-    let empty = Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
+    let empty = Binding::default();
     let mut list = [empty; BINDINGS];
     let n = given!(array(bindings, n, list.len()));
     for (i, binding) in list.iter_mut().enumerate().take(n) {
@@ -166,6 +173,7 @@ pub unsafe extern "C" fn sansip_answer_located(
             binding.uri = given!(from.uri.text());
             binding.params = given!(from.params.text());
             binding.call_id = given!(from.call_id.text());
+            binding.path = given!(from.path.text());
             binding.q = given!(quality(from.q));
             binding.expires = from.expires_s;
             binding.cseq = from.cseq;

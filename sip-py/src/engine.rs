@@ -72,6 +72,17 @@ struct BindingIn {
     expires: u32,
     call_id: String,
     cseq: u32,
+    path: String,
+}
+
+/// The attributes of `sansip.Target`.
+#[derive(FromPyObject)]
+struct TargetIn {
+    uri: String,
+    next_hop: String,
+    q: u16,
+    path: String,
+    params: String,
 }
 
 fn transport(name: &str) -> PyResult<Transport> {
@@ -226,16 +237,23 @@ impl Engine {
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
 
-    /// Targets as URI, next hop and q.
     fn answer_route(
         &mut self,
         py: Python<'_>,
         now: u64,
         query: u64,
-        targets: Vec<(String, String, u16)>,
+        targets: Vec<TargetIn>,
     ) -> PyResult<()> {
-        let targets: Vec<Target<'_>> =
-            targets.iter().map(|(uri, next_hop, q)| Target { uri, next_hop, q: *q }).collect();
+        let targets: Vec<Target<'_>> = targets
+            .iter()
+            .map(|t| Target {
+                uri: &t.uri,
+                next_hop: &t.next_hop,
+                q: t.q,
+                path: &t.path,
+                params: &t.params,
+            })
+            .collect();
         let answer = Answer::Route(&targets);
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
@@ -262,6 +280,7 @@ impl Engine {
                 expires: b.expires,
                 call_id: &b.call_id,
                 cseq: b.cseq,
+                path: &b.path,
             })
             .collect();
         let answer = Answer::Located { version, bindings: &bindings };

@@ -331,7 +331,7 @@ impl Forks {
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
-                let targets = bindings.iter().map(|b| Target { uri: b.uri, next_hop: "", q: b.q });
+                let targets = bindings.iter().map(Target::from);
                 if self.set_targets(low, h, targets)? {
                     return self.work(low, h);
                 }

@@ -66,6 +66,7 @@ pub struct Bound {
     pub until: u64,
     pub call_id: String,
     pub cseq: u32,
+    pub path: String,
 }
 
 /// A question as it was asked.
@@ -195,6 +196,7 @@ impl Hop {
             until: u64::MAX / 2,
             call_id: "x".into(),
             cseq: 1,
+            path: String::new(),
         });
     }
 
@@ -270,6 +272,7 @@ impl Hop {
                         expires: u32::try_from(b.until - seconds).unwrap_or(u32::MAX),
                         call_id: &b.call_id,
                         cseq: b.cseq,
+                        path: &b.path,
                     })
                     .collect();
                 self.engine.answer(now, id, Answer::Located { version, bindings: &list }).unwrap();
@@ -291,7 +294,12 @@ impl Hop {
                     Routes::To(list) => {
                         let targets: Vec<Target<'_>> = list
                             .iter()
-                            .map(|(uri, next_hop, q)| Target { uri, next_hop, q: *q })
+                            .map(|(uri, next_hop, q)| Target {
+                                uri,
+                                next_hop,
+                                q: *q,
+                                ..Target::default()
+                            })
                             .collect();
                         answer(&mut self.engine, Answer::Route(&targets));
                     }
@@ -380,6 +388,7 @@ fn bounds(query: &Query<'_>) -> Vec<Bound> {
             until: u64::from(b.expires),
             call_id: b.call_id.into(),
             cseq: b.cseq,
+            path: b.path.into(),
         })
         .collect()
 }
