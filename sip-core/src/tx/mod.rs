@@ -30,7 +30,7 @@ mod schedule_test;
 #[cfg(test)]
 mod testing;
 
-use crate::cx::{Cx, Token, base32};
+use crate::cx::{Cx, Token, base32, unbase32};
 use crate::error::{Error, Limit};
 use crate::limits::Limits;
 use crate::path::{FlowId, Path};
@@ -70,6 +70,14 @@ impl Branch {
             *to = *from;
         }
         Self(out)
+    }
+
+    /// The mark in a branch that is made as ours are.
+    #[must_use]
+    pub fn shard_of(branch: &[u8]) -> Option<u8> {
+        let (made, mark) = branch.split_at_checked(Self::LEN.saturating_sub(2))?;
+        let random = made.strip_prefix(b"z9hG4bK").and_then(unbase32);
+        u8::try_from(unbase32(mark).filter(|_| mark.len() == 2 && random.is_some())?).ok()
     }
 }
 
