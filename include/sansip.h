@@ -2262,11 +2262,6 @@ typedef struct {
    * 0.
    */
   uint32_t reserved;
-  /**
-   * The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
-   * 3841). Empty for one that says nothing.
-   */
-  sansip_str params;
 } sansip_target;
 
 /**
