@@ -264,7 +264,8 @@ impl<'a> Rules<'a> {
         let own = recorded[..added].iter().all(|r| r.contains(&here) && r.contains(";lr"));
         self.rule(m, own, "16.6 step 4: its own Record-Route");
         let mut routes = before.all("Route");
-        routes.retain(|r| !r.contains(&here));
+        let named = |r: &str| self.net.names.iter().any(|(name, _)| r.contains(name));
+        routes.retain(|r| !r.contains(&here) && !named(r));
         self.rule(m, m.all("Route") == routes, "16.4: its own Route is taken away");
     }
 
