@@ -105,6 +105,8 @@ pub(crate) struct Call {
     pub(super) attempt: Option<AttemptHandle>,
     /// The INVITE of ours that is on its way in the dialog.
     pub(super) reinvite: Option<AttemptHandle>,
+    /// It has no offer: the 2xx makes one.
+    pub(super) asks: bool,
     /// What the re-INVITE carries, for another try after 491.
     pub(super) again: Option<Again>,
     /// The peer's INVITE that waits for our final response.
@@ -158,6 +160,7 @@ impl Call {
             dialog: None,
             attempt: None,
             reinvite: None,
+            asks: false,
             again: None,
             invite: None,
             invite_seq: 0,

@@ -5,7 +5,7 @@ use super::Extras;
 use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
 use super::outside::abilities;
 use super::pair::{Pair, is_focus};
-use super::session::{Given, Waits, description, own_description, park_fields, rest};
+use super::session::{Given, Waits, description, is_sdp, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
 use super::update::{fill, refuse_later};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -199,7 +199,8 @@ impl Ua {
         self.step(h, Happening::Ring).map(|_| ())
     }
 
-    /// Notes a description that the application made itself.
+    /// Notes a description that the application made itself: the answer to the open offer, or another
+    /// one after an unreliable provisional response had one.
     pub(super) fn own_answer(
         &mut self,
         low: &mut Low<'_>,
@@ -207,9 +208,17 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
         let Some(own) = own_description(&mut low.cx().pool, extras)? else { return Ok(()) };
-        let exchange = low.dialogs.get(d).map(|d| d.session.exchange);
-        let noted = match exchange {
-            Some(Exchange::Asked) => self.agree_on(low, d, Some(own), None),
+        let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
+        let noted = match session.exchange {
+            Exchange::Asked => self.agree_on(low, d, Some(own), None),
+            Exchange::Stable if session.preview => match session.remote_copy(&mut low.cx().pool) {
+                Ok(Some(offer)) => {
+                    let noted = self.agree_on(low, d, Some(own), Some(offer));
+                    low.cx().pool.release(offer);
+                    noted
+                }
+                other => other.map(drop),
+            },
             _ => Ok(()),
         };
         low.cx().pool.release(own);
@@ -284,8 +293,14 @@ impl Ua {
         given: Given,
     ) -> Result<(), Error> {
         let (tx, dialog, fresh) = self.answerable(h)?;
+        // RFC 3261 13.2.1, RFC 6337 3.1: a session that was agreed reliably is not described again. An
+        // offer that is open then is one in an UPDATE.
+        let settled = fresh && Self::is_settled(low, dialog);
+        let told = settled && is_sdp(extras.content_type.as_bytes());
+        let extras = if told { &Extras { body: &[], ..*extras } } else { extras };
         let mut sdp = None;
         match given {
+            _ if settled => {}
             Given::Profile => match self.success_description(low, h, dialog)? {
                 Ok(description) => sdp = description,
                 Err(refusal) => return self.refuse_offer(low, h, &refusal),
@@ -303,10 +318,17 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.media.before = call.media.hold;
         }
-        if low.dialogs.get(dialog).is_some_and(|d| d.session.exchange == Exchange::Asked) {
+        let asked = low.dialogs.get(dialog).map(|d| d.session.exchange) == Some(Exchange::Asked);
+        if asked && !settled {
             Self::roll_back_offer(low, dialog);
         }
         self.tell_media(low, h, dialog)
+    }
+
+    /// Whether the exchange of the call's first INVITE is over: no final response repeats the answer.
+    fn is_settled(low: &Low<'_>, d: DialogHandle) -> bool {
+        let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
+        session.agreed().is_some() && !session.preview
     }
 
     /// RFC 3261 13.3.1.3, 14.2: no session can be had from this offer.
@@ -376,7 +398,7 @@ impl Ua {
         let Some(block) = self.success_block(low, h, tx) else { return Ok(()) };
         low.cx().pool.hold(block);
         let since = low.cx().now;
-        let offers = Self::offered(low, dialog);
+        let offers = Self::offered(low, dialog) && !(fresh && Self::is_settled(low, dialog));
         if let Some(call) = self.calls.get_mut(h) {
             call.repeating = Some(Repeating { block, status: 200, since, interval, offers });
             call.repeat_by = Some(tx);
@@ -528,6 +550,7 @@ impl Ua {
             if let Some(d) = self.calls.live(h)?.dialog {
                 self.tell_media(low, h, d)?;
             }
+            self.update_again(low, h)?;
         } else {
             self.end_unusable(low, h)?;
         }
