@@ -175,9 +175,9 @@ impl Net {
         found.map_or(String::new(), |(_, a)| a.ip.to_string())
     }
 
-    /// A proxy's name begins so.
+    /// By its name.
     pub fn is_proxy(&self, name: &str) -> bool {
-        name.starts_with(['p', 'P'])
+        name.starts_with(['p', 'P']) || name == "ALG"
     }
 
     /// A stranger sends this.
