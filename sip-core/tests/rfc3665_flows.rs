@@ -168,7 +168,7 @@ fn answer_all(net: &mut Net) {
         let next = format!("sip:10.0.0.{}:5060", n + 2);
         let binding =
             Binding { uri: &bob, params: "", q: 1_000, expires: 3_600, call_id: "x", cseq: 1 };
-        let target = Target { uri: "", next_hop: &next, q: 1_000 };
+        let target = Target { next_hop: &next, q: 1_000, ..Target::default() };
         let now = net.at();
         let answer = if locate {
             Answer::Located { version: 1, bindings: &[binding] }

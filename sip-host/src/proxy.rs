@@ -164,7 +164,7 @@ impl Proxy {
     ) -> Result<(), Error> {
         const EMPTY: Binding<'static> =
             Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
-        let to = |next_hop| Target { uri: "", next_hop, q: 1_000 };
+        let to = |next_hop| Target { next_hop, q: 1_000, ..Target::default() };
         match reply {
             Reply::Route(i) => {
                 let next_hop = self.routes.get(*i).map_or("", |r| r.uri.as_str());
@@ -204,7 +204,7 @@ impl App for Proxy {
     fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
         let reply = match *query {
             Query::Route { uri, ours, .. } => self.route(uri, ours),
-            Query::Locate { aor } => {
+            Query::Locate { aor, .. } => {
                 let mut text = self.spare.pop().unwrap_or_default();
                 text.clear();
                 text.push_str(aor);

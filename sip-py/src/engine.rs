@@ -63,6 +63,27 @@ struct LineIn {
     auth_peers: bool,
 }
 
+/// The attributes of `sansip.Target`.
+#[derive(FromPyObject)]
+struct TargetIn {
+    uri: String,
+    next_hop: String,
+    q: u16,
+    params: String,
+}
+
+impl TargetIn {
+    fn target(&self) -> Target<'_> {
+        Target {
+            uri: &self.uri,
+            next_hop: &self.next_hop,
+            q: self.q,
+            params: &self.params,
+            ..Target::default()
+        }
+    }
+}
+
 /// The attributes of `sansip.Binding`.
 #[derive(FromPyObject)]
 struct BindingIn {
@@ -226,16 +247,14 @@ impl Engine {
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
 
-    /// Targets as URI, next hop and q.
     fn answer_route(
         &mut self,
         py: Python<'_>,
         now: u64,
         query: u64,
-        targets: Vec<(String, String, u16)>,
+        targets: Vec<TargetIn>,
     ) -> PyResult<()> {
-        let targets: Vec<Target<'_>> =
-            targets.iter().map(|(uri, next_hop, q)| Target { uri, next_hop, q: *q }).collect();
+        let targets = targets.iter().map(TargetIn::target).collect::<Vec<_>>();
         let answer = Answer::Route(&targets);
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }

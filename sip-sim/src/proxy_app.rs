@@ -43,11 +43,11 @@ impl ProxyApp {
         let fits = |(pattern, _): &&(String, String)| pattern == "*" || uri.contains(&**pattern);
         match self.routes.iter().find(fits) {
             Some((_, next_hop)) => {
-                let target = Target { uri: "", next_hop, q: 1_000 };
+                let target = Target { next_hop, q: 1_000, ..Target::default() };
                 io.answer(id, Answer::Route(&[target]));
             }
             None if ours => io.answer(id, Answer::Route(&[])),
-            None => io.answer(id, Answer::Route(&[Target { uri: "", next_hop: "", q: 1_000 }])),
+            None => io.answer(id, Answer::Route(&[Target { q: 1_000, ..Target::default() }])),
         }
     }
 

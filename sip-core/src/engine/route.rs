@@ -417,15 +417,15 @@ impl Core {
             return Destination::Ua;
         }
         let host = e.uri.map(|u| (m.text(u.host), u.port, u.user.is_empty()));
+        let here = |host, port| self.cx.config.is_domain(host) || ours(host, port);
         if roles.registrar
             && m.method() == Method::Register
-            && host
-                .is_some_and(|(host, port, _)| self.cx.config.is_domain(host) || ours(host, port))
+            && host.is_some_and(|(host, port, _)| here(host, port))
             && !self.cx.config.domains.is_empty()
         {
             return Destination::Registrar;
         }
-        let to_us = host.is_some_and(|(host, port, no_user)| no_user && ours(host, port));
+        let to_us = host.is_some_and(|(host, port, no_user)| no_user && here(host, port));
         if m.method() == Method::Options && to_us && e.route.is_none() {
             return Destination::Ourselves;
         }

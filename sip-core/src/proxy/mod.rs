@@ -331,7 +331,12 @@ impl Forks {
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
-                let targets = bindings.iter().map(|b| Target { uri: b.uri, next_hop: "", q: b.q });
+                let targets = bindings.iter().map(|b| Target {
+                    uri: b.uri,
+                    q: b.q,
+                    params: b.params,
+                    ..Target::default()
+                });
                 if self.set_targets(low, h, targets)? {
                     return self.work(low, h);
                 }
@@ -428,7 +433,9 @@ impl Forks {
     fn ask_locate(&mut self, cx: &mut Cx, h: ForkHandle, aor: &[u8]) -> Result<(), Error> {
         let asker = Owner::new(OwnerKind::Fork, h.raw());
         let about = (Addr::default(), Transport::Udp);
-        self.forks.live_mut(h)?.asked = Some(cx.ask(Ask::Locate, asker, aor, about, 0)?);
+        let fork = self.forks.live_mut(h)?;
+        let number = fork.tx.map_or(0, TxHandle::raw);
+        fork.asked = Some(cx.ask(Ask::Locate, asker, aor, about, number)?);
         Ok(())
     }
 

@@ -142,7 +142,7 @@ mod tests {
 
     fn encoded(targets: &[(&'static str, u16)], most: usize) -> Vec<String> {
         let list: Vec<Target<'_>> =
-            targets.iter().map(|(uri, q)| Target { uri, next_hop: "", q: *q }).collect();
+            targets.iter().map(|(uri, q)| Target { uri, q: *q, ..Target::default() }).collect();
         let mut out = [0; 1_000];
         let (len, count) = encode(list.iter().copied(), most, &mut out).unwrap();
         let set = &out[..len];

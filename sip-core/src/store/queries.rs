@@ -166,8 +166,9 @@ impl core::fmt::Debug for Answer<'_> {
     }
 }
 
-/// A target of a request that the proxy forwards.
-#[derive(Clone, Copy, Debug)]
+/// A target of a request that the proxy forwards. Name what is meant and take the rest from
+/// `Default`: fields may be added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Target<'a> {
     /// The new Request-URI; empty keeps the one that came.
     pub uri: &'a str,
@@ -175,10 +176,14 @@ pub struct Target<'a> {
     pub next_hop: &'a str,
     /// Preference, 0 to 1000, higher first.
     pub q: u16,
+    /// The parameters of its Contact, as in [`Binding::params`]: what it can do (RFC 3840), for the
+    /// caller's preferences (RFC 3841). Empty for one that says nothing.
+    pub params: &'a str,
 }
 
-/// A binding of an address of record (RFC 3261 10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A binding of an address of record (RFC 3261 10). Name what is known and take the rest from
+/// `Default`: fields may be added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Binding<'a> {
     /// The contact's URI as it was registered.
     pub uri: &'a str,

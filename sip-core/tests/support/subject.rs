@@ -343,7 +343,7 @@ impl Subject {
             }
             Asked::Connect(..) => self.engine.answer(now, id, Answer::Failed).unwrap(),
             Asked::Route => {
-                let target = Target { uri: "", next_hop: "sip:10.0.0.2", q: 1000 };
+                let target = Target { next_hop: "sip:10.0.0.2", q: 1000, ..Target::default() };
                 self.engine.answer(now, id, Answer::Route(&[target])).unwrap();
             }
             Asked::Locate(aor) => {
@@ -423,7 +423,7 @@ fn owned(query: &Query<'_>) -> Asked {
         Query::Dns { .. } => Asked::Dns,
         Query::Connect { to, transport, .. } => Asked::Connect(*to, *transport),
         Query::Route { .. } => Asked::Route,
-        Query::Locate { aor } => Asked::Locate((*aor).into()),
+        Query::Locate { aor, .. } => Asked::Locate((*aor).into()),
         Query::Store { aor, version, bindings } => {
             let list = bindings
                 .map(|b| Bound {

@@ -237,6 +237,9 @@ class Target:
     next_hop: str = ""
     """Where to send it in spite of its Request-URI: a URI."""
     q: int = 1000
+    params: str = ""
+    """The parameters of its Contact, as in `Binding.params`: what it can do (RFC 3840), for the
+    caller's preferences (RFC 3841)."""
 
 
 @dataclass(frozen=True)
@@ -335,6 +338,8 @@ class LocateQuery(Query):
     """The bindings of an address of record: `answer_located`, `answer_not_found`."""
 
     aor: str
+    request: Optional[RequestHandle] = None
+    """The request that is to be routed; `None` to register."""
 
 
 @dataclass(frozen=True)
