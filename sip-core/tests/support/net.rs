@@ -219,7 +219,7 @@ impl Net {
             }
             Ask::Route if screened => answer(engine, Answer::Reject(403)),
             Ask::Route => {
-                let there = Target { uri: "", next_hop: "", q: 1_000 };
+                let there = Target { uri: "", next_hop: "", q: 1_000, params: "" };
                 answer(engine, Answer::Route(&[there]))
             }
         }
@@ -321,7 +321,7 @@ impl Net {
                         Output::Query(id, Query::Dns { name, .. }) if !self.names.is_empty() => {
                             asked.push((n, (id, Ask::Name, name.to_string())));
                         }
-                        Output::Query(id, Query::Locate { aor }) if !self.places.is_empty() => {
+                        Output::Query(id, Query::Locate { aor, .. }) if !self.places.is_empty() => {
                             asked.push((n, (id, Ask::Locate, aor.to_string())));
                         }
                         Output::Query(id, Query::Route { uri, .. }) if !self.places.is_empty() => {
