@@ -47,13 +47,38 @@ impl Core {
             return Ok(Seen::Ignored(Ignored::StrayResponse));
         }
         match self.tx.on_response(&mut self.cx, m, e, path) {
-            FromResponse::Absorbed => Ok(Seen::Ignored(Ignored::Repeated)),
+            FromResponse::Absorbed => self.on_absorbed(m, e, path),
             FromResponse::Response { tx, owner } => {
                 self.deliver(owner, tx, (m, e, path))?;
                 Ok(Seen::Used)
             }
             FromResponse::Stray => self.on_stray(m, e),
         }
+    }
+
+    // RFC 3261 13.2.2.4, 16.7 step 5: a fork beyond may answer an INVITE after it was refused.
+    fn on_absorbed(
+        &mut self,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<Seen, Error> {
+        let invite = e.cseq.is_some_and(|c| c.method == Method::Invite);
+        if !invite || !(200..300).contains(&m.status()) {
+            return Ok(Seen::Ignored(Ignored::Repeated));
+        }
+        match self.tx.owner_of_response(&self.cx, m, e) {
+            Some(owner) if owner.kind == OwnerKind::Call => {
+                let (ua, mut low) = self.low();
+                ua.on_late_success(&mut low, owner, m, e, path)?;
+            }
+            Some(owner) if owner.kind == OwnerKind::Fork => {
+                let (forks, mut low) = self.fork_low();
+                forks.on_late_success(&mut low, owner, m, e)?;
+            }
+            _ => return Ok(Seen::Ignored(Ignored::Repeated)),
+        }
+        Ok(Seen::Used)
     }
 
     /// RFC 3261 8.1.3.3: a response to a user agent has one Via.

@@ -323,6 +323,8 @@ pub struct Transactions {
     absorbing: List,
     /// The same: timer D.
     absorbing_d: List,
+    /// Accepted INVITEs whose users can do without.
+    spare: List,
     absorbers: usize,
 }
 
@@ -340,6 +342,7 @@ impl Transactions {
             flows: Index::new(n)?,
             absorbing: List::EMPTY,
             absorbing_d: List::EMPTY,
+            spare: List::EMPTY,
             absorbers: 0,
         })
     }
@@ -382,6 +385,15 @@ impl Transactions {
         let Some(t) = self.table.get_mut(tx).filter(|t| t.state == State::Accepted) else { return };
         if let Some(block) = t.second.take() {
             cx.pool.release(block);
+        }
+    }
+
+    /// The user of an accepted INVITE can do without it: each 2xx that may still come finds its
+    /// dialog, or the ACK has come. From now on it only absorbs repetitions, and gives way after all
+    /// others that do.
+    pub fn spare(&mut self, tx: TxHandle) {
+        if self.table.get(tx).is_some_and(|t| t.state == State::Accepted) {
+            self.join_absorbing(tx);
         }
     }
 
@@ -451,10 +463,11 @@ impl Transactions {
     }
 
     /// The oldest transaction that only absorbs repetitions gives way: first those with timers I, J
-    /// and K, then those with timer D. False when there is none.
+    /// and K, then those with timer D, then accepted INVITEs that can be spared. False when there is
+    /// none.
     pub fn make_room(&mut self, cx: &mut Cx) -> bool {
-        let oldest = self.absorbing.first(&self.table);
-        let Some(tx) = oldest.or_else(|| self.absorbing_d.first(&self.table)) else { return false };
+        let lists = [&self.absorbing, &self.absorbing_d, &self.spare];
+        let Some(tx) = lists.into_iter().find_map(|l| l.first(&self.table)) else { return false };
         self.remove(cx, tx);
         true
     }
@@ -515,36 +528,39 @@ impl Transactions {
         if final_now && let Some(block) = t.request.take() {
             cx.pool.release(block);
         }
-        let (absorbs, was) = (t.absorbs(), t.flags.has(Flags::ABSORBS));
+        let absorbs = t.absorbs();
         self.start_timers(cx, h, cell);
-        if absorbs && !was {
+        if absorbs {
             self.join_absorbing(h);
         }
     }
 
-    fn absorbing_of(&mut self, machine: Machine) -> &mut List {
-        match machine {
-            Machine::InviteClient => &mut self.absorbing_d,
+    fn absorbing_of(&mut self, machine: Machine, state: State) -> &mut List {
+        match (machine, state) {
+            (_, State::Accepted) => &mut self.spare,
+            (Machine::InviteClient, _) => &mut self.absorbing_d,
             _ => &mut self.absorbing,
         }
     }
 
     fn join_absorbing(&mut self, h: TxHandle) {
-        let Some(t) = self.table.get_mut(h) else { return };
+        let Some(t) = self.table.get_mut(h).filter(|t| !t.flags.has(Flags::ABSORBS)) else {
+            return;
+        };
         t.flags.set(Flags::ABSORBS, true);
-        let machine = t.machine;
-        let mut list = *self.absorbing_of(machine);
+        let (machine, state) = (t.machine, t.state);
+        let mut list = *self.absorbing_of(machine, state);
         list.push_back(&mut self.table, h, |t| &mut t.absorb);
-        *self.absorbing_of(machine) = list;
+        *self.absorbing_of(machine, state) = list;
         self.absorbers += 1;
     }
 
     fn leave_absorbing(&mut self, h: TxHandle) {
         let Some(t) = self.table.get(h).filter(|t| t.flags.has(Flags::ABSORBS)) else { return };
-        let machine = t.machine;
-        let mut list = *self.absorbing_of(machine);
+        let (machine, state) = (t.machine, t.state);
+        let mut list = *self.absorbing_of(machine, state);
         list.remove(&mut self.table, h, |t| &mut t.absorb);
-        *self.absorbing_of(machine) = list;
+        *self.absorbing_of(machine, state) = list;
         self.absorbers -= 1;
     }
 

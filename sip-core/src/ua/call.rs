@@ -447,7 +447,8 @@ impl Ua {
                 _ => Ok(()),
             };
         }
-        if (200..300).contains(&m.status()) && from.part != part::BYE {
+        let invite = matches!(from.part, part::INVITE | part::REINVITE);
+        if invite && (200..300).contains(&m.status()) {
             let accepted = low.down.tx.of_response(low.down.cx, m, e);
             self.calls.live_mut(h)?.accepted = accepted;
         }

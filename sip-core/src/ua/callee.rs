@@ -533,6 +533,10 @@ impl Ua {
         low.cx().pool.release(repeating.block);
         if let Some(tx) = tx {
             low.down.tx.forget_response(low.down.cx, tx);
+            // In the dialog a late repetition of the INVITE is not a new call.
+            if call.state == State::Confirmed {
+                low.down.tx.spare(tx);
+            }
         }
         self.disarm(low.cx(), h, TIMER_REPEAT);
         self.forget_ack_later(low.cx(), h);

@@ -459,6 +459,21 @@ impl Ua {
         }
     }
 
+    /// A 2xx to an INVITE that was refused by another branch of a fork: acknowledged and ended.
+    pub(crate) fn on_late_success(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        if from.part != part::INVITE {
+            return Ok(());
+        }
+        self.end_fork(low, CallHandle::from_raw(from.object), m, e, path)
+    }
+
     /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
     /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(

@@ -192,6 +192,10 @@ impl Ua {
                 d.peer.learn(m);
             }
             usable = self.acknowledge(low, h, dialog, m, number, offered)?;
+            // A repetition of this 2xx finds the dialog, and no other can come.
+            if let Some(tx) = self.calls.live(h)?.accepted {
+                low.down.tx.spare(tx);
+            }
             self.timer_answered(low, h, m)?;
         }
         if status == 491 && confirmed {
