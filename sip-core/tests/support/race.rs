@@ -130,8 +130,7 @@ pub fn media(n: usize) -> Media<'static> {
 
 /// A description of the application's own, which goes with this offer.
 fn description(n: usize, version: u32, offer: &str) -> String {
-    let directions =
-        [("sendonly", "recvonly"), ("recvonly", "sendonly"), ("inactive", "inactive")];
+    let directions = [("sendonly", "recvonly"), ("recvonly", "sendonly"), ("inactive", "inactive")];
     let turned = directions.iter().find(|(d, _)| offer.contains(&format!("a={d}\r\n")));
     format!(
         "v=0\r\no=- {n} {version} IN IP4 192.0.2.{}\r\ns=-\r\nc=IN IP4 192.0.2.{}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\na={}\r\n",
