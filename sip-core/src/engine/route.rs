@@ -83,7 +83,7 @@ impl Core {
 
     /// RFC 3261 8.1.3.3: a response to a user agent has one Via.
     fn is_misrouted(&self, m: &MessageRef<'_>, e: &Essentials) -> bool {
-        if self.ua.lines.is_empty() || m.values(Name::Via).nth(1).is_none() {
+        if self.ua.lines.is_empty() || !has_two_vias(m) {
             return false;
         }
         let owner = self.tx.owner_of_response(&self.cx, m, e).and_then(|o| match o.kind {
@@ -335,7 +335,7 @@ impl Core {
         if let Some(d) = by_dialog {
             self.cx.prove(path);
             // A dialog without a call has no INVITE.
-            let owner = self.dialogs.get(d).map(|d| d.owner);
+            let owner = self.dialogs.get(d).map(|d| d.owner());
             let h = owner.filter(|o| o.kind == OwnerKind::Call).map_or(0, |o| o.object);
             let (ua, mut low) = self.low();
             return ua.on_ack(&mut low, CallHandle::from_raw(h), m, e);
@@ -480,4 +480,11 @@ impl Core {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether there is a second Via value.
+fn has_two_vias(m: &MessageRef<'_>) -> bool {
+    let mut vias = m.fields().filter(|f| f.name == Name::Via);
+    let first = vias.next().map_or(&[][..], |f| m.text(f.value));
+    vias.next().is_some() || (first.contains(&b',') && m.values(Name::Via).nth(1).is_some())
 }

@@ -221,7 +221,7 @@ impl Ua {
         // RFC 4538 3: the tags are seen from our side.
         let (ours, theirs) = (m.text(names.local_tag?), m.text(names.remote_tag?));
         let d = low.dialogs.find(low.down.cx, m.text(names.call_id), ours, theirs)?;
-        let owner = low.dialogs.get(d)?.owner;
+        let owner = low.dialogs.get(d)?.owner();
         let h = CallHandle::from_raw(owner.object);
         (owner.kind == OwnerKind::Call && self.calls.get(h).is_some()).then_some(h)
     }
