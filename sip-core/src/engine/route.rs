@@ -120,7 +120,7 @@ impl Core {
             }
             OwnerKind::Line => {
                 let (ua, mut low) = self.low();
-                ua.on_line_response(&mut low, owner, m, e)
+                ua.on_line_response(&mut low, owner, (m, e), path)
             }
             OwnerKind::Fork => {
                 let (forks, mut low) = self.fork_low();

@@ -117,6 +117,7 @@ impl Judge<'_> {
         // CVE-2021-41158: the other party of a call is not given what is meant for our proxy.
         let peer_may = !self.in_dialog
             || self.line.auth_peers
+            || self.line.is_home(&cx.pool, self.between.peer, asked.realm)
             || cx.keyring.knows(&cx.pool, self.between, asked.realm);
         let place = Tried::place(tried, Tried::name(cx, asked));
         let count = place.and_then(|i| tried.get(i)).copied();
