@@ -34,7 +34,8 @@ pub const METHODS: [Method; 10] = [
 
 /// The option tags that the user agent supports, as Supported carries them (RFC 3261 20.37). A tag
 /// stands here once all of its extension works; Require is checked against it.
-pub const SUPPORTED: &str = "100rel, 199, from-change, join, norefersub, replaces, tdialog, timer";
+pub const SUPPORTED: &str =
+    "100rel, 199, answermode, from-change, histinfo, join, norefersub, replaces, tdialog, timer";
 
 /// What a message that makes or refreshes a dialog says of us (RFC 3261 13.2.1, 13.3.1.4).
 pub(super) fn abilities(config: &Config) -> [(Name, &'static [u8]); 2] {
@@ -42,7 +43,7 @@ pub(super) fn abilities(config: &Config) -> [(Name, &'static [u8]); 2] {
 }
 
 /// What of [`SUPPORTED`] is supported by this engine.
-fn supported(config: &Config) -> &'static str {
+pub(super) fn supported(config: &Config) -> &'static str {
     let without = SUPPORTED.strip_prefix("100rel, ");
     without.filter(|_| config.reliable == Reliable::Never).unwrap_or(SUPPORTED)
 }
