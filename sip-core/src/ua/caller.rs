@@ -590,7 +590,6 @@ impl Invite<'_> {
         self.caller.write_fields(&mut w, (self.line, pool))?;
         // RFC 7044 9.1
         if self.line.policy.tells_history() {
-            w.header(Name::Supported, b"histinfo")?;
             joined(&mut w, Name::HistoryInfo, &[b"<", self.target, b">;index=1"])?;
         }
         for (name, value) in self.fields {
