@@ -552,7 +552,8 @@
 #define SANSIP_Q_ROUTE 3
 
 /**
- * For sansip_answer_located: the bindings of the address of record `text`.
+ * For sansip_answer_located: the bindings of the address of record `text`; to route `request`, or to
+ * register where that is 0.
  */
 #define SANSIP_Q_LOCATE 4
 
@@ -2250,7 +2251,8 @@ typedef struct {
    */
   sansip_str path;
   /**
-   * What is known of the device, as parameters of a Contact; empty for nothing.
+   * The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+   * 3841), and which device it is. Empty for one that says nothing.
    */
   sansip_str params;
   /**

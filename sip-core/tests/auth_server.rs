@@ -76,7 +76,7 @@ impl Server {
                             assert_eq!((line, realm), (None, "example.com"));
                             Question::Secret(format!("{} {user}", algorithm.name()))
                         }
-                        Query::Locate { aor } => Question::Locate(aor.into()),
+                        Query::Locate { aor, .. } => Question::Locate(aor.into()),
                         Query::Route { uri, .. } => Question::Route(uri.into()),
                         other => panic!("{other:?}"),
                     };

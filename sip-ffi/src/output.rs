@@ -38,7 +38,8 @@ pub const SANSIP_Q_CONNECT: u32 = 2;
 /// For sansip_answer_route or sansip_answer_reject: where to send `request`, whose Request-URI is
 /// `text`. `ours` is not 0 if that is one of our domains or identities.
 pub const SANSIP_Q_ROUTE: u32 = 3;
-/// For sansip_answer_located: the bindings of the address of record `text`.
+/// For sansip_answer_located: the bindings of the address of record `text`; to route `request`, or to
+/// register where that is 0.
 pub const SANSIP_Q_LOCATE: u32 = 4;
 /// For sansip_answer_stored or sansip_answer_conflict: store `bindings` in place of all that the
 /// address of record `text` has, if its version is still `version` (0: it has none).
@@ -451,8 +452,9 @@ impl Lent {
                 q.call = SansipCall { v: call.raw() };
                 q.text = self.keep_text(offer);
             }
-            Query::Locate { aor } => {
+            Query::Locate { aor, request } => {
                 q.kind = SANSIP_Q_LOCATE;
+                q.request = SansipRequest { v: request.map_or(0, RequestHandle::raw) };
                 q.text = self.keep_text(aor);
             }
             Query::Store { aor, version, bindings } => {

@@ -203,7 +203,7 @@ impl App for Proxy {
     fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
         let reply = match *query {
             Query::Route { uri, ours, .. } => self.route(uri, ours),
-            Query::Locate { aor } => {
+            Query::Locate { aor, .. } => {
                 let mut text = self.spare.pop().unwrap_or_default();
                 text.clear();
                 text.push_str(aor);

@@ -63,6 +63,28 @@ struct LineIn {
     auth_peers: bool,
 }
 
+/// The attributes of `sansip.Target`.
+#[derive(FromPyObject)]
+struct TargetIn {
+    uri: String,
+    next_hop: String,
+    q: u16,
+    path: String,
+    params: String,
+}
+
+impl TargetIn {
+    fn target(&self) -> Target<'_> {
+        Target {
+            uri: &self.uri,
+            next_hop: &self.next_hop,
+            q: self.q,
+            path: &self.path,
+            params: &self.params,
+        }
+    }
+}
+
 /// The attributes of `sansip.Binding`.
 #[derive(FromPyObject)]
 struct BindingIn {
@@ -73,16 +95,6 @@ struct BindingIn {
     call_id: String,
     cseq: u32,
     path: String,
-}
-
-/// The attributes of `sansip.Target`.
-#[derive(FromPyObject)]
-struct TargetIn {
-    uri: String,
-    next_hop: String,
-    q: u16,
-    path: String,
-    params: String,
 }
 
 fn transport(name: &str) -> PyResult<Transport> {
@@ -244,16 +256,7 @@ impl Engine {
         query: u64,
         targets: Vec<TargetIn>,
     ) -> PyResult<()> {
-        let targets: Vec<Target<'_>> = targets
-            .iter()
-            .map(|t| Target {
-                uri: &t.uri,
-                next_hop: &t.next_hop,
-                q: t.q,
-                path: &t.path,
-                params: &t.params,
-            })
-            .collect();
+        let targets = targets.iter().map(TargetIn::target).collect::<Vec<_>>();
         let answer = Answer::Route(&targets);
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }

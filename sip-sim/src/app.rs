@@ -86,7 +86,7 @@ impl Asked {
                 Self::Route { request, uri: uri.to_string(), ours }
             }
             Query::Media { call, offer } => Self::Media { call, offer: offer.to_string() },
-            Query::Locate { aor } => Self::Locate { aor: aor.to_string() },
+            Query::Locate { aor, .. } => Self::Locate { aor: aor.to_string() },
             Query::Store { aor, version, bindings } => {
                 let bindings = own(bindings, now);
                 Self::Store { aor: aor.to_string(), version, bindings }

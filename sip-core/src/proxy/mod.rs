@@ -437,7 +437,9 @@ impl Forks {
     fn ask_locate(&mut self, cx: &mut Cx, h: ForkHandle, aor: &[u8]) -> Result<(), Error> {
         let asker = Owner::new(OwnerKind::Fork, h.raw());
         let about = (Addr::default(), Transport::Udp);
-        self.forks.live_mut(h)?.asked = Some(cx.ask(Ask::Locate, asker, aor, about, 0)?);
+        let fork = self.forks.live_mut(h)?;
+        let number = fork.tx.map_or(0, TxHandle::raw);
+        fork.asked = Some(cx.ask(Ask::Locate, asker, aor, about, number)?);
         Ok(())
     }
 

@@ -77,6 +77,7 @@ pub enum Asked {
     Route { uri: String, ours: bool },
     Dns(String),
     Connect(u8),
+    Secret(String),
 }
 
 /// What the application answers to Route.
@@ -101,6 +102,8 @@ pub struct Hop {
     pub flows: Vec<(FlowId, u8)>,
     tcp: bool,
     last_flow: u64,
+    /// Users and their passwords.
+    pub users: Vec<(String, String)>,
     /// Questions that nobody answers yet.
     pub held: Vec<(QueryId, Asked)>,
     pub hold: bool,
@@ -146,6 +149,7 @@ impl Hop {
             flows: Vec::new(),
             tcp: false,
             last_flow: 0,
+            users: Vec::new(),
             held: Vec::new(),
             hold: false,
         }
@@ -313,6 +317,11 @@ impl Hop {
                 let answer = ip.as_ref().map_or(Answer::NotFound, |ip| Answer::Addresses(ip, 60));
                 self.engine.answer(now, id, answer).unwrap();
             }
+            Asked::Secret(user) => {
+                let known = self.users.iter().find(|(name, _)| name == user);
+                let answer = known.map_or(Answer::NotFound, |(_, word)| Answer::Password(word));
+                self.engine.answer(now, id, answer).unwrap();
+            }
             Asked::Connect(to) => {
                 let flow = self.tcp.then(|| self.open(*to, false));
                 let answer = flow.map_or(Answer::Failed, Answer::Connected);
@@ -362,13 +371,14 @@ impl Hop {
 
 fn owned(query: &Query<'_>) -> Asked {
     match query {
-        Query::Locate { aor } => Asked::Locate((*aor).into()),
+        Query::Locate { aor, .. } => Asked::Locate((*aor).into()),
         Query::Store { aor, version, bindings } => Asked::Store {
             aor: (*aor).into(),
             version: *version,
             uris: bindings.map(|b| b.uri.to_string()).collect(),
         },
         Query::Route { uri, ours, .. } => Asked::Route { uri: (*uri).into(), ours: *ours },
+        Query::Credentials { user, .. } => Asked::Secret((*user).into()),
         Query::Dns { name, .. } => Asked::Dns((*name).into()),
         Query::Connect { to, .. } => match to.ip {
             std::net::IpAddr::V4(ip) => Asked::Connect(ip.octets()[3]),

@@ -255,24 +255,28 @@ impl Net {
         }
     }
 
+    /// Goes on to what happens next, if that is by then. Whether anything did.
+    pub fn step(&mut self, end: u64) -> bool {
+        let timers = self.nodes.iter().filter_map(|n| n.engine.next_timeout());
+        let arrivals = self.queue.iter().map(|(at, _)| Instant(*at));
+        let next = timers.chain(arrivals).min();
+        let Some(next) = next.filter(|t| t.0 <= end) else { return false };
+        self.now = self.now.max(next.0);
+        let now = Instant(self.now);
+        for node in &mut self.nodes {
+            if node.engine.next_timeout().is_some_and(|t| t <= now) {
+                enter(|| node.engine.handle_timeout(now)).unwrap();
+            }
+        }
+        self.settle();
+        true
+    }
+
     /// Lets so many milliseconds pass.
     pub fn run(&mut self, ms: u64) {
         let end = self.now + ms;
         self.settle();
-        loop {
-            let timers = self.nodes.iter().filter_map(|n| n.engine.next_timeout());
-            let arrivals = self.queue.iter().map(|(at, _)| Instant(*at));
-            let next = timers.chain(arrivals).min();
-            let Some(next) = next.filter(|t| t.0 <= end) else { break };
-            self.now = self.now.max(next.0);
-            let now = Instant(self.now);
-            for node in &mut self.nodes {
-                if node.engine.next_timeout().is_some_and(|t| t <= now) {
-                    enter(|| node.engine.handle_timeout(now)).unwrap();
-                }
-            }
-            self.settle();
-        }
+        while self.step(end) {}
         self.now = end;
     }
 

@@ -425,7 +425,7 @@ fn owned(query: &Query<'_>) -> Asked {
         Query::Dns { .. } => Asked::Dns,
         Query::Connect { to, transport, .. } => Asked::Connect(*to, *transport),
         Query::Route { .. } => Asked::Route,
-        Query::Locate { aor } => Asked::Locate((*aor).into()),
+        Query::Locate { aor, .. } => Asked::Locate((*aor).into()),
         Query::Store { aor, version, bindings } => {
             let list = bindings
                 .map(|b| Bound {

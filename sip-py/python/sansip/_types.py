@@ -361,6 +361,8 @@ class LocateQuery(Query):
     """The bindings of an address of record: `answer_located`, `answer_not_found`."""
 
     aor: str
+    request: Optional[RequestHandle] = None
+    """The request that is to be routed; `None` to register."""
 
 
 @dataclass(frozen=True)
