@@ -175,8 +175,14 @@ fn answer_all(net: &mut Net) {
     let bob = format!("sip:bob@10.0.0.{}", net.nodes.len());
     for (n, id, locate) in std::mem::take(&mut net.asked) {
         let next = format!("sip:10.0.0.{}:5060", n + 2);
-        let binding =
-            Binding { uri: &bob, params: "", q: 1_000, expires: 3_600, call_id: "x", cseq: 1 };
+        let binding = Binding {
+            uri: &bob,
+            q: 1_000,
+            expires: 3_600,
+            call_id: "x",
+            cseq: 1,
+            ..Binding::default()
+        };
         let target = Target { next_hop: &next, q: 1_000, ..Target::default() };
         let now = net.at();
         let answer = if locate {

@@ -207,11 +207,11 @@ impl Net {
                     .iter()
                     .map(|(uri, q)| Binding {
                         uri,
-                        params: "",
                         q: *q,
                         expires: 3_600,
                         call_id: "x",
                         cseq: 1,
+                        ..Binding::default()
                     })
                     .collect();
                 let bindings = if screened { &[][..] } else { &bindings };
