@@ -130,7 +130,7 @@ pub(crate) struct Call {
 impl Call {
     /// Whether the application has said what media the call can have.
     pub(super) const fn has_profile(&self) -> bool {
-        self.media.profile.is_some() && !self.media.own
+        self.media.is_given() && !self.media.own
     }
 
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
