@@ -201,7 +201,7 @@ impl Calls {
                         Wish::Nothing => break,
                         Wish::Answer(call) => answer(&mut self.engines[who], now, call),
                         Wish::Route(query) => {
-                            let stay = [Target { uri: "", next_hop: "", q: 1_000 }];
+                            let stay = [Target { q: 1_000, ..Target::default() }];
                             let answer = Answer::Route(&stay);
                             self.at(who, |e| e.answer(now, query, answer).expect("room"));
                         }

@@ -22,7 +22,7 @@ fn answer_all(net: &mut Net) {
     let asked: Vec<(usize, QueryId, bool)> = std::mem::take(&mut net.asked);
     for (n, id, locate) in asked {
         let now = net.at();
-        let target = Target { uri: "", next_hop: "sip:10.0.0.3:5060", q: 1000 };
+        let target = Target { next_hop: "sip:10.0.0.3:5060", q: 1000, ..Target::default() };
         let answer = if locate { Answer::NotFound } else { Answer::Route(&[target]) };
         net.engine(n).answer(now, id, answer).unwrap();
     }

@@ -335,7 +335,11 @@ fn proxied(method: &str, uri: &str, route: Option<&str>) -> (usize, usize) {
                 break;
             }
             for (id, answer) in asked.drain(..) {
-                let target = route.map(|next_hop| sansip::Target { uri: "", next_hop, q: 1000 });
+                let target = route.map(|next_hop| sansip::Target {
+                    next_hop,
+                    q: 1000,
+                    ..Default::default()
+                });
                 let targets: Vec<_> = target.into_iter().collect();
                 let routed = matches!(answer, Answer::Failed);
                 let answer = if routed { Answer::Route(&targets) } else { answer };

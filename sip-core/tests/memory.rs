@@ -186,7 +186,8 @@ fn proxied(challenged: bool) -> Proxied {
     net.on_query = Some(|net| {
         for (n, id, locate) in std::mem::take(&mut net.asked) {
             let now = net.at();
-            let target = sansip::Target { uri: "", next_hop: "sip:10.0.0.3:5060", q: 1000 };
+            let target =
+                sansip::Target { next_hop: "sip:10.0.0.3:5060", q: 1000, ..Default::default() };
             let targets = [target];
             let answer =
                 if locate { sansip::Answer::NotFound } else { sansip::Answer::Route(&targets) };

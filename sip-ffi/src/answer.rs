@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use sansip_core::{Answer, Binding, Instant, QueryId, Target};
 
 use crate::abi::{SansipAddr, SansipFlow, SansipQuery, SansipStr, array, item};
-use crate::code::{ARGUMENT, Outcome};
+use crate::code::{ARGUMENT, Code, Outcome};
 use crate::config::BINDINGS;
 use crate::engine::SansipEngine;
 use crate::guard::with_engine;
@@ -20,10 +20,33 @@ pub struct SansipTarget {
     pub uri: SansipStr,
     /// Where to send it in spite of its Request-URI: a URI; empty for none.
     pub next_hop: SansipStr,
+    /// Routes that the request gets before its own, as one Route field lists them (RFC 3327); empty
+    /// for none.
+    pub path: SansipStr,
+    /// The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+    /// 3841), and which device it is. Empty for one that says nothing.
+    pub params: SansipStr,
     /// Preference, 0 to 1000, higher first.
     pub q: u32,
     /// 0.
     pub reserved: u32,
+}
+
+impl SansipTarget {
+    /// # Safety
+    /// The texts are valid.
+    pub(crate) unsafe fn read<'a>(self) -> Result<Target<'a>, Code> {
+        // SAFETY: passed on.
+        unsafe {
+            Ok(Target {
+                uri: self.uri.text()?,
+                next_hop: self.next_hop.text()?,
+                q: quality(self.q)?,
+                path: self.path.text()?,
+                params: self.params.text()?,
+            })
+        }
+    }
 }
 
 /// # Safety
@@ -116,16 +139,11 @@ pub unsafe extern "C" fn sansip_answer_route(
     targets: *const SansipTarget,
     n: usize,
 ) -> i32 {
-    let mut list = [Target { uri: "", next_hop: "", q: 0 }; 32];
+    let mut list = [Target::default(); 32];
     let n = given!(array(targets, n, list.len()));
     for (i, target) in list.iter_mut().enumerate().take(n) {
         // SAFETY: by the header's rules, `n` are there, and their texts are valid.
-        unsafe {
-            let from = item(targets, i);
-            target.uri = given!(from.uri.text());
-            target.next_hop = given!(from.next_hop.text());
-            target.q = given!(quality(from.q));
-        }
+        *target = given!(unsafe { item(targets, i).read() });
     }
     // SAFETY: by the header's rules.
     unsafe { answer(engine, now_ms, query, Answer::Route(&list[..n])) }
@@ -156,8 +174,7 @@ pub unsafe extern "C" fn sansip_answer_located(
     bindings: *const SansipBinding,
     n: usize,
 ) -> i32 {
-    let empty = Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
-    let mut list = [empty; BINDINGS];
+    let mut list = [Binding::default(); BINDINGS];
     let n = given!(array(bindings, n, list.len()));
     for (i, binding) in list.iter_mut().enumerate().take(n) {
         // SAFETY: by the header's rules, `n` are there, and their texts are valid.
@@ -166,6 +183,7 @@ pub unsafe extern "C" fn sansip_answer_located(
             binding.uri = given!(from.uri.text());
             binding.params = given!(from.params.text());
             binding.call_id = given!(from.call_id.text());
+            binding.path = given!(from.path.text());
             binding.q = given!(quality(from.q));
             binding.expires = from.expires_s;
             binding.cseq = from.cseq;
@@ -266,6 +284,6 @@ pub unsafe extern "C" fn sansip_answer_ha1(
     }
 }
 
-fn quality(q: u32) -> Result<u16, crate::code::Code> {
+fn quality(q: u32) -> Result<u16, Code> {
     u16::try_from(q).ok().filter(|q| *q <= 1_000).ok_or(ARGUMENT)
 }

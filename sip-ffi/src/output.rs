@@ -38,7 +38,8 @@ pub const SANSIP_Q_CONNECT: u32 = 2;
 /// For sansip_answer_route or sansip_answer_reject: where to send `request`, whose Request-URI is
 /// `text`. `ours` is not 0 if that is one of our domains or identities.
 pub const SANSIP_Q_ROUTE: u32 = 3;
-/// For sansip_answer_located: the bindings of the address of record `text`.
+/// For sansip_answer_located: the bindings of the address of record `text`; to route `request`, or to
+/// register where that is 0.
 pub const SANSIP_Q_LOCATE: u32 = 4;
 /// For sansip_answer_stored or sansip_answer_conflict: store `bindings` in place of all that the
 /// address of record `text` has, if its version is still `version` (0: it has none).
@@ -181,6 +182,8 @@ pub struct SansipBinding {
     pub params: SansipStr,
     /// The Call-ID of the REGISTER that made it.
     pub call_id: SansipStr,
+    /// The routes to it (RFC 3327). To be kept as it is.
+    pub path: SansipStr,
     /// The CSeq of that REGISTER.
     pub cseq: u32,
     /// Seconds until it expires, from now.
@@ -449,8 +452,9 @@ impl Lent {
                 q.call = SansipCall { v: call.raw() };
                 q.text = self.keep_text(offer);
             }
-            Query::Locate { aor } => {
+            Query::Locate { aor, request } => {
                 q.kind = SANSIP_Q_LOCATE;
+                q.request = SansipRequest { v: request.map_or(0, RequestHandle::raw) };
                 q.text = self.keep_text(aor);
             }
             Query::Store { aor, version, bindings } => {
@@ -472,6 +476,7 @@ impl Lent {
                 uri: self.keep_text(b.uri),
                 params: self.keep_text(b.params),
                 call_id: self.keep_text(b.call_id),
+                path: self.keep_text(b.path),
                 cseq: b.cseq,
                 expires_s: b.expires,
                 q: b.q.into(),

@@ -63,6 +63,28 @@ struct LineIn {
     auth_peers: bool,
 }
 
+/// The attributes of `sansip.Target`.
+#[derive(FromPyObject)]
+struct TargetIn {
+    uri: String,
+    next_hop: String,
+    q: u16,
+    path: String,
+    params: String,
+}
+
+impl TargetIn {
+    fn target(&self) -> Target<'_> {
+        Target {
+            uri: &self.uri,
+            next_hop: &self.next_hop,
+            q: self.q,
+            path: &self.path,
+            params: &self.params,
+        }
+    }
+}
+
 /// The attributes of `sansip.Binding`.
 #[derive(FromPyObject)]
 struct BindingIn {
@@ -72,16 +94,17 @@ struct BindingIn {
     expires: u32,
     call_id: String,
     cseq: u32,
+    path: String,
 }
 
 fn transport(name: &str) -> PyResult<Transport> {
     Transport::of(name.as_bytes()).ok_or_else(|| PyValueError::new_err("no such transport"))
 }
 
-/// An engine.
 /// Line, the caller's number, the call that it replaces, the one that it joins, focus.
 type CallInfoOut = (Option<u64>, u64, Option<u64>, Option<u64>, bool);
 
+/// An engine.
 #[pyclass]
 pub(crate) struct Engine {
     core: sansip::Engine,
@@ -226,16 +249,14 @@ impl Engine {
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
 
-    /// Targets as URI, next hop and q.
     fn answer_route(
         &mut self,
         py: Python<'_>,
         now: u64,
         query: u64,
-        targets: Vec<(String, String, u16)>,
+        targets: Vec<TargetIn>,
     ) -> PyResult<()> {
-        let targets: Vec<Target<'_>> =
-            targets.iter().map(|(uri, next_hop, q)| Target { uri, next_hop, q: *q }).collect();
+        let targets = targets.iter().map(TargetIn::target).collect::<Vec<_>>();
         let answer = Answer::Route(&targets);
         self.done(py, now, &Input::Answer { query: QueryId::from_raw(query), answer })
     }
@@ -262,6 +283,7 @@ impl Engine {
                 expires: b.expires,
                 call_id: &b.call_id,
                 cseq: b.cseq,
+                path: &b.path,
             })
             .collect();
         let answer = Answer::Located { version, bindings: &bindings };

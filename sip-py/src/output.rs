@@ -6,7 +6,7 @@ use pyo3::types::PyBytes;
 use sansip::wire::MessageRef;
 use sansip::{
     Addr, CallChange, CallHandle, EndReason, Event, LineChange, LineHandle, Output, Path,
-    PolicyAct, Query,
+    PolicyAct, Query, RequestHandle,
 };
 
 use crate::media::streams;
@@ -54,10 +54,13 @@ fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
             ("RouteQuery", id, request.raw(), uri, ours).into_bound_py_any(py)
         }
         Query::Media { call, offer } => ("MediaQuery", id, call.raw(), offer).into_bound_py_any(py),
-        Query::Locate { aor } => ("LocateQuery", id, aor).into_bound_py_any(py),
+        Query::Locate { aor, request } => {
+            ("LocateQuery", id, aor, request.map(RequestHandle::raw)).into_bound_py_any(py)
+        }
         Query::Store { aor, version, bindings } => {
-            let bindings: Vec<_> =
-                bindings.map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)).collect();
+            let bindings: Vec<_> = bindings
+                .map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq, b.path))
+                .collect();
             ("StoreQuery", id, aor, version, bindings).into_bound_py_any(py)
         }
         Query::Credentials { line, realm, algorithm, user } => {

@@ -36,6 +36,8 @@ pub struct StoredBinding {
     pub call_id: String,
     /// The CSeq that made it.
     pub cseq: u32,
+    /// The routes to it.
+    pub path: String,
 }
 
 /// A question that the world does not answer itself.
@@ -84,7 +86,7 @@ impl Asked {
                 Self::Route { request, uri: uri.to_string(), ours }
             }
             Query::Media { call, offer } => Self::Media { call, offer: offer.to_string() },
-            Query::Locate { aor } => Self::Locate { aor: aor.to_string() },
+            Query::Locate { aor, .. } => Self::Locate { aor: aor.to_string() },
             Query::Store { aor, version, bindings } => {
                 let bindings = own(bindings, now);
                 Self::Store { aor: aor.to_string(), version, bindings }
@@ -103,6 +105,7 @@ fn own(bindings: sansip::Bindings<'_>, now: u64) -> Vec<StoredBinding> {
             until: now + u64::from(b.expires) * 1_000,
             call_id: b.call_id.to_string(),
             cseq: b.cseq,
+            path: b.path.to_string(),
         })
         .collect()
 }

@@ -43,11 +43,11 @@ impl ProxyApp {
         let fits = |(pattern, _): &&(String, String)| pattern == "*" || uri.contains(&**pattern);
         match self.routes.iter().find(fits) {
             Some((_, next_hop)) => {
-                let target = Target { uri: "", next_hop, q: 1_000 };
+                let target = Target { next_hop, q: 1_000, ..Target::default() };
                 io.answer(id, Answer::Route(&[target]));
             }
             None if ours => io.answer(id, Answer::Route(&[])),
-            None => io.answer(id, Answer::Route(&[Target { uri: "", next_hop: "", q: 1_000 }])),
+            None => io.answer(id, Answer::Route(&[Target { q: 1_000, ..Target::default() }])),
         }
     }
 
@@ -62,6 +62,7 @@ impl ProxyApp {
                 expires: u32::try_from((b.until - io.now.0).div_ceil(1_000)).unwrap_or(u32::MAX),
                 call_id: &b.call_id,
                 cseq: b.cseq,
+                path: &b.path,
             })
             .collect();
         io.answer(id, Answer::Located { version, bindings: &bindings });

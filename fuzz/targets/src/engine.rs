@@ -236,10 +236,10 @@ impl<'a> World<'a> {
         let Some(query) = self.program.pick_any(&self.queries) else { return };
         let addresses = [Addr::v4(10, 0, 0, 2, 0).ip, Addr::v4(10, 0, 0, 3, 0).ip];
         let uri = self.program.pick(URIS);
-        let target = |q| Target { uri, next_hop: "", q };
+        let target = |q| Target { uri, q, ..Target::default() };
         let targets =
             [target(1_000), target(500), Target { next_hop: "sip:10.0.0.4;lr", ..target(500) }];
-        let binding = Binding { uri, params: "", q: 1_000, expires: 60, call_id: "c1", cseq: 1 };
+        let binding = Binding { uri, q: 1_000, expires: 60, call_id: "c1", cseq: 1, ..Binding::default() };
         let bindings = [binding, Binding { uri: "sip:bob@10.0.0.3", q: 0, ..binding }];
         let count = self.program.small() % 3;
         let answer = match self.program.small() % 9 {

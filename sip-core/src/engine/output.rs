@@ -116,6 +116,8 @@ pub enum Query<'e> {
     Locate {
         /// The canonical address of record: `sip:user@host`.
         aor: &'e str,
+        /// The request that is to be routed, as in [`Query::Route`]; `None` to register.
+        request: Option<RequestHandle>,
     },
     /// Store these bindings in place of all that the address of record has, if its version is
     /// still `version` (RFC 3261 10.3 step 7).
@@ -247,7 +249,10 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
             Query::Route { request, uri: text, ours: query.addr.port != 0 }
         }
         Ask::Media => Query::Media { call: CallHandle::from_raw(query.number), offer: text },
-        Ask::Locate => Query::Locate { aor: text },
+        Ask::Locate => {
+            let request = (query.number != 0).then(|| TxHandle::from_raw(query.number));
+            Query::Locate { aor: text, request }
+        }
         Ask::Store => {
             let (aor, bindings) = Bindings::open(bytes);
             Query::Store { aor, version: query.number, bindings }

@@ -8,6 +8,8 @@
 pub(crate) mod authenticate;
 mod best;
 mod context;
+pub(crate) mod edge;
+pub(crate) mod flow_token;
 mod forward;
 mod preprocess;
 mod record_route;
@@ -208,7 +210,11 @@ impl Forks {
             return Err(Error::Full(Limit::Attempts));
         }
         let Some(uri) = e.uri else { return Ok(()) };
-        let plan = Plan::of(low.down.cx, m, &uri, path);
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if let Some(status) = plan.refusal() {
+            let reply = Reply::default();
+            return low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(drop);
+        }
         let h = self.forks.insert(Fork::new(low.down.cx, m.method(), path.local, plan))?;
         let owner = Owner::new(OwnerKind::Fork, h.raw());
         let opened = low.down.tx.open_server(low.down.cx, owner, m, e, path);
@@ -250,7 +256,10 @@ impl Forks {
         let Some(uri) = e.uri.filter(|_| validate::refusal(low.down.cx, m, e).is_none()) else {
             return Ok(());
         };
-        let plan = Plan::of(low.down.cx, m, &uri, path);
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if plan.refusal().is_some() {
+            return Ok(());
+        }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;
         let begun = low.down.cx.pool.copy_in(m.bytes()).and_then(|block| {
             if let Some(fork) = self.forks.get_mut(h) {
@@ -331,7 +340,7 @@ impl Forks {
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
-                let targets = bindings.iter().map(|b| Target { uri: b.uri, next_hop: "", q: b.q });
+                let targets = bindings.iter().map(Target::from);
                 if self.set_targets(low, h, targets)? {
                     return self.work(low, h);
                 }
@@ -428,7 +437,9 @@ impl Forks {
     fn ask_locate(&mut self, cx: &mut Cx, h: ForkHandle, aor: &[u8]) -> Result<(), Error> {
         let asker = Owner::new(OwnerKind::Fork, h.raw());
         let about = (Addr::default(), Transport::Udp);
-        self.forks.live_mut(h)?.asked = Some(cx.ask(Ask::Locate, asker, aor, about, 0)?);
+        let fork = self.forks.live_mut(h)?;
+        let number = fork.tx.map_or(0, TxHandle::raw);
+        fork.asked = Some(cx.ask(Ask::Locate, asker, aor, about, number)?);
         Ok(())
     }
 
@@ -520,6 +531,29 @@ impl Forks {
             ..=199 => self.on_provisional(low, h, b, m, e),
             200..=299 => self.on_success(low, h, b, m, e),
             _ => self.on_refusal(low, h, b, m, e),
+        }
+    }
+
+    /// A 2xx to an INVITE on a branch that has refused: from another fork beyond. It goes back, as long
+    /// as no final response has (RFC 3261 16.7 step 5). May queue output.
+    ///
+    /// # Errors
+    /// As [`on_answer`](Self::on_answer).
+    pub fn on_late_success(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        if from.part == RELAY {
+            return relay(low, TxHandle::from_raw(from.object), m, e);
+        }
+        let h = ForkHandle::from_raw(from.object);
+        let open = self.forks.get(h).is_some_and(|f| !f.done && f.method == Method::Invite);
+        match self.refused_branch(h, from.part).filter(|_| open) {
+            Some(b) => self.on_success(low, h, b, m, e),
+            None => Ok(()),
         }
     }
 

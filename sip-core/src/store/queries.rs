@@ -178,8 +178,9 @@ impl core::fmt::Debug for Answer<'_> {
     }
 }
 
-/// A target of a request that the proxy forwards.
-#[derive(Clone, Copy, Debug)]
+/// A target of a request that the proxy forwards. The default changes nothing of a request: write
+/// what differs, and `..Target::default()`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Target<'a> {
     /// The new Request-URI; empty keeps the one that came.
     pub uri: &'a str,
@@ -187,10 +188,26 @@ pub struct Target<'a> {
     pub next_hop: &'a str,
     /// Preference, 0 to 1000, higher first.
     pub q: u16,
+    /// Routes that the request gets before its own, as one Route field lists them:
+    /// `<sip:edge.example.com;lr>, <sip:...>` (RFC 3327 5.3). Those in front that are ours are
+    /// followed at once, such as a connection that is named by a token of ours (RFC 5626 5.3).
+    /// Empty for none.
+    pub path: &'a str,
+    /// What is known of the device, as parameters of a Contact: its features (RFC 3841),
+    /// `+sip.instance` and `reg-id`. Of an instance's targets the last one that works is used alone
+    /// (RFC 5626 7). Empty for nothing.
+    pub params: &'a str,
 }
 
-/// A binding of an address of record (RFC 3261 10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl<'a> From<&Binding<'a>> for Target<'a> {
+    fn from(b: &Binding<'a>) -> Self {
+        Self { uri: b.uri, next_hop: "", q: b.q, path: b.path, params: b.params }
+    }
+}
+
+/// A binding of an address of record (RFC 3261 10). Of those of one instance (`+sip.instance`) the
+/// last one is the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Binding<'a> {
     /// The contact's URI as it was registered.
     pub uri: &'a str,
@@ -204,4 +221,8 @@ pub struct Binding<'a> {
     pub call_id: &'a str,
     /// The CSeq of that REGISTER.
     pub cseq: u32,
+    /// The routes to it, as [`Target::path`] has them: the Path of that REGISTER (RFC 3327), and a
+    /// token of ours where it is reached by the connection or the source that it came from. To be
+    /// kept as it is.
+    pub path: &'a str,
 }

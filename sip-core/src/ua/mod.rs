@@ -5,6 +5,7 @@ mod answer_mode;
 mod call;
 mod callee;
 mod caller;
+mod clock;
 mod credentials;
 mod description;
 mod diverted;

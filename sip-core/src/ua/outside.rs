@@ -250,16 +250,21 @@ impl Ua {
         e: &Essentials,
         path: &Path,
     ) -> Result<(), Error> {
-        let fields = [
+        let config = &low.down.cx.config;
+        let user_agent = [
             (Name::Allow, ALLOW.as_bytes()),
             (Name::Accept, ACCEPT),
             (Name::AcceptEncoding, &b"identity"[..]),
-            (Name::Supported, supported(&low.down.cx.config).as_bytes()),
+            (Name::Supported, supported(config).as_bytes()),
         ];
+        // A proxy takes no bodies.
+        let methods = if config.roles.registrar { "OPTIONS, REGISTER" } else { "OPTIONS" };
+        let server = [(Name::Allow, methods.as_bytes()), (Name::Supported, &b""[..])];
+        let fields = if config.roles.ua { &user_agent[..] } else { &server[..] };
         let mut contact = [0u8; 512];
         let (status, len) = self.would_answer(low.cx(), line, (m, e), &mut contact)?;
         let contact = (len > 0).then(|| contact.get(..len).unwrap_or(&[]));
-        let reply = Reply { contact, extra: &fields, ..Reply::default() };
+        let reply = Reply { contact, extra: fields, ..Reply::default() };
         low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(|_| ())
     }
 

@@ -220,10 +220,10 @@ impl Ua {
     fn target_dialog(&self, low: &Low<'_>, m: &MessageRef<'_>) -> Option<CallHandle> {
         let at = m.header_span(Name::TargetDialog)?;
         let names = TargetDialog::parse(m.bytes(), at).ok()?;
-        // The sender's local tag is our remote one.
-        let (theirs, ours) = (m.text(names.local_tag?), m.text(names.remote_tag?));
+        // RFC 4538 3: the tags are seen from our side.
+        let (ours, theirs) = (m.text(names.local_tag?), m.text(names.remote_tag?));
         let d = low.dialogs.find(low.down.cx, m.text(names.call_id), ours, theirs)?;
-        let owner = low.dialogs.get(d)?.owner;
+        let owner = low.dialogs.get(d)?.owner();
         let h = CallHandle::from_raw(owner.object);
         (owner.kind == OwnerKind::Call && self.calls.get(h).is_some()).then_some(h)
     }

@@ -1,6 +1,7 @@
 //! Session timers (RFC 4028): who refreshes, when, and what happens if nobody does.
 
-use super::call::{TIMER_SESSION, part};
+use super::call::part;
+use super::clock::Due;
 use super::extensions::number_text;
 use super::required::rewrite;
 use super::table::{Act as CallAct, Happening as CallHappening, State as CallState};
@@ -8,7 +9,7 @@ use super::{CallHandle, EndReason, Low, Ua};
 use crate::attempt::AttemptHandle;
 use crate::config::Config;
 use crate::cx::Cx;
-use crate::dialog::Peer;
+use crate::dialog::{Peer, Said};
 use crate::error::Error;
 use crate::header::CSeq;
 use crate::header::Value;
@@ -157,13 +158,14 @@ fn value<T: Value>(m: &MessageRef<'_>, name: Name) -> Option<T> {
 
 impl Asked {
     fn of(m: &MessageRef<'_>) -> Self {
-        let expires: Option<SessionExpires> = value(m, Name::SessionExpires);
-        let min: Option<MinSe> = value(m, Name::MinSe);
+        let said = Said::of(m);
+        let expires = said.session_expires.and_then(|s| SessionExpires::parse(m.bytes(), s).ok());
+        let min = said.min_se.and_then(|s| MinSe::parse(m.bytes(), s).ok());
         Self {
             expires: expires.map(|e| e.seconds),
             refresher: expires.and_then(|e| e.refresher),
             min: min.map_or(LEAST, |m| m.seconds.max(LEAST)),
-            supported: Peer::of(m).has(Peer::TIMER),
+            supported: said.has(Peer::TIMER),
         }
     }
 }
@@ -409,7 +411,7 @@ impl Ua {
         let due = t.state == State::Ours && now < t.until;
         if due && self.dialog_busy(low, h) {
             let at = now.after(BUSY).min(t.until);
-            return self.arm(low.cx(), h, TIMER_SESSION, at);
+            return self.arm(low.cx(), h, Due::Session, at);
         }
         self.timer_step(low, h, if due { Happening::Due } else { Happening::Over })
     }
@@ -430,20 +432,20 @@ impl Ua {
             Act::Nothing => Ok(()),
             Act::AwaitRefresh => {
                 let half = u64::from(interval).saturating_mul(500);
-                self.arm(low.cx(), h, TIMER_SESSION, now.after(half))
+                self.arm(low.cx(), h, Due::Session, now.after(half))
             }
-            Act::AwaitEnd => self.arm(low.cx(), h, TIMER_SESSION, until),
+            Act::AwaitEnd => self.arm(low.cx(), h, Due::Session, until),
             Act::AwaitAgain => {
                 let left = until.0.saturating_sub(now.0);
                 let wait = if left > 2 * BUSY { left.div_euclid(2) } else { left };
-                self.arm(low.cx(), h, TIMER_SESSION, now.after(wait))
+                self.arm(low.cx(), h, Due::Session, now.after(wait))
             }
             Act::Disarm => {
-                self.disarm(low.cx(), h, TIMER_SESSION);
+                self.disarm(low.cx(), h, Due::Session);
                 Ok(())
             }
             Act::Refresh => {
-                self.arm(low.cx(), h, TIMER_SESSION, until)?;
+                self.arm(low.cx(), h, Due::Session, until)?;
                 match self.send_refresh(low, h) {
                     Ok(()) => Ok(()),
                     Err(_) => self.timer_step(low, h, Happening::Refused),
@@ -454,7 +456,7 @@ impl Ua {
     }
 
     fn timer_ends(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        self.disarm(low.cx(), h, TIMER_SESSION);
+        self.disarm(low.cx(), h, Due::Session);
         let Some(call) = self.calls.get_mut(h) else { return Ok(()) };
         call.end = Some(EndReason::SessionExpired);
         if self.act(h, CallHappening::Hangup)? != CallAct::SendBye {

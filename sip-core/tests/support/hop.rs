@@ -66,6 +66,7 @@ pub struct Bound {
     pub until: u64,
     pub call_id: String,
     pub cseq: u32,
+    pub path: String,
 }
 
 /// A question as it was asked.
@@ -76,6 +77,7 @@ pub enum Asked {
     Route { uri: String, ours: bool },
     Dns(String),
     Connect(u8),
+    Secret(String),
 }
 
 /// What the application answers to Route.
@@ -100,6 +102,8 @@ pub struct Hop {
     pub flows: Vec<(FlowId, u8)>,
     tcp: bool,
     last_flow: u64,
+    /// Users and their passwords.
+    pub users: Vec<(String, String)>,
     /// Questions that nobody answers yet.
     pub held: Vec<(QueryId, Asked)>,
     pub hold: bool,
@@ -145,6 +149,7 @@ impl Hop {
             flows: Vec::new(),
             tcp: false,
             last_flow: 0,
+            users: Vec::new(),
             held: Vec::new(),
             hold: false,
         }
@@ -195,6 +200,7 @@ impl Hop {
             until: u64::MAX / 2,
             call_id: "x".into(),
             cseq: 1,
+            path: String::new(),
         });
     }
 
@@ -270,6 +276,7 @@ impl Hop {
                         expires: u32::try_from(b.until - seconds).unwrap_or(u32::MAX),
                         call_id: &b.call_id,
                         cseq: b.cseq,
+                        path: &b.path,
                     })
                     .collect();
                 self.engine.answer(now, id, Answer::Located { version, bindings: &list }).unwrap();
@@ -291,7 +298,12 @@ impl Hop {
                     Routes::To(list) => {
                         let targets: Vec<Target<'_>> = list
                             .iter()
-                            .map(|(uri, next_hop, q)| Target { uri, next_hop, q: *q })
+                            .map(|(uri, next_hop, q)| Target {
+                                uri,
+                                next_hop,
+                                q: *q,
+                                ..Target::default()
+                            })
                             .collect();
                         answer(&mut self.engine, Answer::Route(&targets));
                     }
@@ -303,6 +315,11 @@ impl Hop {
             Asked::Dns(_) => {
                 let ip = self.dns.map(|n| [peer(n).ip]);
                 let answer = ip.as_ref().map_or(Answer::NotFound, |ip| Answer::Addresses(ip, 60));
+                self.engine.answer(now, id, answer).unwrap();
+            }
+            Asked::Secret(user) => {
+                let known = self.users.iter().find(|(name, _)| name == user);
+                let answer = known.map_or(Answer::NotFound, |(_, word)| Answer::Password(word));
                 self.engine.answer(now, id, answer).unwrap();
             }
             Asked::Connect(to) => {
@@ -354,13 +371,14 @@ impl Hop {
 
 fn owned(query: &Query<'_>) -> Asked {
     match query {
-        Query::Locate { aor } => Asked::Locate((*aor).into()),
+        Query::Locate { aor, .. } => Asked::Locate((*aor).into()),
         Query::Store { aor, version, bindings } => Asked::Store {
             aor: (*aor).into(),
             version: *version,
             uris: bindings.map(|b| b.uri.to_string()).collect(),
         },
         Query::Route { uri, ours, .. } => Asked::Route { uri: (*uri).into(), ours: *ours },
+        Query::Credentials { user, .. } => Asked::Secret((*user).into()),
         Query::Dns { name, .. } => Asked::Dns((*name).into()),
         Query::Connect { to, .. } => match to.ip {
             std::net::IpAddr::V4(ip) => Asked::Connect(ip.octets()[3]),
@@ -380,6 +398,7 @@ fn bounds(query: &Query<'_>) -> Vec<Bound> {
             until: u64::from(b.expires),
             call_id: b.call_id.into(),
             cseq: b.cseq,
+            path: b.path.into(),
         })
         .collect()
 }

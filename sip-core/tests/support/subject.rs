@@ -122,6 +122,7 @@ pub struct Bound {
     pub expires: u32,
     pub call_id: String,
     pub cseq: u32,
+    pub path: String,
 }
 
 enum Todo {
@@ -343,7 +344,7 @@ impl Subject {
             }
             Asked::Connect(..) => self.engine.answer(now, id, Answer::Failed).unwrap(),
             Asked::Route => {
-                let target = Target { uri: "", next_hop: "sip:10.0.0.2", q: 1000 };
+                let target = Target { next_hop: "sip:10.0.0.2", q: 1000, ..Target::default() };
                 self.engine.answer(now, id, Answer::Route(&[target])).unwrap();
             }
             Asked::Locate(aor) => {
@@ -357,6 +358,7 @@ impl Subject {
                         expires: b.expires,
                         call_id: &b.call_id,
                         cseq: b.cseq,
+                        path: &b.path,
                     })
                     .collect();
                 let answer = Answer::Located { version, bindings: &bindings };
@@ -423,7 +425,7 @@ fn owned(query: &Query<'_>) -> Asked {
         Query::Dns { .. } => Asked::Dns,
         Query::Connect { to, transport, .. } => Asked::Connect(*to, *transport),
         Query::Route { .. } => Asked::Route,
-        Query::Locate { aor } => Asked::Locate((*aor).into()),
+        Query::Locate { aor, .. } => Asked::Locate((*aor).into()),
         Query::Store { aor, version, bindings } => {
             let list = bindings
                 .map(|b| Bound {
@@ -433,6 +435,7 @@ fn owned(query: &Query<'_>) -> Asked {
                     expires: b.expires,
                     call_id: b.call_id.into(),
                     cseq: b.cseq,
+                    path: b.path.into(),
                 })
                 .collect();
             Asked::Store((*aor).into(), *version, list)

@@ -158,7 +158,7 @@ class Engine:
 
     def answer_route(self, now_ms: int, query: QueryId, targets: Sequence[Target]) -> None:
         """To `RouteQuery`: try these; none is 404."""
-        self._core.answer_route(now_ms, query, [(t.uri, t.next_hop, t.q) for t in targets])
+        self._core.answer_route(now_ms, query, list(targets))
 
     def answer_reject(self, now_ms: int, query: QueryId, status: int) -> None:
         """To `RouteQuery`: refuse the request."""

@@ -1,7 +1,7 @@
 from typing import Any, List, Optional, Sequence, Tuple, Union, final
 
 from ._media import Media
-from ._types import Addr, Binding, Config, Extras, Limits, Line, Path, Policy
+from ._types import Addr, Binding, Config, Extras, Limits, Line, Path, Policy, Target
 
 __all__ = ["Engine", "footprint", "header_key", "parse", "preset"]
 
@@ -23,7 +23,7 @@ class Engine:
     ) -> None: ...
     def answer_connected(self, now: int, query: int, flow: int) -> None: ...
     def answer_route(
-        self, now: int, query: int, targets: Sequence[Tuple[str, str, int]]
+        self, now: int, query: int, targets: Sequence[Target]
     ) -> None: ...
     def answer_reject(self, now: int, query: int, status: int) -> None: ...
     def answer_located(
