@@ -2210,7 +2210,8 @@ typedef struct {
    */
   sansip_str path;
   /**
-   * What is known of the device, as parameters of a Contact; empty for nothing.
+   * The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+   * 3841), and which device it is. Empty for one that says nothing.
    */
   sansip_str params;
   /**

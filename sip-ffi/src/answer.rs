@@ -23,7 +23,8 @@ pub struct SansipTarget {
     /// Routes that the request gets before its own, as one Route field lists them (RFC 3327); empty
     /// for none.
     pub path: SansipStr,
-    /// What is known of the device, as parameters of a Contact; empty for nothing.
+    /// The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+    /// 3841), and which device it is. Empty for one that says nothing.
     pub params: SansipStr,
     /// Preference, 0 to 1000, higher first.
     pub q: u32,

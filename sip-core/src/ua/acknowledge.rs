@@ -192,7 +192,7 @@ impl Ua {
         };
         let call = self.calls.live_mut(h)?;
         call.ack_seq = number;
-        if let Some((old, _)) = call.ack.take() {
+        if let Some(old) = call.ack.take() {
             low.cx().pool.release(old);
         }
         let sent = match self.send_in_dialog(low, h, dialog, part::ACK, &what) {
@@ -217,7 +217,10 @@ impl Ua {
             return Ok(());
         }
         match (call.ack, call.dialog) {
-            (Some((block, path)), _) => low.cx().transmit(block, path, 0, 1),
+            (Some(block), _) => {
+                let way = call.way.get();
+                low.cx().transmit(block, way, 0, 1)
+            }
             // The name of its next hop is being asked for.
             (None, _) if call.acking.is_some_and(|a| low.attempts.lives(a)) => Ok(()),
             // Its answer is being asked for.
