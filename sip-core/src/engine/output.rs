@@ -203,6 +203,15 @@ pub enum Event {
         /// The status; 408 where nothing came, 503 where there was no way (RFC 3261 8.1.3.1).
         status: u16,
     },
+    /// Everything has failed that was to be tried for a request which waits for late targets
+    /// ([`Engine::add_targets`](super::Engine::add_targets)): add some, or say that no more come, and
+    /// the best response goes back. It goes by itself after `Forking::late`.
+    Exhausted {
+        /// The request, as in [`Query::Route`].
+        request: RequestHandle,
+        /// The status of that response.
+        status: u16,
+    },
     /// A limit was reached, and requests get 503 with Retry-After because of it (RFC 3261 21.5.4).
     /// Told at most once a second, in whatever state calls and lines are;
     /// [`Stats::refused_full`](super::Stats::refused_full) counts them.
@@ -312,6 +321,10 @@ fn event_of(record: &EventRecord, message: Option<&MessageRef<'_>>) -> Option<Ev
         5 if record.kind == ua::EVENT_ANSWERED => {
             Some(Event::Answered { user: record.user, status: record.code })
         }
+        6 if record.kind == crate::proxy::EVENT_EXHAUSTED => Some(Event::Exhausted {
+            request: TxHandle::from_raw(record.object),
+            status: record.code,
+        }),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! The verbs: checked for room, then handed to their layer.
 
 use super::input::{Done, Extras, Input, LineConfig, Policy};
-use super::output::{CallHandle, LineHandle, RequestHandle};
+use super::output::{CallHandle, LineHandle, RequestHandle, Target};
 use super::{Core, Engine, need};
 use crate::error::{Error, Misuse};
 use crate::path::Path;
@@ -103,6 +103,9 @@ impl Core {
                 usable(input, extras)?;
                 added(extras)
             }
+            Input::AddTargets { targets, .. } => {
+                targets.iter().map(|t| t.uri.len() + t.next_hop.len() + t.params.len()).sum()
+            }
             Input::Send { bytes, .. } => bytes.len(),
             _ => 0,
         };
@@ -155,6 +158,10 @@ impl Core {
                     return Err(Error::Misuse(Misuse::BadStatus));
                 }
                 ua.respond_request(&mut low, request, status, &extras).map(nothing)
+            }
+            Input::AddTargets { request, targets, more } => {
+                let (forks, mut low) = self.fork_low();
+                forks.add_targets(&mut low, request, targets, more).map(nothing)
             }
             Input::Send { path, bytes } => self.send(&path, bytes).map(nothing),
             Input::Shutdown => self.shutdown().map(nothing),
@@ -469,6 +476,25 @@ impl Engine {
         extras: Extras<'_>,
     ) -> Result<(), Error> {
         self.apply(now, &Input::Respond { request, status, extras }).map(drop)
+    }
+
+    /// Adds targets to a request that the proxy is forwarding, which
+    /// [`Query::Route`](super::output::Query::Route) or
+    /// [`Query::Locate`](super::output::Query::Locate) has asked about (RFC 3261 16.5): a device that
+    /// has registered since, or was woken first (RFC 8599). They take their places by q; a URI that
+    /// was named before is not tried again. `more` keeps the request open: when nothing is left to
+    /// try, [`Event::Exhausted`](super::output::Event::Exhausted) tells so and it waits for others; say
+    /// it before the question is answered, without targets, where that may be so from the start.
+    /// `Late` once it is answered or its caller has given up, `Misuse` where nothing was asked or a URI
+    /// is none. May queue output: call `poll`.
+    pub fn add_targets(
+        &mut self,
+        now: Instant,
+        request: RequestHandle,
+        targets: &[Target<'_>],
+        more: bool,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::AddTargets { request, targets, more }).map(drop)
     }
 
     /// Sends these bytes, whatever they are, in every state and by no rule of RFC 3261 but the way to

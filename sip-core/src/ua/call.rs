@@ -190,6 +190,7 @@ pub(super) fn start_in_dialog(
         near,
         flow: low.down.flow_to(flow, &made.hop),
         line: line.map_or(0, LineHandle::raw),
+        mark: None,
     };
     let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
     Ok((attempt, made.cseq, from))
