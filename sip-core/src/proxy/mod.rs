@@ -11,6 +11,7 @@ mod context;
 pub(crate) mod edge;
 pub(crate) mod flow_token;
 mod forward;
+pub(crate) mod gruu;
 mod preprocess;
 mod record_route;
 mod response;
@@ -20,7 +21,6 @@ mod validate;
 use crate::attempt::{AttemptHandle, Attempts, Down};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
-use crate::header::aor::canonical;
 use crate::header::{Essentials, Scheme, Uri};
 use crate::limits::Limits;
 use crate::path::{Addr, LocalId, Path, Transport};
@@ -34,8 +34,11 @@ use crate::wire::{MessageRef, Method};
 
 use authenticate::{By, Gate, Shown};
 use forward::URI_ROOM;
+use gruu::Wanted;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
+#[cfg(feature = "registrar")]
+pub(crate) use record_route::OwnRoutes;
 #[cfg(feature = "registrar")]
 pub(crate) use validate::unsupported;
 
@@ -294,10 +297,21 @@ impl Forks {
         }
     }
 
+    /// Which bindings a request is for.
+    fn wanted(&self, cx: &Cx, h: ForkHandle) -> Wanted {
+        let fork = self.forks.get(h);
+        let found = fork.and_then(|fork| {
+            let m = MessageRef::lazy(cx.pool.bytes_of(fork.request?))?;
+            let mut room = [0; URI_ROOM];
+            Some(Wanted::of(cx, fork.plan.request_uri(&m, &mut room)))
+        });
+        found.unwrap_or(Wanted::Any)
+    }
+
     fn locate(&mut self, low: &mut ForkLow<'_>, h: ForkHandle, uri: &[u8]) -> Result<(), Error> {
         let cx = &mut *low.down.cx;
         let mut scratch = core::mem::take(&mut cx.scratch);
-        let asked = canonical(uri, &mut scratch)
+        let asked = gruu::aor(cx, uri, &mut scratch)
             .ok_or(Error::Full(Limit::MessageBytes))
             .and_then(|aor| self.ask_locate(cx, h, aor));
         cx.scratch = scratch;
@@ -340,9 +354,15 @@ impl Forks {
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
-                let targets = bindings.iter().map(Target::from);
-                if self.set_targets(low, h, targets)? {
+                let wanted = self.wanted(low.down.cx, h);
+                let keyer = low.down.cx.shared;
+                let meant = bindings.iter().filter(|b| wanted.fits(&keyer, b));
+                if self.set_targets(low, h, meant.map(Target::from))? {
                     return self.work(low, h);
+                }
+                // RFC 5627 5.5: the device is not there.
+                if wanted.is_one() && version > 0 {
+                    return self.refuse(low, h, 480);
                 }
                 self.route_after_locate(low, h)
             }
@@ -409,7 +429,7 @@ impl Forks {
             let way = way(cx, &m, &Essentials::of(&m), plan);
             let uri = plan.request_uri(&m, &mut room);
             let len = match way {
-                Way::Locate => canonical(uri, &mut scratch)?.len(),
+                Way::Locate => gruu::aor(cx, uri, &mut scratch)?.len(),
                 Way::Direct | Way::Route { .. } => {
                     scratch.get_mut(..uri.len())?.copy_from_slice(uri);
                     uri.len()
