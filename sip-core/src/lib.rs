@@ -118,7 +118,7 @@ pub use engine::output::{
     Transmit,
 };
 #[cfg(feature = "ua")]
-pub use engine::{Engine, Stats, footprint};
+pub use engine::{Engine, Stats, footprint, shard};
 pub use error::{Error, Ignored, Limit, Misuse, Seen};
 pub use limits::Limits;
 pub use path::{Addr, FlowId, Local, LocalId, Path, Transport};

@@ -251,6 +251,29 @@ fn a_2xx_of_another_branch_after_the_call_is_over_is_ended_too() {
     nothing_left(&mut b);
 }
 
+// RFC 3261 13.2.2.4, 16.7 step 5: a fork beyond passes a 2xx on after it has passed a refusal on.
+#[test]
+fn a_2xx_after_a_refusal_is_acknowledged_and_ended() {
+    let mut b = bench();
+    let (_, out) = dial(&mut b);
+    let sent = b.ask(&out.answer("486 Busy Here", "busy", ""));
+    assert_eq!(lines(&sent), ["1 ACK"]);
+    let end = CallChange::Ended { why: EndReason::Refused, status: 486 };
+    assert_eq!(b.changes(), [end]);
+    for _ in 0..2 {
+        let sent = b.ask(&out.answer("200 OK", "other", "Contact: <sip:alice@10.0.0.10>\r\n"));
+        assert_eq!(lines(&sent), ["1 ACK", "2 BYE"]);
+        assert!(sent.iter().all(|o| o.to_tag() == "other"));
+        assert!(sent.iter().all(|o| o.first_line().contains("sip:alice@10.0.0.10")));
+        b.ask(&sent[1].answer("200 OK", "", ""));
+    }
+    assert_eq!(b.changes(), [end], "the call stays over");
+    // When the transaction is over, nobody knows of the INVITE.
+    b.run(32_000);
+    assert_eq!(b.ask(&out.answer("200 OK", "other", "")).len(), 0);
+    nothing_left(&mut b);
+}
+
 // RFC 3261 13.2.2.4: each 2xx has its own ACK.
 #[test]
 fn a_repeated_2xx_of_the_first_invite_does_not_get_the_ack_of_the_second() {

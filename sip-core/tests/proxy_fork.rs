@@ -81,6 +81,23 @@ fn two_that_answer_at_once_are_both_relayed() {
     hop.finish();
 }
 
+// RFC 3261 16.7 step 5: another fork beyond may pass on a 2xx after a refusal, by the same branch.
+#[test]
+fn a_2xx_of_a_branch_that_has_refused_is_relayed_while_the_others_ring() {
+    let mut hop = Hop::new();
+    let invites = forked(&mut hop, 2);
+    answers(&mut hop, &invites[0], 180);
+    answers(&mut hop, &invites[1], 486);
+    hop.take();
+    answers(&mut hop, &invites[1], 200);
+    assert_eq!(hop.labels(), ["1 200", "2 CANCEL"]);
+    answers(&mut hop, &invites[1], 200);
+    assert_eq!(hop.labels(), ["1 200"]);
+    answers(&mut hop, &invites[0], 487);
+    assert_eq!(hop.labels(), ["2 ACK"]);
+    hop.finish();
+}
+
 #[test]
 fn a_6xx_ends_the_others_and_goes_back_when_they_have_ended() {
     let mut hop = Hop::new();

@@ -101,10 +101,10 @@ fn transport(name: &str) -> PyResult<Transport> {
     Transport::of(name.as_bytes()).ok_or_else(|| PyValueError::new_err("no such transport"))
 }
 
-/// An engine.
 /// Line, the caller's number, the call that it replaces, the one that it joins, focus.
 type CallInfoOut = (Option<u64>, u64, Option<u64>, Option<u64>, bool);
 
+/// An engine.
 #[pyclass]
 pub(crate) struct Engine {
     core: sansip::Engine,

@@ -73,6 +73,16 @@ impl Forks {
         NOT_BUILT
     }
 
+    pub(crate) fn on_late_success(
+        &mut self,
+        _: &mut ForkLow<'_>,
+        _: Owner,
+        _: &MessageRef<'_>,
+        _: &Essentials,
+    ) -> Result<(), Error> {
+        NOT_BUILT
+    }
+
     pub(crate) fn on_failure(
         &mut self,
         _: &mut ForkLow<'_>,

@@ -98,6 +98,11 @@ impl Forks {
         self.list(h).find(|(_, b)| b.part == part && b.attempt.is_some()).map(|(b, _)| b)
     }
 
+    /// The branch that has ended under this number.
+    pub(super) fn refused_branch(&self, h: ForkHandle, part: u8) -> Option<BranchHandle> {
+        self.list(h).find(|(_, b)| b.part == part && b.status >= 300).map(|(b, _)| b)
+    }
+
     /// Does what is to be done: CANCELs, further targets, the final response; then waits for the
     /// next timer, or ends.
     pub(super) fn work(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Result<(), Error> {

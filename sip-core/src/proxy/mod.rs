@@ -554,6 +554,29 @@ impl Forks {
         }
     }
 
+    /// A 2xx to an INVITE on a branch that has refused: from another fork beyond. It goes back, as long
+    /// as no final response has (RFC 3261 16.7 step 5). May queue output.
+    ///
+    /// # Errors
+    /// As [`on_answer`](Self::on_answer).
+    pub fn on_late_success(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        if from.part == RELAY {
+            return relay(low, TxHandle::from_raw(from.object), m, e);
+        }
+        let h = ForkHandle::from_raw(from.object);
+        let open = self.forks.get(h).is_some_and(|f| !f.done && f.method == Method::Invite);
+        match self.refused_branch(h, from.part).filter(|_| open) {
+            Some(b) => self.on_success(low, h, b, m, e),
+            None => Ok(()),
+        }
+    }
+
     /// A branch has failed without a response: nobody answered, which is as good as a 408 (16.6
     /// step 7), or there was no way, which is as good as a 503 (16.9). May queue output.
     ///

@@ -54,6 +54,18 @@ impl Owner {
         Self { kind, part: 0, object }
     }
 
+    /// Nobody any more: the application has had its say, and its handle of the request is over.
+    pub(crate) const fn answered() -> Self {
+        Self { kind: OwnerKind::None, part: Self::ANSWERED, object: 0 }
+    }
+
+    const ANSWERED: u8 = 1;
+
+    /// Whether the application has had its say.
+    pub(crate) const fn was_answered(self) -> bool {
+        matches!(self.kind, OwnerKind::None) && self.part == Self::ANSWERED
+    }
+
     /// An owner with a part.
     #[must_use]
     pub const fn part(kind: OwnerKind, object: u64, part: u8) -> Self {
