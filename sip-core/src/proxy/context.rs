@@ -574,6 +574,7 @@ fn copy_for(
     request: BlockId,
     entry: Entry,
 ) -> Result<(BlockId, Leg), Error> {
+    cx.index(request);
     let mut scratch = core::mem::take(&mut cx.scratch);
     let made = write_copy(cx, flows, fork, request, entry, &mut scratch);
     let kept = made.and_then(|(len, leg)| {
@@ -592,7 +593,7 @@ fn write_copy(
     entry: Entry,
     out: &mut [u8],
 ) -> Result<(usize, Leg), Error> {
-    let m = MessageRef::lazy(cx.pool.bytes_of(request)).ok_or(Error::Gone)?;
+    let m = cx.message(request).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let survey = Survey::of(&m, fork.plan);
     let mut room = [0; URI_ROOM];

@@ -324,6 +324,8 @@ pub struct Transactions {
     /// The same: timer D.
     absorbing_d: List,
     absorbers: usize,
+    /// What was found of the request that came last.
+    fresh: Option<server::Fresh>,
 }
 
 impl Transactions {
@@ -341,6 +343,7 @@ impl Transactions {
             absorbing: List::EMPTY,
             absorbing_d: List::EMPTY,
             absorbers: 0,
+            fresh: None,
         })
     }
 
