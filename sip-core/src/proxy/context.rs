@@ -704,6 +704,7 @@ fn copy_for(
     fork: &Fork,
     what: (BlockId, Entry, u16),
 ) -> Result<(BlockId, Leg), Error> {
+    cx.index(request);
     let mut scratch = core::mem::take(&mut cx.scratch);
     let made = write_copy(cx, flows, fork, what, &mut scratch);
     let kept = made.and_then(|(len, leg)| {
@@ -721,7 +722,7 @@ fn write_copy(
     (request, entry, breadth): (BlockId, Entry, u16),
     out: &mut [u8],
 ) -> Result<(usize, Leg), Error> {
-    let m = MessageRef::lazy(cx.pool.bytes_of(request)).ok_or(Error::Gone)?;
+    let m = cx.message(request).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let survey = Survey::of(&m, fork.plan);
     let mut room = [0; URI_ROOM];
