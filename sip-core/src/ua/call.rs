@@ -678,6 +678,11 @@ impl Ua {
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
         }
+        // RFC 5407 3.2.2, 3.3.3: our BYE has ended the session, but not the subscriptions (RFC 5057 4.2).
+        let session = !matches!(m.method(), Method::Bye | Method::Notify | Method::Subscribe);
+        if session && self.state(h) == Ok(State::Leaving) {
+            return low.down.tx.reply(low.down.cx, tx, 481, &Reply::default());
+        }
         if let Some(d) = low.dialogs.get_mut(dialog).filter(|_| m.method() == Method::Invite) {
             d.peer.learn(m);
         }
