@@ -676,17 +676,14 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
-        // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
-        if ours || call.reinvite.is_some() {
+        // RFC 5407 3.1.5: nor before the ACK that answers the offer of our 2xx.
+        let answers = call.repeating.is_some_and(|r| r.offers);
+        if ours || call.reinvite.is_some() || answers {
             return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some()
-            || call.repeating.is_some()
-            || call.state != State::Confirmed
-            || asked
-        {
-            // A first one has no final response yet, or no ACK with its answer; or an UPDATE waits for
-            // its answer (RFC 6337 4.3).
+        // A first one has no final response yet; or an UPDATE waits for its answer (RFC 6337 4.3).
+        let first = call.invite.is_some() || call.repeating.is_some();
+        if first || call.state != State::Confirmed || asked {
             return refuse_later(low, tx);
         }
         let Some(dialog) = call.dialog else { return Err(Error::Gone) };
