@@ -385,6 +385,41 @@
 #define SANSIP_CHALLENGE_ALL 2
 
 /**
+ * The proxy adds no Path to the REGISTERs that it forwards (RFC 3327).
+ */
+#define SANSIP_PATH_NEVER 1
+
+/**
+ * It does where the device supports it.
+ */
+#define SANSIP_PATH_SUPPORTED 2
+
+/**
+ * It always does: a device that does not support it gets 421.
+ */
+#define SANSIP_PATH_REQUIRED 3
+
+/**
+ * It always does, whatever the device says.
+ */
+#define SANSIP_PATH_ALWAYS 4
+
+/**
+ * Only devices of RFC 5626 and those on WebSockets are reached where their requests come from.
+ */
+#define SANSIP_NAT_NEVER 1
+
+/**
+ * Those too whose Via and Contact name one address, and whose requests come from another.
+ */
+#define SANSIP_NAT_DETECT 2
+
+/**
+ * All are whose requests come without a proxy between.
+ */
+#define SANSIP_NAT_ALWAYS 3
+
+/**
  * MD5.
  */
 #define SANSIP_MD5 1
@@ -517,7 +552,8 @@
 #define SANSIP_Q_ROUTE 3
 
 /**
- * For sansip_answer_located: the bindings of the address of record `text`.
+ * For sansip_answer_located: the bindings of the address of record `text`; to route `request`, or to
+ * register where that is 0.
  */
 #define SANSIP_Q_LOCATE 4
 
@@ -1203,6 +1239,44 @@ typedef struct {
    * The realm of the challenges.
    */
   sansip_str realm;
+  /**
+   * SANSIP_PATH_...; 0: never.
+   */
+  uint32_t path_use;
+  /**
+   * SANSIP_NAT_...; 0: those are reached where they come from that are seen to need it.
+   */
+  uint32_t nat;
+  /**
+   * Not 0: the registrar gives no GRUUs (RFC 5627).
+   */
+  uint32_t no_gruu;
+  /**
+   * Not 0: requests are forwarded without keeping anything of them (RFC 3261 16.11), where that
+   * can be.
+   */
+  uint32_t stateless;
+  /**
+   * The most server transactions that requests from one address may have open; 0: no bound.
+   */
+  uint32_t per_source;
+  /**
+   * From how many percent of its transactions in use on an upstream neighbour is told to send
+   * less (RFC 7339), at most 100; 0: never.
+   */
+  uint32_t overload;
+  /**
+   * The Service-Route that registrations get (RFC 3608), as the field lists them; empty for none.
+   */
+  sansip_str service_route;
+  /**
+   * The trust domain of RFC 3325.
+   */
+  const sansip_network *trust;
+  /**
+   * How many, at most 65535; 0: P-Asserted-Identity passes like any other field.
+   */
+  size_t n_trust;
 } sansip_config;
 
 /**
@@ -1383,6 +1457,10 @@ typedef struct {
    * The Call-ID of the REGISTER that made it.
    */
   sansip_str call_id;
+  /**
+   * The routes to it (RFC 3327). To be kept as it is.
+   */
+  sansip_str path;
   /**
    * The CSeq of that REGISTER.
    */
@@ -2167,6 +2245,16 @@ typedef struct {
    * Where to send it in spite of its Request-URI: a URI; empty for none.
    */
   sansip_str next_hop;
+  /**
+   * Routes that the request gets before its own, as one Route field lists them (RFC 3327); empty
+   * for none.
+   */
+  sansip_str path;
+  /**
+   * The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+   * 3841), and which device it is. Empty for one that says nothing.
+   */
+  sansip_str params;
   /**
    * Preference, 0 to 1000, higher first.
    */

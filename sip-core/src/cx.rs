@@ -34,14 +34,14 @@ impl<const N: usize> Token<N> {
     }
 }
 
-/// The key of nonces: the service's where it has one, so that what one engine has sent holds at
-/// another; else this engine's own.
-fn seal(config: &Config, secret: &[u8; 16]) -> [u8; 16] {
+/// A key for what is sealed for one purpose: the service's where it has one, so that what one engine
+/// has sent holds at another; else this engine's own.
+fn seal<const N: usize>(config: &Config, secret: &[u8; 16], purpose: &[u8]) -> [u8; N] {
     use sha2::Digest as _;
     let shared = config.cluster_key != [0; 32];
     let key = if shared { &config.cluster_key[..] } else { &secret[..] };
-    let hash = sha2::Sha256::new().chain_update(b"sansip nonce").chain_update(key).finalize();
-    let mut seal = [0; 16];
+    let hash = sha2::Sha256::new().chain_update(purpose).chain_update(key).finalize();
+    let mut seal = [0; N];
     for (to, from) in seal.iter_mut().zip(hash.iter()) {
         *to = *from;
     }
@@ -88,6 +88,10 @@ pub struct Cx {
     pub queries: Slab<QueryId, Query>,
     /// Makes the keys of every index.
     pub keyer: Keyer,
+    /// Makes the seals that the engines of a service know of each other.
+    pub(crate) shared: Keyer,
+    /// The key of what only the engines of a service may read.
+    pub(crate) hidden: [u8; 32],
     /// Where messages are put together, before a block of the right size takes them.
     pub scratch: Vec<u8>,
     /// Challenges that lines have answered.
@@ -124,7 +128,9 @@ impl Cx {
         let mut secret = [0; 16];
         rng.fill_bytes(&mut secret);
         let tag = config.tag;
-        let seal = seal(&config, &secret);
+        let nonces = seal(&config, &secret, b"sansip nonce");
+        let shared = Keyer::new(seal(&config, &secret, b"sansip flow"));
+        let hidden = seal(&config, &secret, b"sansip gruu");
         Ok(Self {
             now: Instant(0),
             config,
@@ -134,9 +140,11 @@ impl Cx {
             out: Ring::new(limits.outputs)?,
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
+            shared,
+            hidden,
             scratch: filled(usize::from(limits.wire.message), 0)?,
             keyring: Keyring::new(limits.credentials)?,
-            nonces: Nonces::new(limits.nonces, seal)?,
+            nonces: Nonces::new(limits.nonces, nonces)?,
             promised: 0,
             proven: filled(limits.sources, 0)?,
             rng,

@@ -172,6 +172,57 @@ pub struct Path {
     pub flow: Option<FlowId>,
 }
 
+/// A connection or none, in the room of its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct MaybeFlow(u64);
+
+impl MaybeFlow {
+    pub(crate) const fn of(flow: Option<FlowId>) -> Self {
+        // No connection has the number 0.
+        Self(match flow {
+            Some(flow) => flow.0,
+            None => 0,
+        })
+    }
+
+    pub(crate) fn get(self) -> Option<FlowId> {
+        (self.0 != 0).then_some(FlowId(self.0))
+    }
+}
+
+/// A [`Path`] in two thirds of its room.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeptPath {
+    flow: MaybeFlow,
+    /// IPv4 as it is mapped into IPv6.
+    ip: [u8; 16],
+    scope: u32,
+    port: u16,
+    local: LocalId,
+}
+
+impl KeptPath {
+    pub(crate) const fn of(path: &Path) -> Self {
+        let ip = match path.remote.ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Self {
+            flow: MaybeFlow::of(path.flow),
+            ip: ip.octets(),
+            scope: path.remote.scope,
+            port: path.remote.port,
+            local: path.local,
+        }
+    }
+
+    pub(crate) fn get(&self) -> Path {
+        let ip = IpAddr::V6(Ipv6Addr::from(self.ip)).to_canonical();
+        let remote = Addr { ip, port: self.port, scope: self.scope };
+        Path { local: self.local, remote, flow: self.flow.get() }
+    }
+}
+
 /// One identity of this side: what is bound, and what others are told.
 ///
 /// The table of identities both stamps Via, Contact and Record-Route and recognises them, so the
@@ -412,6 +463,18 @@ mod tests {
         }
         assert_eq!(parse_ip(b"[::1]"), Some("::1".parse().unwrap()));
         assert_eq!(parse_ip(b"example.com"), None);
+    }
+
+    #[test]
+    fn a_kept_path_is_the_path() {
+        let v6 = Addr { scope: 7, ..Addr::new("fe80::1".parse().unwrap(), 5_061) };
+        for remote in [Addr::v4(192, 0, 2, 9, 5_060), v6] {
+            for flow in [None, Some(FlowId(1)), Some(FlowId(u64::MAX))] {
+                let path = Path { local: LocalId(9), remote, flow };
+                assert_eq!(KeptPath::of(&path).get(), path);
+            }
+        }
+        assert!(size_of::<KeptPath>() <= 32);
     }
 
     #[test]

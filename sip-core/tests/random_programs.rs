@@ -513,16 +513,13 @@ impl World {
             target("sip:x@10.0.0.3"),
             target("sip:y@10.0.0.4;transport=tcp"),
             target("sip:z@far.example"),
-            Target { uri: "bad uri", q: 9, ..Target::default() },
-            Target {
-                uri: "sip:q@example.com",
-                next_hop: "sip:10.0.0.5",
-                q: 1,
-                ..Target::default()
-            },
+            Target { q: 9, ..target("bad uri") },
+            Target { next_hop: "sip:10.0.0.5", q: 1, ..target("sip:q@example.com") },
         ];
-        let bindings = ["sip:c@10.0.0.3", "sip:d@10.0.0.4;transport=tcp", "sip:e@far.example"]
-            .map(|uri| Binding { uri, params: "", q: 900, expires: 60, call_id: "c", cseq: 1 });
+        let bindings =
+            ["sip:c@10.0.0.3", "sip:d@10.0.0.4;transport=tcp", "sip:e@far.example"].map(|uri| {
+                Binding { uri, q: 900, expires: 60, call_id: "c", cseq: 1, ..Binding::default() }
+            });
         let from = self.random.below(6);
         let version = self.random.below(3) as u64;
         let flow = self.random.pick(&self.flows).copied().unwrap_or(FlowId(999_999));

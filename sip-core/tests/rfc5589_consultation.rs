@@ -209,46 +209,28 @@ fn section_7_5_attended_transfer_when_the_contact_may_not_be_reached() {
     t.net.run(1_000);
     let c = t.incoming(2);
     t.hangup(2, c);
-    let refer =
-        "REFER Refer-To=c@example.com?Replaces=2&Require=replaces Referred-By=b@example.com";
-    let invite = "Replaces=2 Referred-By=b@example.com Require=replaces sendrecv";
-    let lines = [
-        format!("b>p 1 {refer}"),
-        format!("p>a 1 {refer}"),
-        "a>p 1 202 REFER".into(),
-        "a>p 1 NOTIFY refer active 100".into(),
-        format!("a>p 3 INVITE c@example.com {invite}"),
-        "p>b 1 202 REFER".into(),
-        "p>b 1 NOTIFY refer active 100".into(),
-        "p>a 3 100 INVITE".into(),
-        format!("p>c 3 INVITE c {invite}"),
-    ];
-    let rest = [
-        "b>p 1 200 NOTIFY",
-        "p>a 1 200 NOTIFY",
-        "c>p 3 200 INVITE sendrecv",
-        "c>p 2 BYE",
-        "p>a 3 200 INVITE sendrecv",
-        "p>b 2 BYE",
-        "a>p 3 ACK",
-        "a>p 1 NOTIFY refer terminated(noresource) 200",
-        "b>p 2 200 BYE",
-        "p>c 3 ACK",
-        "p>b 1 NOTIFY refer terminated(noresource) 200",
-        "p>c 2 200 BYE",
-        "b>p 1 200 NOTIFY",
-        "b>p 1 BYE",
-        "p>a 1 200 NOTIFY",
-        "p>a 1 BYE",
-        "a>p 1 200 BYE",
-        "p>b 1 200 BYE",
-        "c>p 3 BYE",
-        "p>a 3 BYE",
-        "a>p 3 200 BYE",
-        "p>c 3 200 BYE",
-    ];
-    let lines: Vec<&str> = lines.iter().map(String::as_str).chain(rest).collect();
-    check(&t.net, from, &lines);
+    check(
+        &t.net,
+        from,
+        &[
+            "b>p>a 1 REFER Refer-To=c@example.com?Replaces=2&Require=replaces Referred-By=b@example.com",
+            "a>p>b 1 202 REFER",
+            "a>p>b 1 NOTIFY refer active 100",
+            "a>p>c 3 INVITE c@example.com Replaces=2 Referred-By=b@example.com Require=replaces sendrecv",
+            "p>a 3 100 INVITE",
+            "b>p>a 1 200 NOTIFY",
+            "c>p>a 3 200 INVITE sendrecv",
+            "c>p>b 2 BYE",
+            "a>p>c 3 ACK",
+            "a>p>b 1 NOTIFY refer terminated(noresource) 200",
+            "b>p>c 2 200 BYE",
+            "b>p>a 1 200 NOTIFY",
+            "b>p>a 1 BYE",
+            "a>p>b 1 200 BYE",
+            "c>p>a 3 BYE",
+            "a>p>c 3 200 BYE",
+        ],
+    );
     t.finish();
 }
 
@@ -272,39 +254,38 @@ fn section_7_5_attended_transfer_when_the_address_of_record_fails() {
     assert!(!t.lives(1, b) && !t.lives(1, consult));
     let c = t.incoming(2);
     t.hangup(2, c);
-    // What the ends send; how the proxy passes it on stands above.
-    let lines = script::script(&t.net);
-    let ends: Vec<&str> = lines.iter().skip(from).map(String::as_str).collect();
-    let ends: Vec<&str> = ends.into_iter().filter(|l| !l.starts_with("p>")).collect();
-    assert_eq!(
-        ends,
-        [
-            "b>p 1 REFER Refer-To=c@example.com?Replaces=2&Require=replaces Referred-By=b@example.com",
-            "a>p 1 202 REFER",
-            "a>p 1 NOTIFY refer active 100",
+    check(
+        &t.net,
+        from,
+        &[
+            "b>p>a 1 REFER Refer-To=c@example.com?Replaces=2&Require=replaces Referred-By=b@example.com",
+            "a>p>b 1 202 REFER",
+            "a>p>b 1 NOTIFY refer active 100",
             "a>p 3 INVITE c@example.com Replaces=2 Referred-By=b@example.com Require=replaces sendrecv",
-            "b>p 1 200 NOTIFY",
+            "p>a 3 100 INVITE",
+            "p>a 3 403 INVITE",
+            "b>p>a 1 200 NOTIFY",
             "a>p 3 ACK",
-            "a>p 1 NOTIFY refer terminated(noresource) 403",
-            "b>p 1 200 NOTIFY",
-            "b>p 1 REFER Refer-To=c?Replaces=2 Referred-By=b@example.com",
-            "a>p 1 202 REFER",
-            "a>p 1 NOTIFY refer#2 active 100",
-            "a>p 4 INVITE c Replaces=2 Referred-By=b@example.com sendrecv",
-            "b>p 1 200 NOTIFY",
-            "c>p 4 200 INVITE sendrecv",
-            "c>p 2 BYE",
-            "a>p 4 ACK",
-            "a>p 1 NOTIFY refer#2 terminated(noresource) 200",
-            "b>p 2 200 BYE",
-            "b>p 1 200 NOTIFY",
-            "b>p 1 BYE",
-            "a>p 1 200 BYE",
-            "c>p 4 BYE",
-            "a>p 4 200 BYE",
-        ]
+            "a>p>b 1 NOTIFY refer terminated(noresource) 403",
+            "b>p>a 1 200 NOTIFY",
+            "b>p>a 1 REFER Refer-To=c?Replaces=2 Referred-By=b@example.com",
+            "a>p>b 1 202 REFER",
+            "a>p>b 1 NOTIFY refer#2 active 100",
+            "a>p>c 4 INVITE c Replaces=2 Referred-By=b@example.com sendrecv",
+            "p>a 4 100 INVITE",
+            "b>p>a 1 200 NOTIFY",
+            "c>p>a 4 200 INVITE sendrecv",
+            "c>p>b 2 BYE",
+            "a>p>c 4 ACK",
+            "a>p>b 1 NOTIFY refer#2 terminated(noresource) 200",
+            "b>p>c 2 200 BYE",
+            "b>p>a 1 200 NOTIFY",
+            "b>p>a 1 BYE",
+            "a>p>b 1 200 BYE",
+            "c>p>a 4 BYE",
+            "a>p>c 4 200 BYE",
+        ],
     );
-    fields::check(&t.net);
     t.finish();
 }
 

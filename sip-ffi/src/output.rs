@@ -182,6 +182,8 @@ pub struct SansipBinding {
     pub params: SansipStr,
     /// The Call-ID of the REGISTER that made it.
     pub call_id: SansipStr,
+    /// The routes to it (RFC 3327). To be kept as it is.
+    pub path: SansipStr,
     /// The CSeq of that REGISTER.
     pub cseq: u32,
     /// Seconds until it expires, from now.
@@ -474,6 +476,7 @@ impl Lent {
                 uri: self.keep_text(b.uri),
                 params: self.keep_text(b.params),
                 call_id: self.keep_text(b.call_id),
+                path: self.keep_text(b.path),
                 cseq: b.cseq,
                 expires_s: b.expires,
                 q: b.q.into(),

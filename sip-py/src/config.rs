@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use sansip::sdp::Hold;
 use sansip::wire::{Span, WireLimits};
 use sansip::{
-    Addr, Algorithm, Challenge, Challenged, Leaves, Network, Reliable, Retransmit, Ringing, Roles,
-    Transfers,
+    Addr, Algorithm, Challenge, Challenged, Edge, Leaves, Nat, Network, PathUse, Reliable,
+    Retransmit, Ringing, Roles, Transfers,
 };
 
 /// The attributes of `sansip.Config`.
@@ -56,6 +56,14 @@ pub(crate) struct Config {
     session_expires: u32,
     min_se: u32,
     reliable: String,
+    path_use: String,
+    nat: String,
+    trust: Vec<(IpAddr, u8)>,
+    service_route: String,
+    gruu: bool,
+    stateless: bool,
+    per_source: u32,
+    overload: u8,
 }
 
 impl TryFrom<Config> for sansip::Config {
@@ -125,6 +133,27 @@ impl TryFrom<Config> for sansip::Config {
             algorithms: c.algorithms.iter().map(|name| algorithm(name)).collect(),
             integrity: c.integrity,
             nonce: c.nonce_ms,
+        };
+        to.edge = Edge {
+            path: match c.path_use.as_str() {
+                "never" => PathUse::Never,
+                "supported" => PathUse::Supported,
+                "required" => PathUse::Required,
+                "always" => PathUse::Always,
+                _ => return Err(PyValueError::new_err("no such path_use")),
+            },
+            nat: match c.nat.as_str() {
+                "never" => Nat::Never,
+                "detect" => Nat::Detect,
+                "always" => Nat::Always,
+                _ => return Err(PyValueError::new_err("no such nat")),
+            },
+            trust: c.trust.into_iter().map(|(ip, prefix)| Network { ip, prefix }).collect(),
+            service_route: c.service_route,
+            gruu: c.gruu,
+            stateless: c.stateless,
+            per_source: c.per_source,
+            overload: c.overload,
         };
         to.session_expires = c.session_expires;
         to.min_se = c.min_se;

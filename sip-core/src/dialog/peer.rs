@@ -2,6 +2,69 @@
 
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
+use crate::wire::scan::Span;
+
+/// What one message says of its sender, read in one walk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    /// The bits of [`Peer`] that it has.
+    has: u8,
+    /// Of those, the ones that it requires.
+    required: u8,
+    /// The bits that its fields are the last word on.
+    named: u8,
+    /// Its Session-Expires (RFC 4028 4).
+    pub session_expires: Option<Span>,
+    /// Its Min-SE (RFC 4028 5).
+    pub min_se: Option<Span>,
+}
+
+impl Said {
+    pub(crate) fn of(m: &MessageRef<'_>) -> Self {
+        let mut said = Self::default();
+        for field in m.fields() {
+            let named = match field.name {
+                Name::Allow => Peer::UPDATE,
+                Name::Supported => Peer::OPTIONS,
+                Name::Require => 0,
+                Name::SessionExpires => {
+                    said.session_expires.get_or_insert(field.value);
+                    continue;
+                }
+                Name::MinSe => {
+                    said.min_se.get_or_insert(field.value);
+                    continue;
+                }
+                _ => continue,
+            };
+            said.named |= named;
+            for token in m.text(field.value).split(|b| *b == b',') {
+                let bit = bit(field.name, token.trim_ascii());
+                said.has |= bit;
+                said.required |= if field.name == Name::Require { bit } else { 0 };
+            }
+        }
+        said
+    }
+
+    /// Whether it has the bit.
+    pub(crate) const fn has(&self, bit: u8) -> bool {
+        self.has & bit != 0
+    }
+}
+
+/// What a method in Allow, or an option tag, says. RFC 3261 7.1: methods are compared with case,
+/// option tags without.
+fn bit(field: Name, token: &[u8]) -> u8 {
+    match (field, token.len()) {
+        (Name::Allow, 6) if matches!(token, b"UPDATE") => Peer::UPDATE,
+        (Name::Allow, _) => 0,
+        (_, 5) if token.eq_ignore_ascii_case(b"timer") => Peer::TIMER,
+        (_, 6) if token.eq_ignore_ascii_case(b"100rel") => Peer::RELIABLE,
+        (_, 11) if token.eq_ignore_ascii_case(b"from-change") => Peer::FROM_CHANGE,
+        _ => 0,
+    }
+}
 
 /// What the peer of a dialog takes and supports: one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -12,49 +75,29 @@ impl Peer {
     pub const UPDATE: u8 = 1;
     /// It supports session timers (RFC 4028).
     pub const TIMER: u8 = 1 << 1;
-    /// It supports reliable provisional responses (RFC 3262).
+    /// It supports reliable provisional responses in the request that made the dialog (RFC 3262).
     pub const RELIABLE: u8 = 1 << 2;
     /// It takes another identity within a dialog (RFC 4916).
     pub const FROM_CHANGE: u8 = 1 << 3;
 
-    const SAYS: [(Name, &[u8], u8); 7] = [
-        (Name::Allow, b"UPDATE", Self::UPDATE),
-        (Name::Supported, b"timer", Self::TIMER),
-        (Name::Require, b"timer", Self::TIMER),
-        (Name::Supported, b"100rel", Self::RELIABLE),
-        (Name::Require, b"100rel", Self::RELIABLE),
-        (Name::Supported, b"from-change", Self::FROM_CHANGE),
-        (Name::Require, b"from-change", Self::FROM_CHANGE),
-    ];
+    /// It asks in its INVITE for what must be reliable (RFC 3262 3), and nothing later changes that.
+    pub const INSISTS: u8 = 1 << 4;
 
-    /// What this message of the peer's says.
+    /// What Supported is the last word on.
+    const OPTIONS: u8 = Self::TIMER | Self::FROM_CHANGE;
+
+    /// What this message of the peer's, which makes the dialog, says.
     #[must_use]
     pub fn of(m: &MessageRef<'_>) -> Self {
-        let mut peer = Self::default();
-        peer.learn(m);
-        peer
+        let said = Said::of(m);
+        Self(said.has | if said.required & Self::RELIABLE == 0 { 0 } else { Self::INSISTS })
     }
 
     /// What it says now. A field that is not there says nothing.
     pub fn learn(&mut self, m: &MessageRef<'_>) {
-        for name in [Name::Allow, Name::Supported] {
-            if m.header_span(name).is_some() {
-                let said = Self::SAYS.iter().filter(|(n, ..)| *n == name);
-                self.0 &= !said.fold(0, |bits, (_, _, bit)| bits | bit);
-            }
-        }
-        for name in [Name::Allow, Name::Supported, Name::Require] {
-            for value in m.values(name) {
-                let text = m.text(value).trim_ascii();
-                // RFC 3261 7.1: methods are compared with case, option tags without.
-                let same = |to: &[u8]| {
-                    if name == Name::Allow { to == text } else { to.eq_ignore_ascii_case(text) }
-                };
-                for (_, _, bit) in Self::SAYS.iter().filter(|(n, t, _)| *n == name && same(t)) {
-                    self.0 |= bit;
-                }
-            }
-        }
+        let said = Said::of(m);
+        let learned = Self::UPDATE | Self::OPTIONS;
+        self.0 = (self.0 & !said.named) | (said.has & learned);
     }
 
     /// Whether it has the bit.
@@ -78,18 +121,31 @@ mod tests {
         format!("UPDATE sip:a@b SIP/2.0\r\n{fields}\r\n")
     }
 
+    fn lazy(text: &str) -> MessageRef<'_> {
+        MessageRef::lazy(text.as_bytes()).unwrap()
+    }
+
     #[test]
     fn what_a_message_does_not_say_stays_as_it_was() {
         let text = message("Allow: INVITE, UPDATE\r\nk: timer, 100REL\r\n");
-        let mut peer = Peer::of(&MessageRef::lazy(text.as_bytes()).unwrap());
+        let mut peer = Peer::of(&lazy(&text));
         assert!(peer.has(Peer::UPDATE) && peer.has(Peer::TIMER) && peer.has(Peer::RELIABLE));
         assert!(!peer.has(Peer::FROM_CHANGE));
-        let text = message("Supported: from-change\r\n");
-        peer.learn(&MessageRef::lazy(text.as_bytes()).unwrap());
-        assert!(peer.has(Peer::UPDATE) && peer.has(Peer::FROM_CHANGE));
-        assert!(!peer.has(Peer::TIMER) && !peer.has(Peer::RELIABLE));
-        let text = message("Allow: update\r\nSupported:\r\nRequire: timer\r\n");
-        peer.learn(&MessageRef::lazy(text.as_bytes()).unwrap());
+        peer.learn(&lazy(&message("Supported: from-change\r\n")));
+        assert!(peer.has(Peer::UPDATE) && peer.has(Peer::FROM_CHANGE) && !peer.has(Peer::TIMER));
+        peer.learn(&lazy(&message("Allow: update\r\nSupported:\r\nRequire: timer\r\n")));
         assert!(!peer.has(Peer::UPDATE) && !peer.has(Peer::FROM_CHANGE) && peer.has(Peer::TIMER));
+        peer.learn(&lazy(&message("Allow: INVITE\r\nAllow: BYE,\r\n UPDATE , X\r\n")));
+        assert!(peer.has(Peer::UPDATE), "of several fields and lines each is read");
+    }
+
+    #[test]
+    fn only_what_makes_the_dialog_says_whether_provisionals_can_be_reliable() {
+        let mut peer = Peer::of(&lazy(&message("Require: 100rel\r\n")));
+        peer.learn(&lazy(&message("Supported: timer\r\n")));
+        assert!(peer.has(Peer::RELIABLE) && peer.has(Peer::INSISTS));
+        let mut peer = Peer::of(&lazy(&message("Supported: timer\r\n")));
+        peer.learn(&lazy(&message("Require: 100rel\r\n")));
+        assert!(!peer.has(Peer::RELIABLE) && !peer.has(Peer::INSISTS));
     }
 }

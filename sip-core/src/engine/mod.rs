@@ -5,6 +5,7 @@ mod need;
 pub mod output;
 mod query;
 mod route;
+pub mod shard;
 pub mod stats;
 mod timers;
 mod verbs;

@@ -83,7 +83,7 @@ impl Core {
 
     /// RFC 3261 8.1.3.3: a response to a user agent has one Via.
     fn is_misrouted(&self, m: &MessageRef<'_>, e: &Essentials) -> bool {
-        if self.ua.lines.is_empty() || m.values(Name::Via).nth(1).is_none() {
+        if self.ua.lines.is_empty() || !has_two_vias(m) {
             return false;
         }
         let owner = self.tx.owner_of_response(&self.cx, m, e).and_then(|o| match o.kind {
@@ -105,6 +105,27 @@ impl Core {
         Ok(Seen::Ignored(Ignored::StrayResponse))
     }
 
+    /// Whether a response makes the request of an attempt go again, or a question about that. May
+    /// queue output.
+    fn goes_again(
+        &mut self,
+        h: AttemptHandle,
+        tx: TxHandle,
+        (m, _, path): Received<'_, '_>,
+    ) -> Result<bool, Error> {
+        let (ua, mut low) = self.low();
+        match m.status() {
+            200..=299 => {
+                ua.on_proven(&mut low, h, m, path);
+                Ok(false)
+            }
+            401 | 407 => ua.on_challenge(&mut low, h, tx, m, path),
+            420 | 421 => ua.on_extension_refused(&mut low, h, tx, m),
+            422 => ua.on_too_short(&mut low, h, tx, m),
+            _ => Ok(false),
+        }
+    }
+
     /// A response for its owner.
     fn deliver(
         &mut self,
@@ -115,17 +136,8 @@ impl Core {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
-                if matches!(m.status(), 401 | 407) {
-                    let (ua, mut low) = self.low();
-                    if ua.on_challenge(&mut low, h, tx, m, path)? {
-                        return Ok(());
-                    }
-                }
-                if m.status() == 422 {
-                    let (ua, mut low) = self.low();
-                    if ua.on_too_short(&mut low, h, tx, m)? {
-                        return Ok(());
-                    }
+                if self.goes_again(h, tx, (m, e, path))? {
+                    return Ok(());
                 }
                 let mut down = crate::attempt::Down {
                     tx: &mut self.tx,
@@ -145,7 +157,7 @@ impl Core {
             }
             OwnerKind::Line => {
                 let (ua, mut low) = self.low();
-                ua.on_line_response(&mut low, owner, m, e)
+                ua.on_line_response(&mut low, owner, (m, e), path)
             }
             OwnerKind::Fork => {
                 let (forks, mut low) = self.fork_low();
@@ -335,7 +347,7 @@ impl Core {
         if let Some(d) = by_dialog {
             self.cx.prove(path);
             // A dialog without a call has no INVITE.
-            let owner = self.dialogs.get(d).map(|d| d.owner);
+            let owner = self.dialogs.get(d).map(|d| d.owner());
             let h = owner.filter(|o| o.kind == OwnerKind::Call).map_or(0, |o| o.object);
             let (ua, mut low) = self.low();
             return ua.on_ack(&mut low, CallHandle::from_raw(h), m, e);
@@ -480,4 +492,11 @@ impl Core {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether there is a second Via value.
+fn has_two_vias(m: &MessageRef<'_>) -> bool {
+    let mut vias = m.fields().filter(|f| f.name == Name::Via);
+    let first = vias.next().map_or(&[][..], |f| m.text(f.value));
+    vias.next().is_some() || (first.contains(&b',') && m.values(Name::Via).nth(1).is_some())
 }

@@ -8,6 +8,7 @@ use crate::path::Path;
 use crate::store::timers::TimerKey;
 use crate::time::Instant;
 use crate::ua::{self, Verb};
+use crate::wire::name::Name;
 
 /// How long a shutdown waits for room.
 const RETRY: u64 = 100;
@@ -15,6 +16,33 @@ const RETRY: u64 = 100;
 fn added(extras: &Extras<'_>) -> usize {
     let fields: usize = extras.headers.iter().map(|(n, v)| n.len() + v.len() + 4).sum();
     fields + extras.content_type.len() + extras.body.len()
+}
+
+/// The fields that only the engine writes: who sends to whom, in which dialog and by which way
+/// (RFC 3261 8.1.1), and how long the body is. A re-INVITE and an UPDATE may change who we are
+/// (RFC 4916 4.4.1).
+const RESERVED: [Name; 8] = [
+    Name::From,
+    Name::To,
+    Name::CallId,
+    Name::CSeq,
+    Name::Via,
+    Name::MaxForwards,
+    Name::ContentLength,
+    Name::ContentType,
+];
+
+fn usable(input: &Input<'_>, extras: &Extras<'_>) -> Result<(), Error> {
+    let renames = matches!(input, Input::Reinvite { .. } | Input::Update { .. });
+    let bad = |name: &str| {
+        let name = Name::of(name.as_bytes());
+        RESERVED.contains(&name) && !(renames && name == Name::From)
+    };
+    let no_type = !extras.body.is_empty() && extras.content_type.is_empty();
+    if no_type || extras.headers.iter().any(|(name, _)| bad(name)) {
+        return Err(Error::Misuse(Misuse::BadHeader));
+    }
+    Ok(())
 }
 
 /// The call that a verb is for, and what it asks of it.
@@ -72,9 +100,7 @@ impl Core {
             | Input::AcceptTransfer { extras, .. }
             | Input::Options { extras, .. }
             | Input::Respond { extras, .. } => {
-                if !extras.body.is_empty() && extras.content_type.is_empty() {
-                    return Err(Error::Misuse(Misuse::BadHeader));
-                }
+                usable(input, extras)?;
                 added(extras)
             }
             Input::Send { bytes, .. } => bytes.len(),

@@ -2,18 +2,19 @@
 //! and the best response goes back (RFC 3261 16.6 to 16.10).
 
 use super::best::{is_better, is_challenge};
-use super::forward::{self, Copy, Survey, URI_ROOM, hop_of};
+use super::forward::{self, Copy, Leg, Survey, URI_ROOM, Way, leg_of};
 use super::preprocess::{Plan, is_secure};
-use super::record_route::RecordRoute;
+use super::record_route::OwnRoutes;
 use super::response::{with_challenges, without_via};
 use super::targets::Entry;
 use super::{Branch, BranchHandle, Fork, ForkHandle, ForkLow, Forks, GiveUp, RELAY};
 use crate::attempt::{Down, FromAttempt, Start};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
+use crate::flow::Flows;
 use crate::header::Essentials;
 use crate::path::LocalId;
-use crate::resolve::{Hop, NoWay};
+use crate::resolve::Hop;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::timers::{TimerKey, kind};
@@ -167,18 +168,21 @@ impl Forks {
         let cx = &mut *low.down.cx;
         let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
         let entry = Entry::at(set, fork.next).unwrap_or_default();
-        let len = cx.pool.bytes_of(request).len() + usize::from(entry.uri.len) + GROWTH;
+        let len = cx.pool.bytes_of(request).len()
+            + usize::from(entry.uri.len)
+            + usize::from(entry.path.len)
+            + GROWTH;
         let given_up = cx.now.since(fork.opened) >= cx.config.t1.saturating_mul(64);
         let has_room = cx.has_room(2, 3, len.min(cx.scratch.len()));
         if !has_room && !given_up {
             return Err(Error::Full(Limit::Blocks));
         }
         let made = if has_room {
-            copy_for(cx, fork, request, entry)
+            copy_for(cx, low.down.flows, fork, request, entry)
         } else {
             Err(Error::Full(Limit::Transactions))
         };
-        let (method, incoming, part) = (fork.method, fork.incoming, fork.parts);
+        let (method, part) = (fork.method, fork.parts);
         fork.next = entry.next;
         fork.left -= 1;
         fork.parts = fork.parts.saturating_add(1);
@@ -186,7 +190,7 @@ impl Forks {
             self.drop_targets(low.down.cx, h);
         }
         let begun = match made {
-            Ok((block, hop)) => self.set_off(low, h, (method, incoming, part), block, hop),
+            Ok((block, leg)) => self.set_off(low, h, (method, part), block, &leg),
             Err(e) => Err(e),
         };
         if begun.is_err()
@@ -202,9 +206,9 @@ impl Forks {
         &mut self,
         low: &mut ForkLow<'_>,
         h: ForkHandle,
-        (method, incoming, part): (Method, LocalId, u8),
+        (method, part): (Method, u8),
         request: BlockId,
-        hop: Result<Hop, NoWay>,
+        leg: &Leg,
     ) -> Result<(), Error> {
         let is_ack = method == Method::Ack;
         let first = self.forks.live_mut(h)?.first;
@@ -218,8 +222,13 @@ impl Forks {
             Some(_) => Owner::part(OwnerKind::Fork, h.raw(), part),
             None => Owner::default(),
         };
-        let start =
-            Start { owner, request, method, hop, near: Some(incoming), flow: None, line: 0 };
+        if let Some(b) = b.filter(|_| leg.lost) {
+            low.down.cx.pool.release(request);
+            self.lose_branch(h, b);
+            return Ok(());
+        }
+        let (near, flow) = (Some(leg.near), leg.flow);
+        let start = Start { owner, request, method, hop: leg.hop, near, flow, line: 0 };
         let started = low.attempts.start(&mut low.down, &start);
         let (attempt, from) = started.inspect_err(|_| {
             if let Some(b) = b {
@@ -241,6 +250,16 @@ impl Forks {
             fork.open += 1;
         }
         Ok(())
+    }
+
+    /// The device's connection is there no more: for the others it is not there (RFC 5626 5.3).
+    fn lose_branch(&mut self, h: ForkHandle, b: BranchHandle) {
+        if let Some(branch) = self.branches.get_mut(b) {
+            (branch.status, branch.give_up) = (480, GiveUp::Done);
+        }
+        if let Some(fork) = self.forks.get_mut(h) {
+            fork.first = Some(b);
+        }
     }
 
     /// A branch has its final status.
@@ -555,15 +574,16 @@ impl Forks {
 /// The copy of a request for one target, in a block held once, and where it goes.
 fn copy_for(
     cx: &mut Cx,
+    flows: &Flows,
     fork: &Fork,
     request: BlockId,
     entry: Entry,
-) -> Result<(BlockId, Result<Hop, NoWay>), Error> {
+) -> Result<(BlockId, Leg), Error> {
     let mut scratch = core::mem::take(&mut cx.scratch);
-    let made = write_copy(cx, fork, request, entry, &mut scratch);
-    let kept = made.and_then(|(len, hop)| {
+    let made = write_copy(cx, flows, fork, request, entry, &mut scratch);
+    let kept = made.and_then(|(len, leg)| {
         let block = cx.pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-        Ok((block, hop))
+        Ok((block, leg))
     });
     cx.scratch = scratch;
     kept
@@ -571,11 +591,12 @@ fn copy_for(
 
 fn write_copy(
     cx: &Cx,
+    flows: &Flows,
     fork: &Fork,
     request: BlockId,
     entry: Entry,
     out: &mut [u8],
-) -> Result<(usize, Result<Hop, NoWay>), Error> {
+) -> Result<(usize, Leg), Error> {
     let m = MessageRef::lazy(cx.pool.bytes_of(request)).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let survey = Survey::of(&m, fork.plan);
@@ -584,20 +605,24 @@ fn write_copy(
         [] => fork.plan.request_uri(&m, &mut room),
         target => target,
     };
-    let hop = hop_of(cx, &m, &survey, uri, entry.hop.of(set));
-    let fields = RecordRoute::of(cx, fork.method, fork.incoming, &hop, is_secure(uri));
-    let transport = match &hop {
+    let way = Way { uri, hop: entry.hop.of(set), path: entry.path.of(set) };
+    let (leg, path) = leg_of(cx, flows, &m, &survey, &fork.plan, way, fork.incoming);
+    let (path, strict) = forward::strict(path);
+    let fields = OwnRoutes::of(cx, &m, fork.incoming, &leg, &fork.plan, is_secure(uri));
+    let transport = match &leg.hop {
         Ok(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => Some(*transport),
-        Err(_) => None,
+        Err(_) => leg.device.map(|d| cx.transport(d.local)),
     };
     let copy = Copy {
         plan: fork.plan,
         uri,
+        path,
+        strict,
         record_route: fields.lines(),
         stream: transport.is_some_and(|t| t.is_reliable()),
         source: fork.source,
         realm: cx.config.challenge.own_realm(),
     };
     let len = forward::write(&m, &survey, &copy, out)?;
-    Ok((len, hop))
+    Ok((len, leg))
 }

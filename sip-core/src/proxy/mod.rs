@@ -8,6 +8,8 @@
 pub(crate) mod authenticate;
 mod best;
 mod context;
+pub(crate) mod edge;
+pub(crate) mod flow_token;
 mod forward;
 mod preprocess;
 mod record_route;
@@ -208,7 +210,11 @@ impl Forks {
             return Err(Error::Full(Limit::Attempts));
         }
         let Some(uri) = e.uri else { return Ok(()) };
-        let plan = Plan::of(low.down.cx, m, &uri, path);
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if let Some(status) = plan.refusal() {
+            let reply = Reply::default();
+            return low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(drop);
+        }
         let h = self.forks.insert(Fork::new(low.down.cx, m.method(), path.local, plan))?;
         let owner = Owner::new(OwnerKind::Fork, h.raw());
         let opened = low.down.tx.open_server(low.down.cx, owner, m, e, path);
@@ -250,7 +256,10 @@ impl Forks {
         let Some(uri) = e.uri.filter(|_| validate::refusal(low.down.cx, m, e).is_none()) else {
             return Ok(());
         };
-        let plan = Plan::of(low.down.cx, m, &uri, path);
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if plan.refusal().is_some() {
+            return Ok(());
+        }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;
         let begun = low.down.cx.pool.copy_in(m.bytes()).and_then(|block| {
             if let Some(fork) = self.forks.get_mut(h) {
@@ -331,12 +340,7 @@ impl Forks {
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
-                let targets = bindings.iter().map(|b| Target {
-                    uri: b.uri,
-                    q: b.q,
-                    params: b.params,
-                    ..Target::default()
-                });
+                let targets = bindings.iter().map(Target::from);
                 if self.set_targets(low, h, targets)? {
                     return self.work(low, h);
                 }

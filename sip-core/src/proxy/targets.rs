@@ -12,11 +12,16 @@ pub(super) struct Entry {
     pub uri: Span,
     /// The next hop in its place; empty for none.
     pub hop: Span,
+    /// The routes that come before the request's own; empty for none.
+    pub path: Span,
+    /// What is known of the device, as parameters of a Contact.
+    pub params: Span,
     /// Where the next entry begins.
     pub next: usize,
 }
 
-const HEAD: usize = 4;
+/// The lengths of the four texts.
+const HEAD: usize = 8;
 
 impl Entry {
     /// The entry that begins at `at`.
@@ -25,13 +30,16 @@ impl Entry {
             let two = set.get(i..i.checked_add(2)?)?;
             Some(usize::from(u16::from_le_bytes(two.try_into().ok()?)))
         };
-        let (uri_len, hop_len) = (len(at)?, len(at.checked_add(2)?)?);
         let uri = at.checked_add(HEAD)?;
-        let hop = uri.checked_add(uri_len)?;
-        let next = hop.checked_add(hop_len)?;
+        let hop = uri.checked_add(len(at)?)?;
+        let path = hop.checked_add(len(at.checked_add(2)?)?)?;
+        let params = path.checked_add(len(at.checked_add(4)?)?)?;
+        let next = params.checked_add(len(at.checked_add(6)?)?)?;
         (next <= set.len()).then(|| Self {
             uri: Span::new(uri, hop),
-            hop: Span::new(hop, next),
+            hop: Span::new(hop, path),
+            path: Span::new(path, params),
+            params: Span::new(params, next),
             next,
         })
     }
@@ -74,6 +82,7 @@ fn is_known(set: &[u8], target: &Target<'_>) -> bool {
     while let Some(entry) = Entry::at(set, at) {
         if equal(entry.uri.of(set), target.uri.as_bytes())
             && entry.hop.of(set) == target.next_hop.as_bytes()
+            && entry.path.of(set) == target.path.as_bytes()
         {
             return true;
         }
@@ -87,12 +96,16 @@ fn put(out: &mut [u8], at: usize, target: &Target<'_>) -> Result<usize, Error> {
     let uri_at = at.checked_add(HEAD).ok_or(full)?;
     let room = out.get_mut(uri_at..).ok_or(full)?;
     let uri_len = put_request_uri(target.uri.as_bytes(), room).ok_or(full)?;
-    let hop = target.next_hop.as_bytes();
-    let hop_at = uri_at.checked_add(uri_len).ok_or(full)?;
-    let end = hop_at.checked_add(hop.len()).ok_or(full)?;
-    out.get_mut(hop_at..end).ok_or(full)?.copy_from_slice(hop);
-    for (place, len) in [(at, uri_len), (at + 2, hop.len())] {
-        let len = u16::try_from(len).map_err(|_| full)?;
+    let mut end = uri_at.checked_add(uri_len).ok_or(full)?;
+    let mut lens = [uri_len, 0, 0, 0];
+    for (text, len) in [target.next_hop, target.path, target.params].iter().zip(&mut lens[1..]) {
+        let start = end;
+        end = start.checked_add(text.len()).ok_or(full)?;
+        out.get_mut(start..end).ok_or(full)?.copy_from_slice(text.as_bytes());
+        *len = text.len();
+    }
+    for (i, len) in lens.into_iter().enumerate() {
+        let (place, len) = (at + 2 * i, u16::try_from(len).map_err(|_| full)?);
         out.get_mut(place..place + 2).ok_or(full)?.copy_from_slice(&len.to_le_bytes());
     }
     Ok(end)

@@ -25,11 +25,12 @@ impl<'e> Iterator for Bindings<'e> {
     fn next(&mut self) -> Option<Binding<'e>> {
         let mut c = Reader { rest: self.rest };
         let (q, expires, cseq) = (c.u16()?, c.u32()?, c.u32()?);
-        let (uri, params, call_id) = (c.u16()?, c.u16()?, c.u16()?);
+        let (uri, params, call_id, path) = (c.u16()?, c.u16()?, c.u16()?, c.u16()?);
         let binding = Binding {
             uri: c.text(uri)?,
             params: c.text(params)?,
             call_id: c.text(call_id)?,
+            path: c.text(path)?,
             q,
             expires,
             cseq,
@@ -129,11 +130,13 @@ impl<'a> Encoder<'a> {
         self.number(b.uri.len())?;
         self.number(params.clone().map(<[u8]>::len).sum())?;
         self.number(b.call_id.len())?;
+        self.number(b.path.len())?;
         self.put(b.uri.as_bytes())?;
         for part in params {
             self.put(part)?;
         }
-        self.put(b.call_id.as_bytes())
+        self.put(b.call_id.as_bytes())?;
+        self.put(b.path.as_bytes())
     }
 
     /// Takes the binding out that is the `index`th.
@@ -158,7 +161,7 @@ mod tests {
     use std::vec::Vec;
 
     /// What a binding without text takes.
-    const LEAST: usize = 2 + 4 + 4 + 3 * 2;
+    const LEAST: usize = 2 + 4 + 4 + 4 * 2;
 
     fn any_binding() -> impl Strategy<Value = (std::string::String, Vec<u8>, u16, u32, u32)> {
         (
@@ -184,7 +187,7 @@ mod tests {
                 .iter()
                 .zip(&params)
                 .map(|((uri, _, q, expires, cseq), params)| Binding {
-                    uri, params, q: *q, expires: *expires, call_id: uri, cseq: *cseq,
+                    uri, params, q: *q, expires: *expires, call_id: uri, cseq: *cseq, path: params,
                 })
                 .collect();
             for b in &want {

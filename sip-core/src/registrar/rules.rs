@@ -186,6 +186,7 @@ pub(super) fn apply(
         let binding = Binding {
             uri,
             params: "",
+            path: "",
             q: contact.q.unwrap_or(1_000),
             expires,
             call_id: register.call_id,
@@ -212,7 +213,7 @@ mod tests {
 
     /// `uri` as registered with Call-ID `c` and CSeq 5, and 100 seconds left.
     fn old<'a>(uri: &'a str, call_id: &'a str) -> Binding<'a> {
-        Binding { uri, params: ";x", q: 500, expires: 100, call_id, cseq: 5 }
+        Binding { uri, params: ";x", q: 500, expires: 100, call_id, cseq: 5, path: "" }
     }
 
     /// What a REGISTER with Call-ID `c`, this CSeq and these lines makes: `uri params q expires

@@ -30,13 +30,16 @@ mod schedule_test;
 #[cfg(test)]
 mod testing;
 
-use crate::cx::{Cx, Token, base32};
+use alloc::vec::Vec;
+
+use crate::cx::{Cx, Token, base32, unbase32};
 use crate::error::{Error, Limit};
 use crate::limits::Limits;
 use crate::path::{FlowId, Path};
 use crate::store::index::{Index, Key};
 use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
+use crate::store::reserve;
 use crate::store::slab::{Slab, handle};
 use crate::wire::{Method, Name};
 use lists::{Links, List};
@@ -70,6 +73,14 @@ impl Branch {
             *to = *from;
         }
         Self(out)
+    }
+
+    /// The mark in a branch that is made as ours are.
+    #[must_use]
+    pub fn shard_of(branch: &[u8]) -> Option<u8> {
+        let (made, mark) = branch.split_at_checked(Self::LEN.saturating_sub(2))?;
+        let random = made.strip_prefix(b"z9hG4bK").and_then(unbase32);
+        u8::try_from(unbase32(mark).filter(|_| mark.len() == 2 && random.is_some())?).ok()
     }
 }
 
@@ -318,6 +329,46 @@ pub struct Transactions {
     /// Accepted INVITEs whose users can do without.
     spare: List,
     absorbers: usize,
+    refused: Refused,
+}
+
+/// The last INVITEs in a dialog that were refused without a transaction.
+#[derive(Debug)]
+struct Refused {
+    keys: Vec<Key>,
+    places: usize,
+    /// The place of the oldest.
+    next: usize,
+}
+
+impl Refused {
+    /// Few enough to be looked through for each ACK that matches nothing.
+    const fn places(limits: &Limits) -> usize {
+        let quarter = limits.transactions.div_ceil(4);
+        if quarter < 64 { quarter } else { 64 }
+    }
+
+    fn new(limits: &Limits) -> Result<Self, Error> {
+        let places = Self::places(limits);
+        Ok(Self { keys: reserve(places)?, places, next: 0 })
+    }
+
+    fn has(&self, key: Key) -> bool {
+        self.keys.contains(&key)
+    }
+
+    /// The oldest gives way.
+    fn note(&mut self, key: Key) {
+        if self.has(key) {
+            return;
+        }
+        match self.keys.get_mut(self.next) {
+            Some(oldest) => *oldest = key,
+            None => self.keys.push(key),
+        }
+        let next = self.next.saturating_add(1);
+        self.next = if next < self.places { next } else { 0 };
+    }
 }
 
 impl Transactions {
@@ -336,13 +387,16 @@ impl Transactions {
             absorbing_d: List::EMPTY,
             spare: List::EMPTY,
             absorbers: 0,
+            refused: Refused::new(limits)?,
         })
     }
 
     /// The bytes that such a table takes.
     #[must_use]
     pub const fn bytes(limits: &Limits) -> usize {
-        Slab::<TxHandle, Tx>::bytes(limits.transactions) + 3 * Index::bytes(limits.transactions)
+        Slab::<TxHandle, Tx>::bytes(limits.transactions)
+            + 3 * Index::bytes(limits.transactions)
+            + Refused::places(limits) * size_of::<Key>()
     }
 
     /// A branch that nobody can guess, with the mark of our shard.

@@ -20,14 +20,6 @@ fn size(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
-/// Whether an ACK is for a refusal of ours that left no state: it is for nobody else (RFC 3261 8.2.7,
-/// 17.1.1.3).
-fn ends_stateless(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, via: &Via) -> bool {
-    let Some(tag) = e.to.map(|to| m.text(to.tag)) else { return false };
-    let (key, other) = key::acknowledged(&cx.keyer, m, e, via);
-    [Some(key), other].into_iter().flatten().any(|k| cx.stateless_tag(k).as_bytes() == tag)
-}
-
 impl Transactions {
     /// A request has come: which transaction it belongs to, if any (RFC 3261 17.2.3). A repetition
     /// is dealt with here. May queue output.
@@ -84,7 +76,7 @@ impl Transactions {
     ) -> FromRequest {
         let Some(via) = e.via else { return FromRequest::New };
         let Some(h) = self.acknowledged(cx, m, e, &via) else {
-            return if ends_stateless(cx, m, e, &via) {
+            return if self.ends_stateless(cx, m, e, &via) {
                 FromRequest::Absorbed
             } else {
                 FromRequest::New
@@ -107,6 +99,19 @@ impl Transactions {
         } else {
             FromRequest::Absorbed
         }
+    }
+
+    /// Whether an ACK is for a refusal of ours that left no transaction: it is for nobody else (RFC
+    /// 3261 8.2.7, 17.1.1.3). It has our To tag; in a dialog, where the tag is another's, its branch
+    /// is remembered for a while.
+    fn ends_stateless(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials, via: &Via) -> bool {
+        let Some(tag) = e.to.map(|to| m.text(to.tag)) else { return false };
+        let (key, other) = key::acknowledged(&cx.keyer, m, e, via);
+        self.refused.has(key)
+            || [Some(key), other]
+                .into_iter()
+                .flatten()
+                .any(|k| cx.stateless_tag(k).as_bytes() == tag)
     }
 
     /// The INVITE that an ACK belongs to.
@@ -346,7 +351,8 @@ impl Transactions {
         }
         let Some(via) = e.via.filter(|_| m.method() != Method::Ack) else { return Ok(false) };
         let Some(way) = self.way_back(cx, m, &via, path) else { return Ok(false) };
-        let own = cx.stateless_tag(key::server(&cx.keyer, m, e, &via));
+        let key = key::server(&cx.keyer, m, e, &via);
+        let own = cx.stateless_tag(key);
         let source = Some((e, path.remote));
         let rest = reply.rest.map(|b| cx.pool.bytes_of(b));
         let len = build::reply(&mut cx.scratch, m, status, reply, own.as_bytes(), (source, rest))?;
@@ -357,7 +363,11 @@ impl Transactions {
         let block = cx.pool.copy_in(bytes)?;
         let queued = cx.transmit(block, way, 0, 0);
         cx.pool.release(block);
-        queued.map(|()| true)
+        queued?;
+        if is_invite && status >= 300 && e.to.is_some_and(|to| !to.tag.is_empty()) {
+            self.refused.note(key);
+        }
+        Ok(true)
     }
 }
 

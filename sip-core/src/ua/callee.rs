@@ -2,7 +2,8 @@
 //! CANCEL, and re-INVITEs of the peer.
 
 use super::Extras;
-use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
+use super::call::{Call, Repeating, owner};
+use super::clock::Due;
 use super::outside::abilities;
 use super::pair::{Pair, is_focus};
 use super::session::{Given, Waits, description, is_sdp, own_description, park_fields, rest};
@@ -12,7 +13,7 @@ use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::dialog::{DialogHandle, Exchange};
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
-use crate::path::Path;
+use crate::path::{KeptPath, Path};
 use crate::sdp::Refusal;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
@@ -36,7 +37,7 @@ impl Ua {
         let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
         if let Some(call) = self.calls.get_mut(h) {
             call.transfer.pair = pair;
-            call.transfer.focus = is_focus(m);
+            call.transfer.focus = is_focus(m, e);
         }
         self.calls_in += 1;
         low.cx().promised += 1;
@@ -66,7 +67,7 @@ impl Ua {
         let dialog = low.dialogs.create_uas(cx, m, e, tag.as_bytes(), owner(h, 0), path)?;
         let call = self.calls.live_mut(h)?;
         call.line = line;
-        call.source = *path;
+        call.way = KeptPath::of(path);
         call.dialog = Some(dialog);
         self.note_offer(low, h, dialog, m)?;
         let cx = &mut *low.down.cx;
@@ -80,7 +81,7 @@ impl Ua {
         let asked = e.expires.map(|s| u64::from(s).saturating_mul(1_000)).filter(|ms| *ms < bound);
         call.expires = asked.is_some();
         let at = cx.now.after(asked.unwrap_or(bound));
-        self.arm(cx, h, TIMER_RING, at)?;
+        self.arm(cx, h, Due::Ring, at)?;
         let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {
             low.cx().pool.hold(block);
@@ -126,7 +127,7 @@ impl Ua {
             if timed { self.timer_answer(low, h, tx) } else { Default::default() };
         let described = |block| !low.down.cx.pool.bytes_of(block).ends_with(b"\r\n\r\n");
         let body = !extras.body.is_empty() || end.is_some_and(described);
-        let reliable = self.reliable_fields(low, h, tx, status, body);
+        let reliable = self.reliable_fields(low, h, status, body);
         let mut fields = [(Name::Other, &[][..]); 7];
         let of_it = timer.each().chain(reliable.iter().flat_map(|r| r.each()));
         let n = fill(&mut fields, more.iter().copied().chain(of_it));
@@ -192,7 +193,7 @@ impl Ua {
         }
         let call = self.calls.live(h)?;
         let (tx, dialog) = (call.invite.ok_or(Error::Late)?, call.dialog.ok_or(Error::Gone)?);
-        let sdp = self.early_description(low, h, (tx, dialog), extras)?;
+        let sdp = self.early_description(low, h, dialog, extras)?;
         let fields = abilities(&low.cx().config);
         self.respond_with(low, h, tx, status, (extras, None, sdp), &fields)?;
         self.tell_media(low, h, dialog)?;
@@ -358,7 +359,7 @@ impl Ua {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         self.respond(low, h, tx, status, (&Extras::default(), None), &fields)?;
         self.let_go(low, h, tx);
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         Ok(())
     }
 
@@ -388,7 +389,7 @@ impl Ua {
         if fresh {
             self.step(h, Happening::Answer)?;
         }
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         self.tell_policy(low.cx(), h, true)?;
         self.end_policy(low.cx(), h);
         let interval = low.cx().config.t1;
@@ -403,7 +404,7 @@ impl Ua {
             call.repeating = Some(Repeating { block, status: 200, since, interval, offers });
             call.repeat_by = Some(tx);
         }
-        self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))?;
+        self.arm(low.cx(), h, Due::Repeat, since.after(interval))?;
         if fresh {
             self.take_place(low, h);
         }
@@ -429,7 +430,7 @@ impl Ua {
         let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
         self.respond(low, h, tx, status, (extras, None), &[])?;
         self.let_go(low, h, tx);
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         Ok(())
     }
 
@@ -501,7 +502,7 @@ impl Ua {
         let Ok(state) = self.state(h) else { return Ok(()) };
         if state == State::Confirmed {
             // A re-INVITE that waits for the application.
-            self.disarm(low.cx(), h, TIMER_RING);
+            self.disarm(low.cx(), h, Due::Ring);
             self.refuse_pending(low, h);
             return Ok(());
         }
@@ -563,7 +564,7 @@ impl Ua {
                 low.down.tx.spare(tx);
             }
         }
-        self.disarm(low.cx(), h, TIMER_REPEAT);
+        self.disarm(low.cx(), h, Due::Repeat);
         self.forget_ack_later(low.cx(), h);
         Some(repeating)
     }
@@ -637,7 +638,7 @@ impl Ua {
         let over = repeating.since.after(t1.saturating_mul(64));
         if now >= over {
             call.repeat_by = None;
-            let source = call.source;
+            let source = call.way.get();
             let fresh = matches!(call.state, State::Accepted | State::Parting);
             if fresh && !low.cx().is_proven(&source) {
                 // Its Contact may be anybody's address: a BYE there would be a reflection.
@@ -659,7 +660,7 @@ impl Ua {
                 Err(e) => return Err(e),
             }
         }
-        self.arm(low.cx(), h, TIMER_REPEAT, next)
+        self.arm(low.cx(), h, Due::Repeat, next)
     }
 
     /// An INVITE in the call's dialog (RFC 3261 14.2).
@@ -697,14 +698,14 @@ impl Ua {
         let ours = call.has_profile();
         let cx = &mut *low.down.cx;
         let at = cx.now.after(cx.config.ring);
-        self.arm(cx, h, TIMER_RING, at)?;
+        self.arm(cx, h, Due::Ring, at)?;
         self.note_offer(low, h, dialog, m)?;
         if ours {
             // The application has said what the call can do.
             return match self.answer_now(low, h, (&Extras::default(), None), Given::Profile) {
                 Err(e) => {
                     self.calls.live_mut(h)?.invite = None;
-                    self.disarm(low.cx(), h, TIMER_RING);
+                    self.disarm(low.cx(), h, Due::Ring);
                     self.roll_back(low, h);
                     Err(e)
                 }
@@ -735,7 +736,7 @@ impl Ua {
             if self.calls.live_mut(h)?.invite.take_if(gone).is_some() {
                 self.media_unasked(low, h);
                 self.roll_back(low, h);
-                self.disarm(low.cx(), h, TIMER_RING);
+                self.disarm(low.cx(), h, Due::Ring);
             }
             return Ok(());
         }

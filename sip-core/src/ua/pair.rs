@@ -1,14 +1,15 @@
 //! Rules about two calls: Replaces (RFC 3891), Join (RFC 3911), and the focus of a conference
 //! (RFC 4579).
 
-use super::call::{Call, TIMER_AGAIN};
+use super::call::Call;
+use super::clock::Due;
 use super::table::State;
 use super::transfer::RETRY;
 use super::{CallHandle, EndReason, Extras, LineHandle, Low, Ua};
 use crate::dialog::DialogState;
 use crate::error::{Error, Limit};
 use crate::header::Value as _;
-use crate::header::name_addr::NameAddr;
+use crate::header::essentials::Essentials;
 use crate::header::param::Params;
 use crate::header::replaces::{Join, Replaces};
 use crate::store::queries::OwnerKind;
@@ -107,10 +108,10 @@ impl Ua {
         let d = find(n.remote_tag).or_else(without).ok_or(481u16)?;
         let dialog = low.dialogs.get(d).ok_or(481u16)?;
         // One that was not made by an INVITE, or whose call is over.
-        if dialog.owner.kind != OwnerKind::Call {
+        if dialog.owner().kind != OwnerKind::Call {
             return Err(481);
         }
-        let h = CallHandle::from_raw(dialog.owner.object);
+        let h = CallHandle::from_raw(dialog.owner().object);
         let call = self.calls.get(h).ok_or(481u16)?;
         let early = dialog.state == DialogState::Early;
         match () {
@@ -135,7 +136,7 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         call.media.profile = Some(profile);
         let now = low.cx().now;
-        self.arm(low.cx(), h, TIMER_AGAIN, now)
+        self.arm(low.cx(), h, Due::Again, now)
     }
 
     /// Its time has come.
@@ -156,7 +157,7 @@ impl Ua {
         match done {
             Err(Error::Full(limit)) if limit != Limit::MessageBytes => {
                 let at = low.cx().now.after(RETRY);
-                self.arm(low.cx(), h, TIMER_AGAIN, at)
+                self.arm(low.cx(), h, Due::Again, at)
             }
             _ => Ok(()),
         }
@@ -192,10 +193,8 @@ impl Ua {
 }
 
 /// Whether the sender's Contact has the parameter `isfocus` (RFC 3840 9).
-pub(super) fn is_focus(m: &MessageRef<'_>) -> bool {
-    let contact = m.values(Name::Contact).next();
-    let contact = contact.and_then(|at| NameAddr::parse(m.bytes(), at).ok());
-    contact.is_some_and(|c| {
+pub(super) fn is_focus(m: &MessageRef<'_>, e: &Essentials) -> bool {
+    e.contact.is_some_and(|c| {
         Params::new(m.bytes(), c.params).any(|p| m.text(p.name).eq_ignore_ascii_case(b"isfocus"))
     })
 }

@@ -85,8 +85,8 @@ pub(super) fn description<'m>(m: &MessageRef<'m>) -> Option<&'m [u8]> {
 }
 
 pub(super) fn is_sdp(kind: &[u8]) -> bool {
-    let end = kind.iter().position(|c| matches!(c, b';' | b' ' | b'\t')).unwrap_or(kind.len());
-    kind.get(..end).is_some_and(|k| k.eq_ignore_ascii_case(SDP))
+    let is = kind.get(..SDP.len()).is_some_and(|k| k.eq_ignore_ascii_case(SDP));
+    is && matches!(kind.get(SDP.len()), None | Some(b';' | b' ' | b'\t'))
 }
 
 /// What an unusable description of ours means to the caller of a verb.

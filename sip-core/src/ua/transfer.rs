@@ -610,7 +610,7 @@ impl Ua {
                     t.twin = None;
                 }
                 if let Some(d) = low.dialogs.get_mut(dialog) {
-                    d.owner = Owner::new(OwnerKind::Refer, twin.raw());
+                    d.set_owner(Owner::new(OwnerKind::Refer, twin.raw()));
                 }
             }
             None => {
@@ -650,7 +650,7 @@ impl Ua {
         let (Some(r), Some(d)) = (first, call.dialog.and_then(|d| low.dialogs.get_mut(d))) else {
             return false;
         };
-        d.owner = Owner::new(OwnerKind::Refer, r.raw());
+        d.set_owner(Owner::new(OwnerKind::Refer, r.raw()));
         d.next = None;
         true
     }

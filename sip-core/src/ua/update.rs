@@ -2,7 +2,8 @@
 //! too, and meets INVITE, re-INVITE, PRACK and another UPDATE on its way.
 
 use super::Extras;
-use super::call::{Again, TIMER_SESSION, part};
+use super::call::{Again, part};
+use super::clock::Due;
 use super::description::{Taken, warning};
 use super::outside::abilities;
 use super::session::{description, own_description, park_fields, rest};
@@ -322,7 +323,7 @@ impl Ua {
             491 => {
                 self.timer_step(low, h, TimerHappening::Refused)?;
                 let at = self.glare_over(low, h);
-                self.arm(low.cx(), h, TIMER_SESSION, at)?;
+                self.arm(low.cx(), h, Due::Session, at)?;
             }
             _ => self.timer_step(low, h, TimerHappening::Refused)?,
         }
@@ -440,7 +441,7 @@ impl Ua {
         let m = MessageRef::lazy(low.down.cx.pool.bytes_of(block))?;
         let e = Essentials::of(&m);
         let d = low.dialogs.of_request(low.down.cx, &m, &e)?;
-        let h = CallHandle::from_raw(low.dialogs.get(d)?.owner.object);
+        let h = CallHandle::from_raw(low.dialogs.get(d)?.owner().object);
         self.calls.get(h).map(|_| (h, d))
     }
 

@@ -187,8 +187,9 @@ impl<'a> Rules<'a> {
             self.rule(m, fresh, "8.1.1.3, 8.1.1.4: a Call-ID and a tag of its own");
             return;
         };
-        // To another address of the same target it is the same request (RFC 3263 4.3).
-        let next = u32::from(before.to == m.to || before.request_uri() != m.request_uri());
+        // Where nobody answered it is the same request for another address (RFC 3263 4.3).
+        let refused = |p: &&Message| p.branch() == before.branch() && p.status() >= 300;
+        let next = u32::from(self.past.iter().copied().any(|p| refused(&p)));
         self.rule(m, m.number() == before.number() + next, "8.1.3.5, 22.2: the next CSeq number");
         self.same(m, before, &["From", "To", "Call-ID"], "8.1.3.4, 8.1.3.5: the same");
     }
@@ -264,7 +265,8 @@ impl<'a> Rules<'a> {
         let own = recorded[..added].iter().all(|r| r.contains(&here) && r.contains(";lr"));
         self.rule(m, own, "16.6 step 4: its own Record-Route");
         let mut routes = before.all("Route");
-        routes.retain(|r| !r.contains(&here));
+        let named = |r: &str| self.net.names.iter().any(|(name, _)| r.contains(name));
+        routes.retain(|r| !r.contains(&here) && !named(r));
         self.rule(m, m.all("Route") == routes, "16.4: its own Route is taken away");
     }
 

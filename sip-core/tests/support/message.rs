@@ -6,6 +6,7 @@ use crate::net::{Net, Sent};
 /// A message that was sent: who sent it to whom, its start line, its header fields and its body.
 #[derive(Clone, Debug)]
 pub struct Message {
+    pub at: u64,
     pub from: String,
     pub to: String,
     pub first: String,
@@ -61,6 +62,7 @@ impl Message {
         let pair =
             |l: &String| l.split_once(':').map(|(n, v)| (n.to_string(), v.trim().to_string()));
         Self {
+            at: sent.at,
             from: net.name(&sent.from).to_string(),
             to: net.name(&sent.to).to_string(),
             first: lines[0].clone(),

@@ -175,9 +175,9 @@ impl Net {
         found.map_or(String::new(), |(_, a)| a.ip.to_string())
     }
 
-    /// A proxy's name begins so.
+    /// By its name.
     pub fn is_proxy(&self, name: &str) -> bool {
-        name.starts_with(['p', 'P'])
+        name.starts_with(['p', 'P']) || name == "ALG"
     }
 
     /// A stranger sends this.
@@ -207,11 +207,11 @@ impl Net {
                     .iter()
                     .map(|(uri, q)| Binding {
                         uri,
-                        params: "",
                         q: *q,
                         expires: 3_600,
                         call_id: "x",
                         cseq: 1,
+                        ..Binding::default()
                     })
                     .collect();
                 let bindings = if screened { &[][..] } else { &bindings };
@@ -219,7 +219,7 @@ impl Net {
             }
             Ask::Route if screened => answer(engine, Answer::Reject(403)),
             Ask::Route => {
-                let there = Target { uri: "", next_hop: "", q: 1_000, params: "" };
+                let there = Target { q: 1_000, ..Target::default() };
                 answer(engine, Answer::Route(&[there]))
             }
         }

@@ -1,6 +1,7 @@
 //! What was sent, a line a message, to be held against the figure of a call flow.
 //!
-//! `a>b 1 REFER Refer-To=c?Replaces=2 Referred-By=a`: who to whom; the number of its Call-ID, in the
+//! `a>b 1 REFER Refer-To=c?Replaces=2 Referred-By=a`: who to whom (`a>p>b` where a proxy sends it on
+//! at once); the number of its Call-ID, in the
 //! order in which they appeared; the method, or status and method; where a request that begins
 //! something goes; and what else of it the flows are about. A phone's address is its name, and a
 //! dialog that Replaces, Join or Target-Dialog names right is the number of its Call-ID. That all
@@ -173,8 +174,28 @@ impl Scribe<'_> {
     }
 }
 
-/// The lines of all that was sent.
-pub fn script(net: &Net) -> Vec<String> {
+/// Where the proxy sends a message on at once: the first such message, of those not in `taken`.
+fn sent_on(messages: &[Message], n: usize, taken: &[usize]) -> Option<usize> {
+    let m = &messages[n];
+    let (m_branches, request) = (m.branches(), m.is_request());
+    let on = |(i, o): &(usize, &Message)| {
+        let o_branches = o.branches();
+        let hop = match request {
+            true => o_branches.get(1..) == Some(&m_branches[..]),
+            false => m_branches.get(1..) == Some(&o_branches[..]),
+        };
+        *i > n
+            && !taken.contains(i)
+            && o.from == m.to
+            && o.at == m.at
+            && hop
+            && o.label() == m.label()
+    };
+    messages.iter().enumerate().find(on).map(|(i, _)| i)
+}
+
+/// The lines of all that was sent, `skip` messages left out.
+pub fn script(net: &Net, skip: usize) -> Vec<String> {
     let messages = Message::all_of(net);
     let mut ids: Vec<&str> = Vec::new();
     for m in &messages {
@@ -183,19 +204,28 @@ pub fn script(net: &Net) -> Vec<String> {
         }
     }
     let scribe = Scribe { net, messages: &messages, ids };
-    let line = |m: &Message| {
+    let (mut lines, mut taken) = (Vec::new(), Vec::new());
+    for (n, m) in messages.iter().enumerate().skip(skip) {
+        if taken.contains(&n) {
+            continue;
+        }
+        let mut way = format!("{}>{}", m.from, m.to);
+        if let Some(on) = sent_on(&messages, n, &taken).filter(|_| net.is_proxy(&m.to)) {
+            way = format!("{way}>{}", messages[on].to);
+            taken.push(on);
+        }
         let id = scribe.ids.iter().position(|i| *i == m.get("Call-ID")).unwrap() + 1;
         let notes: String = scribe.notes(m).iter().map(|n| format!(" {n}")).collect();
-        format!("{}>{} {id} {}{notes}", m.from, m.to, m.label())
-    };
-    messages.iter().map(line).collect()
+        lines.push(format!("{way} {id} {}{notes}", m.label()));
+    }
+    lines
 }
 
-/// Holds the lines from `skip` on against these, and all fields of all messages against the rules.
+/// Holds the lines of all but the first `skip` messages against these, and all fields of all
+/// messages against the rules.
 #[track_caller]
 pub fn check(net: &Net, skip: usize, drawn: &[&str]) {
-    let lines = script(net);
-    let lines: Vec<&str> = lines.iter().skip(skip).map(String::as_str).collect();
-    assert!(lines == drawn, "it went\n{:#?}\nnot\n{drawn:#?}", lines);
+    let lines = script(net, skip);
+    assert!(lines == drawn, "it went\n{lines:#?}\nnot\n{drawn:#?}");
     crate::fields::check(net);
 }

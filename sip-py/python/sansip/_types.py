@@ -105,6 +105,26 @@ class Config:
     """Whether a request's body may be protected too (`auth-int`)."""
     nonce_ms: int = 300_000
     """For how long a nonce holds."""
+    path_use: str = "never"
+    """Whether the proxy adds a Path to the REGISTERs that it forwards (RFC 3327): `never`,
+    `supported` (by the device), `required` (else 421) or `always`."""
+    nat: str = "detect"
+    """Which devices are reached where their requests come from: `never` (only those of RFC 5626 and
+    on WebSockets), `detect` or `always`."""
+    trust: Tuple[Tuple[str, int], ...] = ()
+    """The trust domain of RFC 3325: address and prefix length. Empty: P-Asserted-Identity passes
+    like any other field."""
+    service_route: str = ""
+    """The Service-Route that registrations get (RFC 3608)."""
+    gruu: bool = True
+    """Whether the registrar gives GRUUs (RFC 5627)."""
+    stateless: bool = False
+    """Whether requests are forwarded without keeping anything of them, where that can be."""
+    per_source: int = 0
+    """The most server transactions that requests from one address may have open; 0: no bound."""
+    overload: int = 0
+    """From how many percent of its transactions in use on an upstream neighbour is told to send less
+    (RFC 7339); 0: never."""
 
     session_expires: int = 1_800
     """How long a session lasts without a refresh, in seconds (RFC 4028); 0 asks for no timer."""
@@ -237,9 +257,10 @@ class Target:
     next_hop: str = ""
     """Where to send it in spite of its Request-URI: a URI."""
     q: int = 1000
+    path: str = ""
+    """Routes that the request gets before its own, as one Route field lists them (RFC 3327)."""
     params: str = ""
-    """The parameters of its Contact, as in `Binding.params`: what it can do (RFC 3840), for the
-    caller's preferences (RFC 3841)."""
+    """What is known of the device, as parameters of a Contact."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +274,8 @@ class Binding:
     """Seconds from now."""
     call_id: str
     cseq: int
+    path: str = ""
+    """The routes to it (RFC 3327). Keep it as it is."""
 
 
 @dataclass(frozen=True)
