@@ -17,7 +17,7 @@ use crate::store::pool::BlockId;
 use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
 use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey, kind};
-use crate::tx::{Branch, Failure, Transactions, TxHandle};
+use crate::tx::{Branch, Failure, LoopMark, Transactions, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
@@ -81,6 +81,8 @@ pub struct Start {
     pub flow: Option<FlowId>,
     /// The line whose credentials go along and which answers challenges; 0 for none.
     pub line: u64,
+    /// What its branches end with, for one that is forwarded.
+    pub mark: Option<LoopMark>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +139,7 @@ struct Attempt {
     timer: Option<TimerId>,
     why: Failure,
     line: u64,
+    mark: Option<LoopMark>,
     /// The CSeq number in place of the request's own; 0 for none.
     cseq: u32,
     /// The connection that the last try went by.
@@ -246,6 +249,7 @@ impl Attempts {
             timer: None,
             why: Failure::Transport,
             line: start.line,
+            mark: start.mark,
             cseq: 0,
             flow: None,
             proving: Proving::default(),
@@ -419,6 +423,7 @@ impl Attempts {
         }
         a.on_stream = OnStream::Untried;
         let branch = Transactions::new_branch(down.cx);
+        let branch = a.mark.map_or(branch, |mark| branch.with(mark));
         let line = if a.method == Method::Ack { 0 } else { a.line };
         a.flow = path.flow;
         let stamped = stamp(down.cx, request, &path, &branch, (line, a.cseq))?;
@@ -494,7 +499,8 @@ impl Attempts {
             return Ok(FromAttempt::Response { owner, tx });
         }
         // RFC 3263 4.3: 503 tries the next address; RFC 3261 16.7 step 6 does not relay it.
-        if status == 503 && a.left > 0 && !a.answered && !a.cancelled {
+        if status == 503 && a.left > 0 && a.request.is_some() && !a.cancelled {
+            a.answered = false;
             down.tx.set_owner(tx, Owner::default());
             a.phase = Phase::Ended;
             a.why = Failure::Transport;

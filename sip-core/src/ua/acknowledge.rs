@@ -147,9 +147,9 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(d) = self.calls.live(h)?.dialog else { return Ok(()) };
         if own.body.is_empty() {
-            let usable = match self.calls.live(h)?.media.profile {
-                Some(_) => self.ack_offer(low, h, d, number)?,
-                None => {
+            let usable = match self.calls.live(h)?.media.is_given() {
+                true => self.ack_offer(low, h, d, number)?,
+                false => {
                     self.ack(low, h, d, number, None)?;
                     self.roll_back(low, h);
                     false

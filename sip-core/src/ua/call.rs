@@ -138,7 +138,7 @@ impl Call {
 
     /// Whether the application has said what media the call can have.
     pub(super) const fn has_profile(&self) -> bool {
-        self.media.profile.is_some() && !self.media.own
+        self.media.is_given() && !self.media.own
     }
 
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
@@ -198,6 +198,7 @@ pub(super) fn start_in_dialog(
         near,
         flow: low.down.flow_to(flow, &made.hop),
         line: line.map_or(0, LineHandle::raw),
+        mark: None,
     };
     let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
     Ok((attempt, made.cseq, from))

@@ -272,10 +272,10 @@ impl Ua {
         fields: Option<BlockId>,
         own: &Extras<'_>,
     ) -> Result<(), Error> {
-        let given = match self.calls.live(h)?.media.profile {
+        let given = match self.calls.live(h)?.media.is_given() {
             _ if !own.body.is_empty() => Given::Body,
-            Some(_) => Given::Profile,
-            None => {
+            true => Given::Profile,
+            false => {
                 let none = b"399 sansip \"No media\"";
                 return self.refuse_media(low, h, 488, none);
             }

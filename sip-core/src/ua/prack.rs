@@ -591,9 +591,9 @@ impl Ua {
             return Ok(());
         };
         if own.body.is_empty() {
-            return match self.calls.live(h)?.media.profile {
-                Some(_) => self.prack_offer(low, h, d, rack),
-                None => self.prack_without(low, h, d, rack),
+            return match self.calls.live(h)?.media.is_given() {
+                true => self.prack_offer(low, h, d, rack),
+                false => self.prack_without(low, h, d, rack),
             };
         }
         self.own_answer(low, d, own)?;
