@@ -704,7 +704,7 @@ fn copy_for(
     fork: &Fork,
     what: (BlockId, Entry, u16),
 ) -> Result<(BlockId, Leg), Error> {
-    cx.index(request);
+    cx.index(what.0);
     let mut scratch = core::mem::take(&mut cx.scratch);
     let made = write_copy(cx, flows, fork, what, &mut scratch);
     let kept = made.and_then(|(len, leg)| {
