@@ -2,7 +2,7 @@
 //! CANCEL, and re-INVITEs of the peer.
 
 use super::Extras;
-use super::call::{Call, Repeating, owner};
+use super::call::{Call, Repeating, millis, owner};
 use super::clock::Due;
 use super::outside::abilities;
 use super::pair::{Pair, is_focus};
@@ -36,7 +36,7 @@ impl Ua {
         let tag = low.cx().tag();
         let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
         if let Some(call) = self.calls.get_mut(h) {
-            call.transfer.pair = pair;
+            call.transfer.set_pair(pair);
             call.transfer.focus = is_focus(m, e);
         }
         self.calls_in += 1;
@@ -379,7 +379,8 @@ impl Ua {
         let since = low.cx().now;
         let offers = Self::offered(low, dialog);
         if let Some(call) = self.calls.get_mut(h) {
-            call.repeating = Some(Repeating { block, status: 200, since, interval, offers });
+            call.repeating = Some(Repeating { block, since, interval: millis(interval) });
+            call.repeats_offer = offers;
             call.repeat_by = Some(tx);
         }
         self.arm(low.cx(), h, Due::Repeat, since.after(interval))?;
@@ -505,6 +506,7 @@ impl Ua {
         let Some(call) = self.calls.get_mut(h).filter(|c| Some(c.invite_seq) == number) else {
             return Ok(Seen::Ignored(Ignored::StrayAck));
         };
+        let offers = call.repeats_offer;
         let Some(repeating) = call.repeating.take() else {
             return Ok(Seen::Ignored(Ignored::Repeated));
         };
@@ -516,7 +518,7 @@ impl Ua {
         self.disarm(low.cx(), h, Due::Repeat);
         self.forget_ack_later(low.cx(), h);
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
-        let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;
+        let usable = !offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
@@ -587,12 +589,12 @@ impl Ua {
             }
             return Ok(());
         }
-        repeating.interval = repeating.interval.saturating_mul(2).min(t2);
-        let (block, status) = (repeating.block, repeating.status);
-        let next = now.after(repeating.interval).min(over);
+        repeating.interval = repeating.interval.saturating_mul(2).min(millis(t2));
+        let block = repeating.block;
+        let next = now.after(u64::from(repeating.interval)).min(over);
         if let Some(tx) = call.repeat_by {
             low.cx().pool.hold(block);
-            match low.down.tx.respond(low.down.cx, tx, status, block) {
+            match low.down.tx.respond(low.down.cx, tx, 200, block) {
                 Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
                 Err(e) => return Err(e),
             }
