@@ -104,7 +104,8 @@ pub mod ua;
 pub mod wire;
 
 pub use config::{
-    Challenge, Challenged, Config, Leaves, Network, Reliable, Retransmit, Ringing, Roles, Transfers,
+    Challenge, Challenged, Config, Edge, Forking, Leaves, Nat, Network, Order, PathUse, Reliable,
+    Retransmit, Ringing, Roles, Transfers,
 };
 #[cfg(feature = "ua")]
 pub use engine::input::{
@@ -117,7 +118,7 @@ pub use engine::output::{
     Transmit,
 };
 #[cfg(feature = "ua")]
-pub use engine::{Engine, Stats, footprint};
+pub use engine::{Engine, Stats, footprint, shard};
 pub use error::{Error, Ignored, Limit, Misuse, Seen};
 pub use limits::Limits;
 pub use path::{Addr, FlowId, Local, LocalId, Path, Transport};

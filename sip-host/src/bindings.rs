@@ -16,6 +16,7 @@ struct Kept {
     q: u16,
     call_id: String,
     cseq: u32,
+    path: String,
     expires_at: u64,
 }
 
@@ -68,6 +69,7 @@ impl Store {
                 expires: u32::try_from(left).unwrap_or(u32::MAX),
                 call_id: &b.call_id,
                 cseq: b.cseq,
+                path: &b.path,
             };
             count += 1;
         }
@@ -161,6 +163,7 @@ fn kept(now: Instant, b: &Binding<'_>) -> Kept {
         q: b.q,
         call_id: b.call_id.to_owned(),
         cseq: b.cseq,
+        path: b.path.to_owned(),
         expires_at: now.after(u64::from(b.expires) * 1_000).0,
     }
 }
@@ -170,7 +173,7 @@ mod tests {
     use super::*;
 
     const NONE: Binding<'static> =
-        Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
+        Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0, path: "" };
 
     fn at(uri: &'static str, expires: u32) -> Binding<'static> {
         Binding { uri, expires, q: 1_000, call_id: "c", cseq: 1, ..NONE }

@@ -56,7 +56,13 @@ impl Listen {
         let transport = match transport.to_ascii_lowercase().as_str() {
             "udp" => Transport::Udp,
             "tcp" => Transport::Tcp,
-            other => return Err(wrong(format!("unknown transport '{other}' (udp, tcp)"))),
+            "tls" => Transport::Tls,
+            "ws" => Transport::Ws,
+            "wss" => Transport::Wss,
+            other => {
+                let problem = format!("unknown transport '{other}' (udp, tcp, tls, ws, wss)");
+                return Err(wrong(problem));
+            }
         };
         let address = socket_address(address, transport.default_port()).map_err(wrong)?;
         Ok(Self { transport, address, text: text.to_owned() })
@@ -191,7 +197,7 @@ mod tests {
     fn an_error_names_the_argument_its_value_and_what_is_wrong() {
         assert_eq!(
             problem("tpc:127.0.0.1:5060"),
-            "--listen tpc:127.0.0.1:5060: unknown transport 'tpc' (udp, tcp)"
+            "--listen tpc:127.0.0.1:5060: unknown transport 'tpc' (udp, tcp, tls, ws, wss)"
         );
         assert!(problem("udp:127.0.0.1:99999").ends_with("'99999' is not a port (0 to 65535)"));
         assert!(problem("udp:here:5060").contains("'here' is not an IP address"));

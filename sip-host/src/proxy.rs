@@ -162,8 +162,7 @@ impl Proxy {
         id: QueryId,
         reply: &Reply,
     ) -> Result<(), Error> {
-        const EMPTY: Binding<'static> =
-            Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
+        let empty = Binding::default();
         let to = |next_hop| Target { next_hop, q: 1_000, ..Target::default() };
         match reply {
             Reply::Route(i) => {
@@ -173,7 +172,7 @@ impl Proxy {
             Reply::AsItIs => engine.answer(now, id, Answer::Route(&[to("")])),
             Reply::Reject(status) => engine.answer(now, id, Answer::Reject(*status)),
             Reply::Locate(aor) => {
-                let mut list = [EMPTY; BINDINGS];
+                let mut list = [empty; BINDINGS];
                 let (version, n) = self.store.locate(now, aor, &mut list);
                 let bindings = list.get(..n).unwrap_or(&[]);
                 engine.answer(now, id, Answer::Located { version, bindings })
@@ -289,11 +288,11 @@ mod tests {
         let mut closed = closed;
         let contact = Binding {
             uri: "sip:b@192.0.2.7:5072",
-            params: "",
             q: 1_000,
             expires: 60,
             call_id: "c",
             cseq: 1,
+            ..Binding::default()
         };
         closed.bind(Instant(0), "sip:b@here.example", &contact);
         assert!(matches!(closed.route("sip:b@192.0.2.7:5072", false), Reply::AsItIs));

@@ -61,14 +61,18 @@ impl Ua {
         let now = low.cx().now;
         let call = self.calls.live_mut(h)?;
         call.acked = now;
-        let ours = call.has_profile();
+        let (ours, first) = (call.has_profile(), call.reinvite.is_none());
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
+        let asks = call.asks(&session);
         let good = match (offered, sdp) {
             // RFC 3311 5.1: the INVITE's offer had its answer before.
             _ if self.update_offers(low, h, d) => true,
+            // RFC 3261 13.2.1: what a reliable provisional response settled is not settled again. An
+            // offer that is open then is the peer's, in an UPDATE.
+            _ if first && session.agreed().is_some() && !session.preview => true,
             (true, Some(sdp)) => self.first_answer(low, h, d, sdp)?,
             (true, None) => session.exchange == Exchange::Stable,
-            (false, Some(sdp)) if session.exchange == Exchange::Stable => {
+            (false, Some(sdp)) if asks && session.exchange == Exchange::Stable => {
                 self.offer_came(low, d, sdp)?;
                 return self.ack_offer(low, h, d, number);
             }

@@ -13,7 +13,7 @@ use super::transfer::Transfer;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
-use crate::dialog::{DialogHandle, InDialog, contact_value};
+use crate::dialog::{DialogHandle, InDialog, Session, contact_value};
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::path::{KeptPath, Path};
@@ -94,6 +94,8 @@ pub(crate) struct Call {
     pub(super) attempt: Option<AttemptHandle>,
     /// The INVITE of ours that is on its way in the dialog.
     pub(super) reinvite: Option<AttemptHandle>,
+    /// It has no offer: the 2xx makes one.
+    pub(super) asks: bool,
     /// What the re-INVITE carries, for another try after 491.
     pub(super) again: Option<Again>,
     /// The peer's INVITE that waits for our final response.
@@ -130,6 +132,14 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether an INVITE of ours is open that has no offer, and the peer's has not been answered.
+    pub(super) fn asks(&self, session: &Session) -> bool {
+        match self.reinvite {
+            Some(_) => self.asks && !self.extensions.provisionals.answered(),
+            None => self.caller && self.media.offer.is_none() && session.agreed().is_none(),
+        }
+    }
+
     /// Whether the application has said what media the call can have.
     pub(super) const fn has_profile(&self) -> bool {
         self.media.is_given() && !self.media.own
@@ -149,6 +159,7 @@ impl Call {
             dialog: None,
             attempt: None,
             reinvite: None,
+            asks: false,
             again: None,
             invite: None,
             invite_seq: 0,
@@ -192,6 +203,7 @@ pub(super) fn start_in_dialog(
         near,
         flow: low.down.flow_to(flow, &made.hop),
         line: line.map_or(0, LineHandle::raw),
+        mark: None,
     };
     let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
     Ok((attempt, made.cseq, from))
@@ -429,7 +441,8 @@ impl Ua {
                 _ => Ok(()),
             };
         }
-        if (200..300).contains(&m.status()) && from.part != part::BYE {
+        let invite = matches!(from.part, part::INVITE | part::REINVITE);
+        if invite && (200..300).contains(&m.status()) {
             let accepted = low.down.tx.of_response(low.down.cx, m, e);
             self.calls.live_mut(h)?.accepted = accepted;
         }
@@ -657,6 +670,11 @@ impl Ua {
         // RFC 3261 12.2.2: the CSeq of a dialog only grows.
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
+        }
+        // RFC 5407 3.2.2, 3.3.3: our BYE has ended the session, but not the subscriptions (RFC 5057 4.2).
+        let session = !matches!(m.method(), Method::Bye | Method::Notify | Method::Subscribe);
+        if session && self.state(h) == Ok(State::Leaving) {
+            return low.down.tx.reply(low.down.cx, tx, 481, &Reply::default());
         }
         if let Some(d) = low.dialogs.get_mut(dialog).filter(|_| m.method() == Method::Invite) {
             d.peer.learn(m);

@@ -6,7 +6,7 @@ use super::call::{Call, Repeating, millis, owner};
 use super::clock::Due;
 use super::outside::abilities;
 use super::pair::{Pair, is_focus};
-use super::session::{Given, Waits, description, own_description, park_fields, rest};
+use super::session::{Given, Waits, description, is_sdp, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
 use super::update::{fill, refuse_later};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -200,7 +200,8 @@ impl Ua {
         self.step(h, Happening::Ring).map(|_| ())
     }
 
-    /// Notes a description that the application made itself.
+    /// Notes a description that the application made itself: the answer to the open offer, or another
+    /// one after an unreliable provisional response had one.
     pub(super) fn own_answer(
         &mut self,
         low: &mut Low<'_>,
@@ -208,9 +209,17 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
         let Some(own) = own_description(&mut low.cx().pool, extras)? else { return Ok(()) };
-        let exchange = low.dialogs.get(d).map(|d| d.session.exchange);
-        let noted = match exchange {
-            Some(Exchange::Asked) => self.agree_on(low, d, Some(own), None),
+        let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
+        let noted = match session.exchange {
+            Exchange::Asked => self.agree_on(low, d, Some(own), None),
+            Exchange::Stable if session.preview => match session.remote_copy(&mut low.cx().pool) {
+                Ok(Some(offer)) => {
+                    let noted = self.agree_on(low, d, Some(own), Some(offer));
+                    low.cx().pool.release(offer);
+                    noted
+                }
+                other => other.map(drop),
+            },
             _ => Ok(()),
         };
         low.cx().pool.release(own);
@@ -285,8 +294,14 @@ impl Ua {
         given: Given,
     ) -> Result<(), Error> {
         let (tx, dialog, fresh) = self.answerable(h)?;
+        // RFC 3261 13.2.1, RFC 6337 3.1: a session that was agreed reliably is not described again. An
+        // offer that is open then is one in an UPDATE.
+        let settled = fresh && Self::is_settled(low, dialog);
+        let told = settled && is_sdp(extras.content_type.as_bytes());
+        let extras = if told { &Extras { body: &[], ..*extras } } else { extras };
         let mut sdp = None;
         match given {
+            _ if settled => {}
             Given::Profile => match self.success_description(low, h, dialog)? {
                 Ok(description) => sdp = description,
                 Err(refusal) => return self.refuse_offer(low, h, &refusal),
@@ -304,10 +319,17 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.media.before = call.media.hold;
         }
-        if low.dialogs.get(dialog).is_some_and(|d| d.session.exchange == Exchange::Asked) {
+        let asked = low.dialogs.get(dialog).map(|d| d.session.exchange) == Some(Exchange::Asked);
+        if asked && !settled {
             Self::roll_back_offer(low, dialog);
         }
         self.tell_media(low, h, dialog)
+    }
+
+    /// Whether the exchange of the call's first INVITE is over: no final response repeats the answer.
+    fn is_settled(low: &Low<'_>, d: DialogHandle) -> bool {
+        let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
+        session.agreed().is_some() && !session.preview
     }
 
     /// RFC 3261 13.3.1.3, 14.2: no session can be had from this offer.
@@ -377,7 +399,7 @@ impl Ua {
         let Some(block) = self.success_block(low, h, tx) else { return Ok(()) };
         low.cx().pool.hold(block);
         let since = low.cx().now;
-        let offers = Self::offered(low, dialog);
+        let offers = Self::offered(low, dialog) && !(fresh && Self::is_settled(low, dialog));
         if let Some(call) = self.calls.get_mut(h) {
             call.repeating = Some(Repeating { block, since, interval: millis(interval) });
             call.repeats_offer = offers;
@@ -503,20 +525,13 @@ impl Ua {
         e: &Essentials,
     ) -> Result<Seen, Error> {
         let number = e.cseq.map(|c| c.number);
-        let Some(call) = self.calls.get_mut(h).filter(|c| Some(c.invite_seq) == number) else {
+        if self.calls.get(h).is_none_or(|c| Some(c.invite_seq) != number) {
             return Ok(Seen::Ignored(Ignored::StrayAck));
-        };
-        let offers = call.repeats_offer;
-        let Some(repeating) = call.repeating.take() else {
-            return Ok(Seen::Ignored(Ignored::Repeated));
-        };
-        let tx = call.repeat_by.take();
-        low.cx().pool.release(repeating.block);
-        if let Some(tx) = tx {
-            low.down.tx.forget_response(low.down.cx, tx);
         }
-        self.disarm(low.cx(), h, Due::Repeat);
-        self.forget_ack_later(low.cx(), h);
+        let offers = self.calls.get(h).is_some_and(|c| c.repeats_offer);
+        if !self.heard(low, h) {
+            return Ok(Seen::Ignored(Ignored::Repeated));
+        }
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
         let usable = !offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
@@ -531,10 +546,58 @@ impl Ua {
             if let Some(d) = self.calls.live(h)?.dialog {
                 self.tell_media(low, h, d)?;
             }
+            self.update_again(low, h)?;
         } else {
             self.end_unusable(low, h)?;
         }
         Ok(Seen::Used)
+    }
+
+    /// The peer has our 2xx, which is not repeated any more. False if it was not.
+    fn heard(&mut self, low: &mut Low<'_>, h: CallHandle) -> bool {
+        let Some(call) = self.calls.get_mut(h) else { return false };
+        let Some(repeating) = call.repeating.take() else { return false };
+        let (tx, confirmed) = (call.repeat_by.take(), call.state == State::Confirmed);
+        low.cx().pool.release(repeating.block);
+        if let Some(tx) = tx {
+            low.down.tx.forget_response(low.down.cx, tx);
+            // In the dialog a late repetition of the INVITE is not a new call.
+            if confirmed {
+                low.down.tx.spare(tx);
+            }
+        }
+        self.disarm(low.cx(), h, Due::Repeat);
+        self.forget_ack_later(low.cx(), h);
+        true
+    }
+
+    /// RFC 5407 3.1.4: who sends a re-INVITE has our 2xx, though its ACK is late or lost. Not where
+    /// that ACK is to answer our offer (RFC 6337 4.3).
+    fn ack_implied(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let waits = call.repeating.is_some() && !call.repeats_offer;
+        if !waits || call.extensions.provisionals.holds() || !self.heard(low, h) {
+            return Ok(());
+        }
+        match self.step(h, Happening::Ack)? {
+            Act::TellConfirmed => {
+                let block = low.cx().pool.copy_in(m.bytes()).ok();
+                self.tell(low.cx(), h, record::CONFIRMED, 0, block)?;
+            }
+            Act::SendBye => self.send_bye(low, h)?,
+            _ => {}
+        }
+        // An UPDATE of ours that waited for the ACK.
+        if self.calls.live(h)?.extensions.update.is_open() {
+            self.wait_again(low, h)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether an offer of ours is open.
@@ -611,20 +674,19 @@ impl Ua {
         number: u32,
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
+        self.ack_implied(low, h, m)?;
         let asked = self.is_asked(low, h);
         let call = self.calls.live_mut(h)?;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
-        // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
-        if ours || call.reinvite.is_some() {
+        // RFC 5407 3.1.5: nor before the ACK that answers the offer of our 2xx.
+        let answers = call.repeating.is_some() && call.repeats_offer;
+        if ours || call.reinvite.is_some() || answers {
             return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some()
-            || call.repeating.is_some()
-            || call.state != State::Confirmed
-            || asked
-        {
-            // A first one has no final response yet, or no ACK; or an UPDATE waits for its answer.
+        // A first one has no final response yet; or an UPDATE waits for its answer (RFC 6337 4.3).
+        let first = call.invite.is_some() || call.repeating.is_some();
+        if first || call.state != State::Confirmed || asked {
             return refuse_later(low, tx);
         }
         let Some(dialog) = call.dialog else { return Err(Error::Gone) };

@@ -209,6 +209,7 @@ impl Ua {
             near,
             flow: None,
             line: line.raw(),
+            mark: None,
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
@@ -460,6 +461,21 @@ impl Ua {
         }
     }
 
+    /// A 2xx to an INVITE that was refused by another branch of a fork: acknowledged and ended.
+    pub(crate) fn on_late_success(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        if from.part != part::INVITE {
+            return Ok(());
+        }
+        self.end_fork(low, CallHandle::from_raw(from.object), m, e, path)
+    }
+
     /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
     /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
@@ -532,6 +548,7 @@ fn send_unowned(
         near: Some(path.local),
         flow: low.down.flow_to(path.flow, &made.hop),
         line: 0,
+        mark: None,
     };
     let (_, from) = low.attempts.start(&mut low.down, &start)?;
     if let FromAttempt::AckSent { block, .. } = from {
@@ -575,7 +592,6 @@ impl Invite<'_> {
         self.caller.write_fields(&mut w, (self.line, pool))?;
         // RFC 7044 9.1
         if self.line.policy.tells_history() {
-            w.header(Name::Supported, b"histinfo")?;
             joined(&mut w, Name::HistoryInfo, &[b"<", self.target, b">;index=1"])?;
         }
         for (name, value) in self.fields {

@@ -51,6 +51,11 @@ impl Ua {
         let called = matches!(call.state, State::Incoming | State::Alerting);
         let open = d.session.preview || d.session.agreed().is_none();
         match d.session.exchange {
+            // RFC 6337 4.3: an INVITE without an offer is as good as one.
+            Exchange::Stable if call.reinvite.is_some() && call.asks(&d.session) => {
+                Exchange::Offered
+            }
+            Exchange::Stable if call.invite.is_some() && call.no_offer => Exchange::Asked,
             Exchange::Stable if calling && open => Exchange::Offered,
             Exchange::Stable if (called && open) || self.awaits_prack(h) => Exchange::Asked,
             other => other,

@@ -27,6 +27,7 @@ mod redirect;
 mod referred;
 mod reinvite;
 pub mod reliable;
+mod required;
 mod session;
 pub mod session_timer;
 mod settings;

@@ -7,7 +7,7 @@ use super::reliable::{
     Coming, Receiver, ReceiverAct, Sender, SenderAct, SenderHappening, receiver, sender,
 };
 use super::session::{Given, Waits, description, own_description, rest};
-use super::table::{Act as CallAct, Happening as CallHappening, State};
+use super::table::{Act as CallAct, Happening as CallHappening};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
 use crate::config::{Config, Reliable};
 use crate::dialog::{DialogHandle, Exchange, InDialog, Kept, Peer};
@@ -52,8 +52,10 @@ pub(super) struct Provisionals {
     interval: u32,
     /// The dialog, RSeq and CSeq number of the PRACK of ours that waits for the application's media.
     due: Option<(DialogHandle, (u32, u32))>,
-    /// The dialog whose PRACK of ours a later request has overtaken.
-    overtaken: Option<DialogHandle>,
+    /// The dialog whose PRACK of ours was refused: by what a later request has overtaken, most of all.
+    refused: Option<DialogHandle>,
+    /// A PRACK of ours has answered the offer for which our INVITE asked.
+    answered: bool,
 }
 
 impl Provisionals {
@@ -65,6 +67,16 @@ impl Provisionals {
     /// Whether our 2xx waits.
     pub(super) const fn holds(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Whether a PRACK of ours has answered the offer for which our INVITE asked.
+    pub(super) const fn answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Another INVITE of ours is on its way.
+    pub(super) const fn ask_anew(&mut self) {
+        (self.answered, self.refused) = (false, None);
     }
 
     /// The blocks that it holds.
@@ -416,7 +428,7 @@ impl Ua {
         let state = if last.is_some() { Receiver::Following } else { Receiver::Fresh };
         if receiver(state, coming(last, rseq)).1 != ReceiverAct::Acknowledge {
             let again = last == Some(rseq);
-            return if again { self.prack_again(low, h, d, (rseq, number)) } else { Ok(None) };
+            return if again { self.prack_again(low, h, d, (rseq, number), m) } else { Ok(None) };
         }
         match self.acknowledge_provisional(low, h, d, (rseq, number), m) {
             Ok(()) => {}
@@ -431,24 +443,47 @@ impl Ua {
         Ok(Some(true))
     }
 
-    /// RFC 3262 4 asks for no second PRACK while the first is on its way. One that was refused as out
-    /// of order (RFC 3261 12.2.2) acknowledges nothing, so there is another, with a new CSeq.
+    /// RFC 3262 4 asks for no second PRACK while the first is on its way. One that was refused, as out
+    /// of order (RFC 3261 12.2.2) or for want of room, acknowledges nothing, so there is another, with a
+    /// new CSeq and the same answer.
     fn prack_again(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         d: DialogHandle,
         rack: (u32, u32),
+        m: &MessageRef<'_>,
     ) -> Result<Option<bool>, Error> {
-        if self.calls.live(h)?.extensions.provisionals.overtaken != Some(d) {
+        let call = self.calls.live(h)?;
+        if call.extensions.provisionals.refused != Some(d) {
             return Ok(None);
         }
-        match self.send_prack(low, h, d, rack, None) {
-            Ok(()) => self.calls.live_mut(h)?.extensions.provisionals.overtaken = None,
+        let answers = call.extensions.provisionals.answered && description(m).is_some();
+        match self.repeat_prack(low, h, d, rack, answers) {
+            Ok(()) => self.calls.live_mut(h)?.extensions.provisionals.refused = None,
             Err(Error::Full(_)) => {}
             Err(e) => return Err(e),
         }
         Ok(None)
+    }
+
+    fn repeat_prack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+        answers: bool,
+    ) -> Result<(), Error> {
+        let session = low.dialogs.get(d).map(|d| d.session).filter(|_| answers);
+        let answer = session.unwrap_or_default().local_copy(&mut low.cx().pool)?;
+        let Some(answer) = answer else { return self.send_prack(low, h, d, rack, None) };
+        let end = rest(low.cx(), &Extras::default(), None, Some(answer));
+        low.cx().pool.release(answer);
+        let end = end?;
+        let sent = self.send_prack(low, h, d, rack, Some(end));
+        low.cx().pool.release(end);
+        sent
     }
 
     /// The same for a re-INVITE of ours, whose answer it may carry.
@@ -476,11 +511,9 @@ impl Ua {
         rack: (u32, u32),
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
-        let call = self.calls.live(h)?;
-        let first = call.media.offer.is_none() && call.state != State::Confirmed;
         let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
-        let open = session.exchange == Exchange::Stable && session.agreed().is_none();
-        let Some(sdp) = description(m).filter(|_| first && open) else {
+        let open = session.exchange == Exchange::Stable && self.calls.live(h)?.asks(&session);
+        let Some(sdp) = description(m).filter(|_| open) else {
             return self.send_prack(low, h, d, rack, None);
         };
         self.offer_came(low, d, sdp)?;
@@ -528,6 +561,7 @@ impl Ua {
         let sent = self.send_prack(low, h, d, rack, Some(end));
         low.cx().pool.release(end);
         sent?;
+        self.calls.live_mut(h)?.extensions.provisionals.answered = true;
         self.answer_is_final(low, d);
         self.tell_media(low, h, d)
     }
@@ -673,13 +707,12 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(()) };
         match m.status() {
+            ..=199 | 481 => Ok(()),
             200..=299 => self.take_description(low, h, d, m).map(drop),
-            // A PRACK without an answer in it can be made again.
-            500 if self.calls.live(h)?.media.offer.is_some() => {
-                self.calls.live_mut(h)?.extensions.provisionals.overtaken = Some(d);
+            _ => {
+                self.calls.live_mut(h)?.extensions.provisionals.refused = Some(d);
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 }

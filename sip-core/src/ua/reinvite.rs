@@ -148,6 +148,8 @@ impl Ua {
         let (attempt, _) = sent?;
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = Some(attempt);
+            call.asks = offer.is_none();
+            call.extensions.provisionals.ask_anew();
         }
         // RFC 3261 9.1: it is given up like the first INVITE.
         let at = low.cx().now.after(low.down.cx.config.ring);
@@ -177,7 +179,9 @@ impl Ua {
         let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
             return Ok(());
         };
-        if success && call.reinvite.is_none() {
+        // RFC 3261 13.2.2.4: it may be the 2xx of an INVITE before the one that is on its way.
+        let again = e.cseq.is_some_and(|c| c.number <= call.ack_seq);
+        if success && (again || call.reinvite.is_none()) {
             return self.repeat_ack(low, h, e);
         }
         let mut usable = true;
@@ -190,6 +194,10 @@ impl Ua {
                 d.peer.learn(m);
             }
             usable = self.acknowledge(low, h, dialog, m, number, offered)?;
+            // A repetition of this 2xx finds the dialog, and no other can come.
+            if let Some(tx) = self.calls.live(h)?.accepted {
+                low.down.tx.spare(tx);
+            }
             self.timer_answered(low, h, m)?;
         }
         if status == 491 && confirmed {

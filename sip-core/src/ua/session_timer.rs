@@ -3,11 +3,12 @@
 use super::call::part;
 use super::clock::Due;
 use super::extensions::number_text;
+use super::required::rewrite;
 use super::table::{Act as CallAct, Happening as CallHappening, State as CallState};
 use super::{CallHandle, EndReason, Low, Ua};
 use crate::attempt::AttemptHandle;
 use crate::config::Config;
-use crate::cx::{Cx, write_error};
+use crate::cx::Cx;
 use crate::dialog::{Peer, Said};
 use crate::error::Error;
 use crate::header::CSeq;
@@ -15,13 +16,11 @@ use crate::header::Value;
 use crate::header::essentials::Essentials;
 use crate::header::session::{MinSe, Refresher, SessionExpires};
 use crate::path::Path;
-use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::time::Instant;
 use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
-use crate::wire::write::Writer;
 
 /// RFC 4028 5: no session may be asked to be refreshed more often, in seconds.
 const LEAST: u32 = 90;
@@ -242,28 +241,6 @@ pub(super) fn first_fields(config: &Config, min_se: u32) -> Fields {
     Fields::new(config.session_expires.max(min), None, min, false)
 }
 
-/// The request again, with these fields about its session timer; a block held once.
-fn rewrite(cx: &mut Cx, request: BlockId, fields: &Fields) -> Result<BlockId, Error> {
-    let Cx { pool, scratch, .. } = cx;
-    let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
-    let mut w = Writer::new(scratch);
-    let mut write = || {
-        w.request_line(m.method_text(), m.request_uri())?;
-        let own = [Name::SessionExpires, Name::MinSe, Name::ContentLength];
-        let stays = |name| !own.contains(&name);
-        m.fields().filter(|f| stays(f.name)).try_for_each(|f| w.copy(&m, &f))?;
-        fields.each().try_for_each(|(name, value)| w.header(name, value))?;
-        let body = m.body();
-        let mut text = [0u8; 10];
-        let len = number_text(u32::try_from(body.len()).unwrap_or(u32::MAX), &mut text);
-        let length = text.get(..len).unwrap_or(&[]);
-        [b"Content-Length: ", length, b"\r\n\r\n", body].iter().try_for_each(|p| w.push(p))
-    };
-    write().map_err(write_error)?;
-    let len = w.written().len();
-    pool.copy_in(scratch.get(..len).unwrap_or(&[]))
-}
-
 impl Ua {
     /// RFC 4028 7.3: an INVITE that asked for too short a session goes again with the Min-SE of its
     /// 422, if that is more than it knew of. Whether it does. May queue output.
@@ -286,7 +263,8 @@ impl Ua {
         let min_se = self.calls.live(h)?.extensions.timer.min_se;
         let fields = first_fields(&low.cx().config, min_se);
         // Without room for it, it is a refusal like any other.
-        let Ok(again) = rewrite(low.cx(), request, &fields) else { return Ok(false) };
+        let own = [Name::SessionExpires, Name::MinSe];
+        let Ok(again) = rewrite(low.cx(), request, &own, fields.each()) else { return Ok(false) };
         low.down.tx.set_owner(tx, Owner::default());
         low.attempts.replace(low.down.cx, attempt, again);
         let sent: Option<CSeq> = value(m, Name::CSeq);

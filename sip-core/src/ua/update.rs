@@ -73,6 +73,7 @@ impl Ua {
         if offer && self.exchange(low, h, dialog) != Exchange::Stable {
             return Err(misuse);
         }
+        let unheard = call.state == State::Accepted;
         self.change_identity(low, h, extras)?;
         let again = if extras.media.is_some() {
             self.given(low, h, extras)?;
@@ -84,8 +85,9 @@ impl Ua {
         let update = &mut self.calls.live_mut(h)?.extensions.update;
         update.again = Some(again);
         update.own = own.unwrap_or(None);
-        if update.ours.is_some() {
-            // A refresh of ours is on its way: this one goes when that has ended.
+        if update.ours.is_some() || unheard {
+            // A refresh of ours is on its way: this one goes when that has ended. Or the peer may not
+            // know the dialog before it has our 2xx: it goes when the ACK has come.
             return Ok(());
         }
         self.send_update(low, h, dialog, false).inspect_err(|_| self.drop_update(low, h))
@@ -336,6 +338,9 @@ impl Ua {
         else {
             return Ok(());
         };
+        if call.state == State::Accepted {
+            return Ok(());
+        }
         if !matches!(call.state, State::Proceeding | State::Alerting | State::Confirmed) {
             self.drop_update(low, h);
             return Ok(());

@@ -11,6 +11,7 @@ mod hop;
 mod peer;
 
 mod iut;
+mod proxied;
 mod server;
 
 mod mg_oe;
@@ -19,7 +20,12 @@ mod mg_rr;
 mod mg_te;
 mod oe_ce;
 mod oe_cr;
+mod pr_cl;
+mod pr_rq;
+mod pr_rs;
+mod pr_se;
 mod qc_oe;
+mod qc_pr;
 mod qc_te;
 mod rg_rr;
 mod te_ce;

@@ -66,6 +66,7 @@ pub struct Bound {
     pub until: u64,
     pub call_id: String,
     pub cseq: u32,
+    pub path: String,
 }
 
 /// A question as it was asked.
@@ -199,6 +200,7 @@ impl Hop {
             until: u64::MAX / 2,
             call_id: "x".into(),
             cseq: 1,
+            path: String::new(),
         });
     }
 
@@ -274,6 +276,7 @@ impl Hop {
                         expires: u32::try_from(b.until - seconds).unwrap_or(u32::MAX),
                         call_id: &b.call_id,
                         cseq: b.cseq,
+                        path: &b.path,
                     })
                     .collect();
                 self.engine.answer(now, id, Answer::Located { version, bindings: &list }).unwrap();
@@ -395,6 +398,7 @@ fn bounds(query: &Query<'_>) -> Vec<Bound> {
             until: u64::from(b.expires),
             call_id: b.call_id.into(),
             cseq: b.cseq,
+            path: b.path.into(),
         })
         .collect()
 }

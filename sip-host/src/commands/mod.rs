@@ -6,12 +6,13 @@ pub mod phone;
 pub mod proxy;
 
 use std::fmt::Display;
+use std::path::PathBuf;
 
 use clap::Args;
 use sansip::Stats;
 use serde_json::{Map, Value, json};
 
-use crate::driver::{Driver, End, OpenError, Setup};
+use crate::driver::{Driver, End, OpenError, Setup, Tls, TlsFiles};
 use crate::listen::{Advertise, Listen, Usage, network};
 
 /// Exit status: everything went as wanted.
@@ -24,14 +25,26 @@ pub const USAGE: u8 = 2;
 /// Where to listen, and what every command with sockets takes.
 #[derive(Args, Debug)]
 pub struct SocketArgs {
-    /// Where to listen: udp:ADDRESS[:PORT] or tcp:ADDRESS[:PORT]. May be given several times; port
-    /// 0 takes a free one
+    /// Where to listen: udp:ADDRESS[:PORT], or tcp, tls, ws, wss in place of udp. May be given
+    /// several times; port 0 takes a free one, an IPv6 address goes in brackets
     #[arg(long, value_name = "TRANSPORT:ADDRESS:PORT", required = true)]
     pub listen: Vec<String>,
 
     /// The host (and port) that others are told, in place of the address listened at
     #[arg(long, value_name = "HOST[:PORT]")]
     pub advertise: Option<String>,
+
+    /// The certificate to show on tls and wss, followed by those that lead to its issuer (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// The issuers whose certificates are believed, in place of the system's (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
 
     /// A network whose senders need not prove their address, such as 10.0.0.0/8. May be given
     /// several times
@@ -53,6 +66,7 @@ impl SocketArgs {
         for text in &self.listen {
             setup.listens.push(Listen::parse(text)?);
         }
+        setup.tls = self.tls(&setup.listens)?;
         setup.advertise = self.advertise.as_deref().map(Advertise::parse).transpose()?;
         for text in &self.trust {
             setup.config.trusted.push(network(text)?);
@@ -62,6 +76,35 @@ impl SocketArgs {
             setup.until_quiescent = true;
         }
         Ok(())
+    }
+}
+
+impl SocketArgs {
+    /// What TLS is made of, where a place to listen at needs it.
+    fn tls(&self, listens: &[Listen]) -> Result<Option<Tls>, Usage> {
+        let secure = listens.iter().find(|l| l.transport.is_secure());
+        let files = TlsFiles {
+            certificate: self.tls_cert.clone(),
+            key: self.tls_key.clone(),
+            issuers: self.tls_ca.clone(),
+        };
+        let Some(secure) = secure else { return Ok(None) };
+        if files.certificate.is_none() {
+            let problem = "needs a certificate: give --tls-cert and --tls-key";
+            return Err(Usage::new("--listen", &secure.text, problem));
+        }
+        Tls::load(&files).map(Some).map_err(|wrong| {
+            let is = |file: &Option<PathBuf>| wrong.file.is_some() && wrong.file == *file;
+            let argument = if is(&files.issuers) {
+                "--tls-ca"
+            } else if is(&files.key) {
+                "--tls-key"
+            } else {
+                "--tls-cert"
+            };
+            let file = wrong.file.unwrap_or_default();
+            Usage::new(argument, &file.display().to_string(), wrong.problem)
+        })
     }
 }
 

@@ -1,5 +1,5 @@
-//! Names and connections that the engine asks for: each is a task of its own, which hands its
-//! result back through one channel.
+//! Names that the engine asks for: each is looked up by a task of its own, which hands its result
+//! back through a channel.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
-use sansip::{Addr, QueryId};
-use tokio::net::{TcpSocket, TcpStream};
+use sansip::QueryId;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// How long a connection may take to open. The engine's own deadline for a question is longer.
-const CONNECT: Duration = Duration::from_secs(15);
+use super::tcp::Opened;
 
 /// What a lookup found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,7 +25,9 @@ pub(super) enum Found {
 /// The end of a task.
 pub(super) enum Finished {
     Lookup(QueryId, Found),
-    Connect(QueryId, Addr, io::Result<TcpStream>),
+    Connect(QueryId, io::Result<Opened>),
+    /// The handshakes of an accepted connection; `None` where they failed.
+    Accepted(Option<Box<Opened>>),
 }
 
 /// Looks names up by the system's configuration.
@@ -82,18 +82,4 @@ impl Resolver {
             let _ = results.send(Finished::Lookup(id, found));
         });
     }
-
-    pub(super) fn connect(&self, id: QueryId, to: Addr) {
-        let results = self.results.clone();
-        tokio::spawn(async move {
-            let opened = tokio::time::timeout(CONNECT, open(to)).await;
-            let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-            let _ = results.send(Finished::Connect(id, to, opened));
-        });
-    }
-}
-
-async fn open(to: Addr) -> io::Result<TcpStream> {
-    let socket = if to.ip.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.connect(to.to_socket()).await
 }

@@ -6,12 +6,15 @@
 
 mod dns;
 mod errqueue;
+mod handshake;
+mod link;
 mod net;
 mod open;
 mod recent;
 mod streams;
 mod tap;
 mod tcp;
+mod tls;
 mod udp;
 
 use std::future::{Future, poll_fn};
@@ -20,17 +23,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sansip::{
-    Addr, Answer, Engine, Error, FlowId, FlowInfo, Instant, LocalId, Output, Path, Query, QueryId,
-    Transport,
+    Answer, Engine, Error, FlowId, FlowInfo, Instant, Output, Path, Query, QueryId, Transport,
 };
 use tokio::time::Sleep;
 
 use crate::app::App;
 use dns::{Finished, Found};
 use net::Net;
+use tcp::Opened;
 
 pub use open::{OpenError, Setup};
 pub use tap::{Direction, Tap, Tapped};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 /// Bytes of the buffer that everything is read into: one datagram, or a piece of a stream.
 const BUFFER: usize = 65_536;
@@ -196,15 +200,16 @@ impl<A: App> Driver<A> {
             any = true;
             match finished {
                 Finished::Lookup(id, found) => self.answers.push((id, found)),
-                Finished::Connect(id, to, Ok(stream)) => {
-                    let opened = self
-                        .net
-                        .local_for(to)
-                        .and_then(|local| self.take_up(now, stream, local, to, false));
+                Finished::Connect(id, Ok(opened)) => {
+                    let opened = self.take_up(now, opened);
                     let answer = opened.map_or(Answer::Failed, Answer::Connected);
                     let _ = self.engine.answer(now, id, answer);
                 }
-                Finished::Connect(id, _, Err(_)) => self.answers.push((id, Found::Failed)),
+                Finished::Connect(id, Err(_)) => self.answers.push((id, Found::Failed)),
+                Finished::Accepted(opened) => {
+                    self.net.shaken();
+                    opened.and_then(|opened| self.take_up(now, *opened));
+                }
             }
             self.drain_outputs(now);
         }
@@ -212,16 +217,12 @@ impl<A: App> Driver<A> {
     }
 
     /// Takes up a connection and tells the engine; one that it has no room for is closed.
-    fn take_up(
-        &mut self,
-        now: Instant,
-        stream: tokio::net::TcpStream,
-        local: LocalId,
-        remote: Addr,
-        accepted: bool,
-    ) -> Option<FlowId> {
-        let id = self.net.adopt(stream, local, remote);
-        let info = FlowInfo { local, remote, transport: Transport::Tcp, accepted, names: &[] };
+    fn take_up(&mut self, now: Instant, mut opened: Opened) -> Option<FlowId> {
+        let names = std::mem::take(&mut opened.names);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let Opened { local, remote, transport, accepted, .. } = opened;
+        let info = FlowInfo { local, remote, transport, accepted, names: &names };
+        let id = self.net.adopt(opened);
         if self.engine.flow_opened(now, FlowId(id), info).is_err() {
             self.net.flows.remove(&id);
             return None;
@@ -272,9 +273,9 @@ impl<A: App> Driver<A> {
     fn accept(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut any = false;
         for _ in 0..BATCH {
-            let Some((stream, remote, local)) = self.net.accept(cx) else { break };
+            let Some(accepted) = self.net.accept(cx) else { break };
             any = true;
-            self.take_up(now, stream, local, remote, true);
+            accepted.and_then(|opened| self.take_up(now, opened));
             self.drain_outputs(now);
         }
         any
@@ -325,8 +326,10 @@ impl<A: App> Driver<A> {
                 }
                 Output::Close(id) => net.close(now.0, id.0),
                 Output::Query(id, Query::Dns { name, .. }) => net.lookup(id, name),
-                Output::Query(id, Query::Connect { to, transport: Transport::Tcp, .. }) => {
-                    net.connect(id, to);
+                Output::Query(id, Query::Connect { to, transport, name }) => {
+                    if !net.connect(id, to, transport, name) {
+                        answers.push((id, Found::Failed));
+                    }
                 }
                 Output::Query(id, query) if !app.query(now, id, &query) => {
                     answers.push((id, Found::Failed));

@@ -8,11 +8,13 @@ use std::task::{Context, Poll};
 
 use sansip::{Addr, FlowEnd, LocalId, QueryId, SendEnd, SendId, Transmit, Transport};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::dns::{Finished, Resolver};
-use super::tcp::{Flow, State, Woken};
+use super::handshake::{self, Accepting, Wanted};
+use super::tcp::{Flow, Opened, State, Woken};
+use super::tls::Tls;
 use super::udp::Udp;
 
 /// How long a closed connection may still send what is thrown away, in milliseconds.
@@ -21,10 +23,14 @@ const LINGER: u64 = 2_000;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
 
+/// Handshakes that go on at once; who connects beyond them is closed.
+const HANDSHAKES: usize = 1_024;
+
 /// One TCP socket that listens.
-pub(super) struct Listener {
+struct Listener {
     socket: TcpListener,
-    pub(super) local: LocalId,
+    local: LocalId,
+    transport: Transport,
 }
 
 /// What the wire showed that the engine must still be told.
@@ -37,12 +43,16 @@ pub(super) struct News {
 /// The sockets of one engine.
 pub(super) struct Net {
     pub(super) udp: Vec<Udp>,
-    pub(super) tcp: Vec<Listener>,
+    listeners: Vec<Listener>,
     pub(super) flows: HashMap<u64, Flow>,
     pub(super) woken: Arc<Woken>,
     pub(super) news: News,
     pub(super) results: UnboundedReceiver<Finished>,
+    sender: UnboundedSender<Finished>,
     resolver: Resolver,
+    /// Handshakes that go on.
+    shaking: usize,
+    tls: Option<Tls>,
     last_flow: u64,
     lingering: VecDeque<(u64, u64)>,
     /// Bytes that may wait to be written to one connection.
@@ -50,16 +60,19 @@ pub(super) struct Net {
 }
 
 impl Net {
-    pub(super) fn new(bound: usize) -> Self {
+    pub(super) fn new(bound: usize, tls: Option<Tls>) -> Self {
         let (sender, results) = unbounded_channel();
         Self {
             udp: Vec::new(),
-            tcp: Vec::new(),
+            listeners: Vec::new(),
             flows: HashMap::new(),
             woken: Arc::default(),
             news: News::default(),
             results,
-            resolver: Resolver::new(sender),
+            resolver: Resolver::new(sender.clone()),
+            sender,
+            shaking: 0,
+            tls,
             last_flow: 0,
             lingering: VecDeque::new(),
             bound,
@@ -88,44 +101,80 @@ impl Net {
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into())?;
         let bound = socket.local_addr()?;
-        self.tcp.push(Listener { socket, local });
+        self.listeners.push(Listener { socket, local, transport });
         Ok(bound)
     }
 
-    /// The next connection that somebody opened to us.
-    pub(super) fn accept(&mut self, cx: &mut Context<'_>) -> Option<(TcpStream, Addr, LocalId)> {
-        for listener in &self.tcp {
+    /// The next connection that somebody opened to us and that needs no handshake; whether there
+    /// was any.
+    pub(super) fn accept(&mut self, cx: &mut Context<'_>) -> Option<Option<Opened>> {
+        for listener in &self.listeners {
             // One that fails (too many open files) stays in the queue of the system; the next
             // event tries again.
-            if let Poll::Ready(Ok((stream, from))) = listener.socket.poll_accept(cx) {
-                return Some((stream, from.into(), listener.local));
+            let Poll::Ready(Ok((stream, from))) = listener.socket.poll_accept(cx) else { continue };
+            let transport = listener.transport;
+            let opened = Opened::tcp(stream, transport, listener.local, from.into(), true);
+            if transport == Transport::Tcp {
+                return Some(Some(opened));
             }
+            if self.shaking < HANDSHAKES {
+                self.shaking += 1;
+                let tls = self.tls.as_ref().and_then(Tls::acceptor).cloned();
+                let how = Accepting {
+                    tls: tls.filter(|_| transport.is_secure()),
+                    ws: matches!(transport, Transport::Ws | Transport::Wss).then_some(self.bound),
+                };
+                handshake::accept(opened, how, self.sender.clone());
+            }
+            return Some(None);
         }
         None
     }
 
+    /// The handshakes of one connection have ended.
+    pub(super) const fn shaken(&mut self) {
+        self.shaking = self.shaking.saturating_sub(1);
+    }
+
     /// Takes up a connection under a number of its own.
-    pub(super) fn adopt(&mut self, stream: TcpStream, local: LocalId, remote: Addr) -> u64 {
+    pub(super) fn adopt(&mut self, opened: Opened) -> u64 {
         self.last_flow += 1;
-        let flow = Flow::new(self.last_flow, stream, local, remote, &self.woken);
+        let flow = Flow::new(self.last_flow, opened, &self.woken);
         flow.wake();
         self.flows.insert(self.last_flow, flow);
         self.last_flow
     }
 
     /// The identity that a connection to `to` has at our end.
-    pub(super) fn local_for(&self, to: Addr) -> Option<LocalId> {
-        let fits =
-            |l: &&Listener| l.socket.local_addr().is_ok_and(|a| a.is_ipv4() == to.ip.is_ipv4());
-        self.tcp.iter().find(fits).map(|l| l.local)
+    fn local_for(&self, transport: Transport, to: Addr) -> Option<LocalId> {
+        let fits = |l: &&Listener| {
+            l.transport == transport
+                && l.socket.local_addr().is_ok_and(|a| a.is_ipv4() == to.ip.is_ipv4())
+        };
+        self.listeners.iter().find(fits).map(|l| l.local)
     }
 
     pub(super) fn lookup(&mut self, id: QueryId, name: &str) {
         self.resolver.lookup(id, name);
     }
 
-    pub(super) fn connect(&self, id: QueryId, to: Addr) {
-        self.resolver.connect(id, to);
+    /// Opens a connection; whether that can be tried at all. To a WebSocket client there is no way
+    /// but the connection that it opened (RFC 7118 5).
+    pub(super) fn connect(
+        &self,
+        query: QueryId,
+        to: Addr,
+        transport: Transport,
+        name: &str,
+    ) -> bool {
+        let local = match transport {
+            Transport::Tcp | Transport::Tls => self.local_for(transport, to),
+            _ => None,
+        };
+        let Some(local) = local else { return false };
+        let wanted = Wanted { query, to, transport, local, name: name.to_owned() };
+        handshake::connect(wanted, self.tls.clone(), self.sender.clone());
+        true
     }
 
     /// Sends what the engine lent.
@@ -166,7 +215,7 @@ impl Net {
     /// Shuts our side of a closing connection once nothing waits to be written.
     pub(super) fn finish_closing(&mut self, id: u64) {
         let Some(flow) = self.flows.get_mut(&id) else { return };
-        if flow.state != State::Closing || flow.waiting() > 0 {
+        if flow.state != State::Closing || flow.is_writing() {
             return;
         }
         let shut = flow.shut();

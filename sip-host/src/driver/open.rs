@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use sansip::{Config, Engine, Error, Instant, Limits, Local, LocalId, Transport};
 
 use super::net::Net;
-use super::{BUFFER, Clock, Driver, Place};
+use super::{BUFFER, Clock, Driver, Place, Tls};
 use crate::app::App;
 use crate::listen::{Advertise, Listen, host_text, outward};
 
@@ -18,6 +18,8 @@ pub struct Setup {
     pub listens: Vec<Listen>,
     /// What others are told in place of the bound addresses.
     pub advertise: Option<Advertise>,
+    /// What TLS is made of, where a place to listen at needs it.
+    pub tls: Option<Tls>,
     /// The engine's configuration; its seed is drawn by [`Driver::open`].
     pub config: Config,
     /// The engine's limits.
@@ -42,6 +44,7 @@ impl Setup {
         Self {
             listens: Vec::new(),
             advertise: None,
+            tls: None,
             config: Config::new([0; 32]),
             limits,
             write_bound: 1 << 20,
@@ -112,7 +115,7 @@ impl<A: App> Driver<A> {
             let unix = u64::try_from(unix.as_millis()).unwrap_or(0);
             setup.config.unix_at_zero = unix.saturating_sub(clock.now().0);
         }
-        let mut net = Net::new(setup.write_bound);
+        let mut net = Net::new(setup.write_bound, setup.tls);
         let mut bound = Vec::new();
         for listen in &setup.listens {
             let local = LocalId(u16::try_from(bound.len()).unwrap_or(u16::MAX));

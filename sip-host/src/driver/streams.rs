@@ -2,10 +2,10 @@
 
 use std::task::Context;
 
-use sansip::{Error, FlowEnd, FlowId, Instant};
+use sansip::{Error, FlowEnd, FlowId, Instant, Path};
 
 use super::tcp::{Read, State};
-use super::{AGAIN, Driver};
+use super::{AGAIN, Direction, Driver, Tapped};
 use crate::app::App;
 
 /// Reads of one connection before the others have their turn.
@@ -79,7 +79,7 @@ impl<A: App> Driver<A> {
                 return self.end_flow(id, now, FlowEnd::Reset);
             }
             match flow.read(&mut self.buffer) {
-                Read::Bytes(n) => self.fed(id, n, now),
+                Read::Bytes(n) | Read::Message(n) => self.fed(id, n, now),
                 Read::Pending => return,
                 Read::End => return self.end_flow(id, now, FlowEnd::Closed),
                 Read::Failed => return self.end_flow(id, now, FlowEnd::Reset),
@@ -119,6 +119,10 @@ impl<A: App> Driver<A> {
 
     /// Feeds bytes of a connection until the engine takes no more.
     fn feed(&mut self, id: u64, bytes: &[u8], now: Instant) -> Fed {
+        if let Some(flow) = self.net.flows.get(&id).filter(|f| f.is_messages()) {
+            let path = flow.path(FlowId(id));
+            return self.feed_message(path, bytes, now);
+        }
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
             if !self.net.flows.get(&id).is_some_and(|f| f.state == State::Open) {
@@ -143,22 +147,43 @@ impl<A: App> Driver<A> {
         Fed::Rest(at)
     }
 
+    /// Feeds a whole message; without room it waits as it is.
+    fn feed_message(&mut self, path: Path, bytes: &[u8], now: Instant) -> Fed {
+        if bytes.is_empty() {
+            return Fed::Done;
+        }
+        loop {
+            match self.engine.receive(now, path, bytes) {
+                Err(Error::Full(_)) if !self.drain_outputs(now) => return Fed::Stalled(0),
+                Err(Error::Full(_)) => {}
+                _ => break,
+            }
+        }
+        if let Some(tap) = &mut self.tap {
+            tap(&Tapped { at: now, direction: Direction::In, path, bytes });
+        }
+        self.drain_outputs(now);
+        Fed::Done
+    }
+
     fn show_stream(&mut self, id: u64, bytes: &[u8], now: Instant) {
         if let (Some(tap), Some(flow)) = (&mut self.tap, self.net.flows.get(&id))
             && !bytes.is_empty()
         {
-            let path =
-                sansip::Path { local: flow.local, remote: flow.remote, flow: Some(FlowId(id)) };
-            tap(&super::Tapped { at: now, direction: super::Direction::In, path, bytes });
+            let path = flow.path(FlowId(id));
+            tap(&Tapped { at: now, direction: Direction::In, path, bytes });
         }
     }
 
     /// Throws away what still comes on a connection that we have closed.
     fn linger(&mut self, id: u64) {
+        if self.net.flows.get_mut(&id).is_some_and(|f| f.finish_shutting().is_err()) {
+            self.net.flows.remove(&id);
+        }
         for _ in 0..READS {
             let Some(flow) = self.net.flows.get_mut(&id) else { return };
             match flow.read(&mut self.buffer) {
-                Read::Bytes(_) => {}
+                Read::Bytes(_) | Read::Message(_) => {}
                 Read::Pending => return,
                 Read::End | Read::Failed => {
                     self.net.flows.remove(&id);

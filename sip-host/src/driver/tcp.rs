@@ -1,14 +1,13 @@
-//! One TCP connection: what was read and not yet taken, and what is written and not yet gone.
+//! One connection: what was read and not yet taken, and what is written and not yet gone.
 
-use std::io::{self, ErrorKind};
-use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use sansip::{Addr, LocalId};
-use socket2::SockRef;
+use sansip::{Addr, FlowId, LocalId, Path, Transport};
 use tokio::net::TcpStream;
+
+use super::link::{Bytes, Got, Link};
 
 /// The connections that have something to do, and whom to wake for it.
 #[derive(Default)]
@@ -68,6 +67,8 @@ pub(super) enum State {
 /// What reading gave.
 pub(super) enum Read {
     Bytes(usize),
+    /// A whole message.
+    Message(usize),
     /// Nothing now; the flow is woken when there is.
     Pending,
     /// The peer closed it.
@@ -79,9 +80,36 @@ pub(super) enum Read {
 #[derive(Debug)]
 pub(super) struct Lost;
 
+/// How a connection is made up.
+pub(super) struct Opened {
+    pub(super) link: Link,
+    pub(super) transport: Transport,
+    /// The identity at our end.
+    pub(super) local: LocalId,
+    pub(super) remote: Addr,
+    pub(super) accepted: bool,
+    /// The names that TLS verified.
+    pub(super) names: Vec<String>,
+}
+
+impl Opened {
+    /// A TCP connection, whatever goes over it.
+    pub(super) fn tcp(
+        stream: TcpStream,
+        transport: Transport,
+        local: LocalId,
+        remote: Addr,
+        accepted: bool,
+    ) -> Self {
+        let _ = stream.set_nodelay(true);
+        let link = Link::Bytes(Bytes::Tcp(stream));
+        Self { link, transport, local, remote, accepted, names: Vec::new() }
+    }
+}
+
 /// One connection.
 pub(super) struct Flow {
-    pub(super) stream: TcpStream,
+    link: Link,
     pub(super) local: LocalId,
     pub(super) remote: Addr,
     pub(super) state: State,
@@ -94,31 +122,30 @@ pub(super) struct Flow {
     /// Not yet written: from `written` on.
     output: Vec<u8>,
     written: usize,
+    /// What was taken for writing has not all gone.
+    unflushed: bool,
+    /// Our side is to be shut, and is not yet.
+    shutting: bool,
     flag: Arc<FlowWaker>,
     waker: Waker,
 }
 
 impl Flow {
-    pub(super) fn new(
-        id: u64,
-        stream: TcpStream,
-        local: LocalId,
-        remote: Addr,
-        woken: &Arc<Woken>,
-    ) -> Self {
-        let _ = stream.set_nodelay(true);
+    pub(super) fn new(id: u64, opened: Opened, woken: &Arc<Woken>) -> Self {
         let flag =
             Arc::new(FlowWaker { id, queued: AtomicBool::new(false), woken: Arc::clone(woken) });
         Self {
-            stream,
-            local,
-            remote,
+            link: opened.link,
+            local: opened.local,
+            remote: opened.remote,
             state: State::Open,
             input: Vec::new(),
             stalled: false,
             again: false,
             output: Vec::new(),
             written: 0,
+            unflushed: false,
+            shutting: false,
             waker: Waker::from(Arc::clone(&flag)),
             flag,
         }
@@ -134,20 +161,24 @@ impl Flow {
         self.waker.wake_by_ref();
     }
 
+    /// The way that its messages take.
+    pub(super) const fn path(&self, id: FlowId) -> Path {
+        Path { local: self.local, remote: self.remote, flow: Some(id) }
+    }
+
+    /// Whether it brings whole messages.
+    pub(super) const fn is_messages(&self) -> bool {
+        self.link.is_messages()
+    }
+
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Read {
-        loop {
-            match self.stream.try_read(buffer) {
-                Ok(0) => return Read::End,
-                Ok(n) => return Read::Bytes(n),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => return Read::Failed,
-            }
-            match self.stream.poll_read_ready(&mut Context::from_waker(&self.waker)) {
-                Poll::Pending => return Read::Pending,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Read::Failed,
-            }
+        let mut cx = Context::from_waker(&self.waker);
+        match self.link.poll_read(&mut cx, buffer) {
+            Poll::Pending => Read::Pending,
+            Poll::Ready(Ok(Got::Bytes(0))) => Read::End,
+            Poll::Ready(Ok(Got::Bytes(n))) => Read::Bytes(n),
+            Poll::Ready(Ok(Got::Message(n))) => Read::Message(n),
+            Poll::Ready(Err(_)) => Read::Failed,
         }
     }
 
@@ -155,19 +186,15 @@ impl Flow {
     pub(super) fn write(&mut self, bytes: &[u8], bound: usize) -> Result<(), Lost> {
         let mut gone = 0;
         if self.waiting() == 0 {
-            gone = loop {
-                match SockRef::from(&self.stream).send(bytes) {
-                    Ok(n) => break n,
-                    Err(e) if e.kind() == ErrorKind::WouldBlock => break 0,
-                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                    Err(_) => return Err(Lost),
-                }
+            let mut cx = Context::from_waker(&self.waker);
+            gone = match self.link.poll_write(&mut cx, bytes) {
+                Poll::Ready(Ok(n)) => n,
+                Poll::Pending => 0,
+                Poll::Ready(Err(_)) => return Err(Lost),
             };
+            self.unflushed = true;
         }
         let rest = bytes.get(gone..).unwrap_or(&[]);
-        if rest.is_empty() {
-            return Ok(());
-        }
         if self.waiting() + rest.len() > bound {
             return Err(Lost);
         }
@@ -176,34 +203,55 @@ impl Flow {
     }
 
     /// How many bytes wait to be written.
-    pub(super) fn waiting(&self) -> usize {
+    fn waiting(&self) -> usize {
         self.output.len() - self.written
+    }
+
+    /// Whether something waits to be written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.unflushed || self.waiting() > 0
     }
 
     /// Writes what waits, as far as it goes; the flow is woken when more goes.
     pub(super) fn flush(&mut self) -> Result<(), Lost> {
-        while self.waiting() > 0 {
-            match self.stream.poll_write_ready(&mut Context::from_waker(&self.waker)) {
+        let mut cx = Context::from_waker(&self.waker);
+        while self.output.len() > self.written {
+            let rest = self.output.get(self.written..).unwrap_or(&[]);
+            match self.link.poll_write(&mut cx, rest) {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(n)) => self.written += n,
                 Poll::Ready(Err(_)) => return Err(Lost),
-            }
-            match self.stream.try_write(self.output.get(self.written..).unwrap_or(&[])) {
-                Ok(n) => self.written += n,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(Lost),
             }
         }
         self.output.clear();
         self.written = 0;
+        if self.unflushed {
+            match self.link.poll_flush(&mut cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(_)) => return Err(Lost),
+            }
+        }
         Ok(())
     }
 
     /// Shuts our side.
-    pub(super) fn shut(&mut self) -> io::Result<()> {
+    pub(super) fn shut(&mut self) -> Result<(), Lost> {
         self.state = State::Lingering;
         self.input = Vec::new();
-        SockRef::from(&self.stream).shutdown(Shutdown::Write)
+        self.shutting = true;
+        self.finish_shutting()
+    }
+
+    /// Goes on shutting our side, if that could not be done at once.
+    pub(super) fn finish_shutting(&mut self) -> Result<(), Lost> {
+        if self.shutting {
+            match self.link.poll_shut(&mut Context::from_waker(&self.waker)) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.shutting = false,
+                Poll::Ready(Err(_)) => return Err(Lost),
+            }
+        }
+        Ok(())
     }
 }

@@ -60,7 +60,7 @@ impl Process {
         }
     }
 
-    fn address(&self, transport: &str) -> SocketAddr {
+    pub fn address(&self, transport: &str) -> SocketAddr {
         self.events[0][transport].as_str().expect("it listens there").parse().expect("an address")
     }
 
