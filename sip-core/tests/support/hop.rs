@@ -107,6 +107,8 @@ pub struct Hop {
     /// Questions that nobody answers yet.
     pub held: Vec<(QueryId, Asked)>,
     pub hold: bool,
+    /// What the held questions want stored.
+    to_store: Vec<(QueryId, Vec<Bound>)>,
 }
 
 /// The address of a peer: 10.0.0.N:5060.
@@ -152,6 +154,7 @@ impl Hop {
             users: Vec::new(),
             held: Vec::new(),
             hold: false,
+            to_store: Vec::new(),
         }
     }
 
@@ -244,6 +247,7 @@ impl Hop {
                 self.asked.push(asked.clone());
                 if self.hold {
                     self.held.push((id, asked));
+                    self.to_store.push((id, bounds));
                 } else {
                     self.answer(id, &asked, bounds);
                 }
@@ -254,9 +258,18 @@ impl Hop {
     /// Answers what was held back.
     pub fn release(&mut self) {
         self.hold = false;
-        for (id, asked) in core::mem::take(&mut self.held) {
-            self.answer(id, &asked, Vec::new());
+        while !self.held.is_empty() {
+            self.answer_held();
         }
+        self.drain();
+    }
+
+    /// Answers the first question that was held back.
+    pub fn answer_held(&mut self) {
+        let (id, asked) = self.held.remove(0);
+        let at = self.to_store.iter().position(|(held, _)| *held == id);
+        let bounds = at.map_or(Vec::new(), |at| self.to_store.remove(at).1);
+        self.answer(id, &asked, bounds);
         self.drain();
     }
 
