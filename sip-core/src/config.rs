@@ -249,6 +249,62 @@ impl Default for Edge {
     }
 }
 
+/// In what order the targets of a request are tried (RFC 3261 16.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Order {
+    /// All at once.
+    Parallel = 1,
+    /// One after the other, the highest q first.
+    Serial = 2,
+    /// Those of the highest q at once, then those of the next.
+    #[default]
+    Mixed = 3,
+}
+
+/// What the proxy does with the targets of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Forking {
+    /// In what order they are tried.
+    pub order: Order,
+    /// How long targets may ring before those that come after them are tried and they are
+    /// cancelled, in milliseconds. Of another request than INVITE the next is tried after 8*T1: its
+    /// caller waits 64*T1 for all of them. Default 20,000.
+    pub ring: u64,
+    /// Whether the contacts of a 300, 301 or 302 are tried, where we are responsible for the
+    /// Request-URI (RFC 3261 16.7 step 4). Default false.
+    pub recurse: bool,
+    /// Whether the caller is told of the targets by a 302, to try them itself, where we are
+    /// responsible for the Request-URI (RFC 3261 8.3). Default false.
+    pub redirect: bool,
+    /// Whether what callers ask by Request-Disposition counts (RFC 3841 9.1). Default true.
+    pub dispositions: bool,
+    /// The Max-Breadth of a request that has none (RFC 5393 5.3.3): how many branches it may have
+    /// at once, here and further on. 0 adds none. Default 60.
+    pub breadth: u16,
+    /// How long a request waits for late targets when nothing else is left to try, in
+    /// milliseconds. Default 30,000.
+    pub late: u64,
+}
+
+impl Forking {
+    const NEW: Self = Self {
+        order: Order::Mixed,
+        ring: 20_000,
+        recurse: false,
+        redirect: false,
+        dispositions: true,
+        breadth: 60,
+        late: 30_000,
+    };
+}
+
+impl Default for Forking {
+    fn default() -> Self {
+        Self::NEW
+    }
+}
+
 /// How an engine behaves. Times are milliseconds.
 ///
 /// The strings and lists are the caller's; the engine never grows them.
@@ -293,6 +349,8 @@ pub struct Config {
     /// How long a response context lives at most, whatever provisional responses restart timer C.
     /// Default 3,600,000.
     pub timer_c_total: u64,
+    /// What the proxy does with the targets of a request.
+    pub forking: Forking,
     /// Whether the proxy stays in the path of the dialogs that it forwards. Default true.
     pub record_route: bool,
     /// Whether the application is asked for the media of a call that no verb gave, by
@@ -366,6 +424,7 @@ impl Config {
             query: 30_000,
             timer_c: 181_000,
             timer_c_total: 3_600_000,
+            forking: Forking::NEW,
             record_route: true,
             ask_media: true,
             hold: Hold::SendOnly,

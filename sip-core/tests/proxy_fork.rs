@@ -4,7 +4,7 @@
 mod hop;
 
 use hop::{Hop, Routes, Sent, config, request, response};
-use sansip::Limits;
+use sansip::{Limits, Order};
 
 const CALLER: u8 = 1;
 const BOB: &str = "sip:b@example.com";
@@ -283,7 +283,9 @@ fn another_method_than_invite_forks_too_and_is_answered_once() {
 
 #[test]
 fn the_same_contact_twice_is_one_branch_and_too_many_are_cut() {
-    let mut hop = Hop::with(config(), &Limits { branches: 3, ..Limits::TESTER });
+    let mut config = config();
+    config.forking.order = Order::Parallel;
+    let mut hop = Hop::with(config, &Limits { branches: 3, ..Limits::TESTER });
     let target = |n: u8, q| (format!("sip:b@10.0.0.{n}"), String::new(), q);
     hop.routes = Routes::To(vec![
         target(2, 100),
@@ -301,7 +303,9 @@ fn the_same_contact_twice_is_one_branch_and_too_many_are_cut() {
 #[test]
 fn a_hundred_branches_fit_through_a_small_ring() {
     let limits = Limits { outputs: 8, branches: 100, ..Limits::TESTER };
-    let mut hop = Hop::with(config(), &limits);
+    let mut config = config();
+    config.forking.breadth = 90;
+    let mut hop = Hop::with(config, &limits);
     for n in 0..90u8 {
         hop.bind(BOB, &format!("sip:b{n}@10.0.0.{}", n + 2));
     }

@@ -253,6 +253,11 @@ impl World {
                 keep(&mut self.heard.requests, request);
             }
             Output::Query(id, query) => {
+                if let Query::Route { request, .. } | Query::Locate { request: Some(request), .. } =
+                    query
+                {
+                    keep(&mut self.heard.requests, request);
+                }
                 let kind = match query {
                     Query::Dns { .. } => 0,
                     Query::Connect { .. } => 1,
@@ -589,6 +594,14 @@ impl World {
             17 => Input::Register { line },
             18 => Input::Unregister { line },
             19 => Input::Send { path, bytes: b"raw" },
+            21 => {
+                let targets = [Target { uri: target, q: status, ..Target::default() }];
+                Input::AddTargets {
+                    request,
+                    targets: &targets[usize::from(status / 600)..],
+                    more: status < 300,
+                }
+            }
             20 if self.random.one_in(10) => Input::Shutdown,
             20 if self.random.one_in(3) => {
                 self.lines.retain(|l| *l != line);

@@ -1,8 +1,8 @@
 //! How much room an engine has and how it behaves.
 
 use sansip_core::{
-    Algorithm, Challenge, Challenged, Config, Edge, Error, Leaves, Limit, Limits, Nat, Network,
-    PathUse, Reliable, Retransmit, Ringing, Roles, Transfers,
+    Algorithm, Challenge, Challenged, Config, Edge, Error, Forking, Leaves, Limit, Limits, Nat,
+    Network, Order, PathUse, Reliable, Retransmit, Ringing, Roles, Transfers,
 };
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
@@ -204,6 +204,13 @@ pub const SANSIP_RETRANSMIT_PAID: u32 = 1;
 /// As the timers of RFC 3261 17 say, without that bound: for closed networks and tests.
 pub const SANSIP_RETRANSMIT_RFC: u32 = 2;
 
+/// All targets at once.
+pub const SANSIP_ORDER_PARALLEL: u32 = 1;
+/// One target after the other, the highest q first.
+pub const SANSIP_ORDER_SERIAL: u32 = 2;
+/// The targets of the highest q at once, then those of the next.
+pub const SANSIP_ORDER_MIXED: u32 = 3;
+
 /// No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
 pub const SANSIP_RELIABLE_NEVER: u32 = 1;
 /// Those with a body are, to a caller that supports it.
@@ -303,6 +310,20 @@ pub struct SansipConfig {
     pub timer_c_ms: u32,
     /// How long the proxy works on a request at most; 0: 3600000.
     pub timer_c_total_ms: u32,
+    /// SANSIP_ORDER_...: in what order the proxy tries the targets of a request; 0: mixed.
+    pub fork_order: u32,
+    /// How long targets may ring before those that come after them are tried; 0: 20000.
+    pub fork_ring_ms: u32,
+    /// Not 0: the proxy tries the contacts of a 300, 301 or 302.
+    pub fork_recurse: u32,
+    /// Not 0: the proxy tells the caller of the targets by a 302.
+    pub fork_redirect: u32,
+    /// Not 0: what callers ask by Request-Disposition does not count.
+    pub no_dispositions: u32,
+    /// The Max-Breadth of a request that has none (RFC 5393); 0: 60; 65536 or more: none is added.
+    pub max_breadth: u32,
+    /// How long a request waits for late targets when nothing else is left to try; 0: 30000.
+    pub fork_late_ms: u32,
     /// SANSIP_RETRANSMIT_...; 0: paid.
     pub retransmit: u32,
     /// Not 0: the proxy does not stay in the path of the dialogs it forwards.
@@ -429,6 +450,7 @@ impl SansipConfig {
         c.query = or(self.query_ms, c.query)?;
         c.timer_c = or(self.timer_c_ms, c.timer_c)?;
         c.timer_c_total = or(self.timer_c_total_ms, c.timer_c_total)?;
+        c.forking = self.forking(c.forking)?;
         c.retransmit = match self.retransmit {
             0 | SANSIP_RETRANSMIT_PAID => Retransmit::Paid,
             SANSIP_RETRANSMIT_RFC => Retransmit::Rfc,
@@ -470,6 +492,26 @@ impl SansipConfig {
         // SAFETY: passed on.
         unsafe { self.edge(&mut c.edge) }?;
         Ok(c)
+    }
+
+    fn forking(&self, c: Forking) -> Result<Forking, Code> {
+        Ok(Forking {
+            order: match self.fork_order {
+                SANSIP_ORDER_PARALLEL => Order::Parallel,
+                SANSIP_ORDER_SERIAL => Order::Serial,
+                0 | SANSIP_ORDER_MIXED => Order::Mixed,
+                _ => return Err(ARGUMENT),
+            },
+            ring: or(self.fork_ring_ms, c.ring)?,
+            recurse: self.fork_recurse != 0,
+            redirect: self.fork_redirect != 0,
+            dispositions: self.no_dispositions == 0,
+            breadth: match self.max_breadth {
+                0 => c.breadth,
+                n => u16::try_from(n).unwrap_or(0),
+            },
+            late: or(self.fork_late_ms, c.late)?,
+        })
     }
 
     fn transfer(&self, c: &mut Config) -> Result<(), Code> {
@@ -619,6 +661,13 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             query_ms: ms(c.query),
             timer_c_ms: ms(c.timer_c),
             timer_c_total_ms: ms(c.timer_c_total),
+            fork_order: SANSIP_ORDER_MIXED,
+            fork_ring_ms: ms(c.forking.ring),
+            fork_recurse: 0,
+            fork_redirect: 0,
+            no_dispositions: 0,
+            max_breadth: c.forking.breadth.into(),
+            fork_late_ms: ms(c.forking.late),
             retransmit: SANSIP_RETRANSMIT_PAID,
             no_record_route: 0,
             no_dns: 0,

@@ -104,6 +104,9 @@ pub const SANSIP_EV_TRANSFER: u32 = 0x302;
 /// Our request of sansip_options was answered with `status`, 408 where nothing came, 503 where there
 /// was no way; `user` is your own number of it, the message is the response.
 pub const SANSIP_EV_ANSWERED: u32 = 0x501;
+/// Everything has failed that was to be tried for `request`, which waits for late targets: see
+/// sansip_add_targets. `status` is what goes back when no more come.
+pub const SANSIP_EV_EXHAUSTED: u32 = 0x601;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -528,6 +531,11 @@ impl Lent {
             Event::Answered { user, status } => {
                 e.kind = SANSIP_EV_ANSWERED;
                 e.user = user;
+                e.status = status.into();
+            }
+            Event::Exhausted { request, status } => {
+                e.kind = SANSIP_EV_EXHAUSTED;
+                e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.status = status.into();
             }
             Event::Limited(limit) => {

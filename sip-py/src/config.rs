@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use sansip::sdp::Hold;
 use sansip::wire::{Span, WireLimits};
 use sansip::{
-    Addr, Algorithm, Challenge, Challenged, Edge, Leaves, Nat, Network, PathUse, Reliable,
-    Retransmit, Ringing, Roles, Transfers,
+    Addr, Algorithm, Challenge, Challenged, Edge, Forking, Leaves, Nat, Network, Order, PathUse,
+    Reliable, Retransmit, Ringing, Roles, Transfers,
 };
 
 /// The attributes of `sansip.Config`.
@@ -33,6 +33,13 @@ pub(crate) struct Config {
     query_ms: u64,
     timer_c_ms: u64,
     timer_c_total_ms: u64,
+    fork_order: String,
+    fork_ring_ms: u64,
+    fork_recurse: bool,
+    fork_redirect: bool,
+    dispositions: bool,
+    max_breadth: u16,
+    fork_late_ms: u64,
     record_route: bool,
     datagram_max: usize,
     ask_media: bool,
@@ -115,6 +122,19 @@ impl TryFrom<Config> for sansip::Config {
         to.query = c.query_ms;
         to.timer_c = c.timer_c_ms;
         to.timer_c_total = c.timer_c_total_ms;
+        to.forking = Forking {
+            order: match c.fork_order.as_str() {
+                "parallel" => Order::Parallel,
+                "serial" => Order::Serial,
+                _ => Order::Mixed,
+            },
+            ring: c.fork_ring_ms,
+            recurse: c.fork_recurse,
+            redirect: c.fork_redirect,
+            dispositions: c.dispositions,
+            breadth: c.max_breadth,
+            late: c.fork_late_ms,
+        };
         to.record_route = c.record_route;
         to.dns = c.dns;
         to.outbound = c.outbound.map(Addr::from);

@@ -543,6 +543,19 @@ impl Engine {
         extras.with(|extras| self.done(py, now, &Input::Respond { request, status, extras }))
     }
 
+    fn add_targets(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        request: u64,
+        targets: Vec<TargetIn>,
+        more: bool,
+    ) -> PyResult<()> {
+        let request = RequestHandle::from_raw(request);
+        let targets = &targets.iter().map(TargetIn::target).collect::<Vec<_>>();
+        self.done(py, now, &Input::AddTargets { request, targets, more })
+    }
+
     fn send(&mut self, py: Python<'_>, now: u64, path: PathIn, data: &[u8]) -> PyResult<()> {
         self.done(py, now, &Input::Send { path: path.into(), bytes: data })
     }

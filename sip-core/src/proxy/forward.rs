@@ -41,6 +41,8 @@ pub(super) struct Copy<'a> {
     pub source: Option<Addr>,
     /// The realm whose credentials are for us alone; empty for none.
     pub realm: &'a [u8],
+    /// How many branches it may have further on (RFC 5393 5.3.3), to be said.
+    pub breadth: Option<u16>,
 }
 
 /// Where a copy goes.
@@ -181,15 +183,15 @@ fn as_sips<'a>(text: &[u8], room: &'a mut [u8]) -> Option<&'a [u8]> {
 }
 
 /// The edits of one copy, in the order in which they were added: at most eight of Route values,
-/// four of the top Via, five others, and credentials for us.
+/// four of the top Via, six others, and credentials for us.
 struct Edits<'a> {
-    list: [Edit<'a>; 24],
+    list: [Edit<'a>; 25],
     len: usize,
 }
 
 impl<'a> Edits<'a> {
     const fn new() -> Self {
-        Self { list: [Edit::Insert { at: 0, text: &[] }; 24], len: 0 }
+        Self { list: [Edit::Insert { at: 0, text: &[] }; 25], len: 0 }
     }
 
     fn add(&mut self, edit: Edit<'a>) {
@@ -221,6 +223,7 @@ pub(super) struct Survey {
     record_route: Option<usize>,
     route: Option<usize>,
     max_forwards: Option<Span>,
+    breadth: Option<Span>,
     has_length: bool,
     via: Option<Field>,
     /// How many Route values there are, and the first that stays.
@@ -240,6 +243,7 @@ impl Survey {
             record_route: None,
             route: None,
             max_forwards: None,
+            breadth: None,
             has_length: false,
             via: None,
             routes: 0,
@@ -258,6 +262,7 @@ impl Survey {
                 // A copy gets the one or the other.
                 Name::RecordRoute | Name::Path => s.record_route = s.record_route.or(Some(at)),
                 Name::MaxForwards => s.max_forwards = s.max_forwards.or(Some(field.value)),
+                Name::MaxBreadth => s.breadth = s.breadth.or(Some(field.value)),
                 Name::ContentLength => s.has_length = true,
                 Name::Route => {
                     s.route = s.route.or(Some(at));
@@ -299,7 +304,7 @@ pub(super) fn write(
     copy: &Copy<'_>,
     out: &mut [u8],
 ) -> Result<usize, Error> {
-    let (mut hops, mut length) = ([0; 3], [0; 40]);
+    let (mut hops, mut length, mut breadth) = ([0; 3], [0; 40], [0; 24]);
     let mut marks = Marks { ip: [0; 40], port: [0; 5] };
     let led = copy.path.is_empty() && copy.strict.is_none();
     let own_strict = survey.next_route.filter(|r| led && !r.uri.lr);
@@ -325,6 +330,15 @@ pub(super) fn write(
     match survey.max_forwards {
         Some(span) => edits.replace(span, one_less(m.text(span), &mut hops)),
         None => edits.insert(survey.top, MAX_FORWARDS),
+    }
+    if let Some(most) = copy.breadth {
+        match survey.breadth {
+            Some(span) => edits.replace(span, text(&mut breadth, format_args!("{most}"))),
+            None => {
+                let line = text(&mut breadth, format_args!("Max-Breadth: {most}\r\n"));
+                edits.insert(survey.top, line);
+            }
+        }
     }
     // 22.3: what was meant for us goes no further.
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
@@ -493,6 +507,7 @@ mod tests {
         stream: false,
         source: None,
         realm: b"",
+        breadth: None,
     };
 
     fn copied(message: &str, copy: &Copy<'_>) -> String {
@@ -551,6 +566,23 @@ mod tests {
         );
         let only = "BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n";
         assert_eq!(copied(only, &PLAIN), only.replace("h\r\n", "h\r\nMax-Forwards: 70\r\n"));
+    }
+
+    // RFC 5393 5.3.3
+    #[test]
+    fn max_breadth_is_said_once() {
+        let message = |fields: &str| {
+            std::format!("INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n{fields}\r\n")
+        };
+        let copy = Copy { breadth: Some(7), ..PLAIN };
+        assert_eq!(
+            copied(&message("Max-Forwards: 9\r\nmax-breadth :  60 \r\n"), &copy),
+            message("Max-Forwards: 8\r\nmax-breadth :  7 \r\n")
+        );
+        assert_eq!(
+            copied(&message("Max-Forwards: 9\r\n"), &copy),
+            message("Max-Breadth: 7\r\nMax-Forwards: 8\r\n")
+        );
     }
 
     #[test]

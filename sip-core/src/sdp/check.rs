@@ -75,6 +75,16 @@ pub fn same_session(a: &[u8], b: &[u8]) -> bool {
     a == b && OriginLine { session_version: b_origin.session_version, ..a_origin } == b_origin
 }
 
+/// Whether two descriptions differ in the numbers of their `o=` line only.
+#[must_use]
+pub fn same_media(a: &[u8], b: &[u8]) -> bool {
+    let (Some((a, a_origin)), Some((b, b_origin))) = (around_origin(a), around_origin(b)) else {
+        return a == b;
+    };
+    let (session_id, session_version) = (b_origin.session_id, b_origin.session_version);
+    a == b && OriginLine { session_id, session_version, ..a_origin } == b_origin
+}
+
 type Around<'a> = ((&'a [u8], &'a [u8]), OriginLine<'a>);
 
 fn around_origin(sdp: &[u8]) -> Option<Around<'_>> {

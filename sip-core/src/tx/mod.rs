@@ -51,28 +51,49 @@ handle!(
     TxHandle
 );
 
-/// A branch of ours: the cookie of RFC 3261 8.1.1.7, 80 random bits and the mark of the shard.
+/// What the branches of a request that is forwarded end with, by which it is known again when it
+/// comes back (RFC 5393 4.2.1).
+pub type LoopMark = Token<6>;
+
+/// A branch of ours: the cookie of RFC 3261 8.1.1.7, 80 random bits, the mark of the shard, and a
+/// proxy's mark of the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub struct Branch([u8; Self::LEN]);
+pub struct Branch {
+    text: [u8; Self::MARKED],
+    marked: bool,
+}
 
 impl Branch {
     /// Its length.
     pub const LEN: usize = 25;
+    /// With a proxy's mark.
+    pub const MARKED: usize = Self::LEN + 6;
 
     /// The characters, cookie included.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        let len = if self.marked { Self::MARKED } else { Self::LEN };
+        self.text.get(..len).unwrap_or(&[])
+    }
+
+    /// It with this mark behind it.
+    #[must_use]
+    pub fn with(mut self, mark: LoopMark) -> Self {
+        for (to, from) in self.text.iter_mut().skip(Self::LEN).zip(mark.as_bytes()) {
+            *to = *from;
+        }
+        self.marked = true;
+        self
     }
 
     fn new(random: Token<16>, shard: u8) -> Self {
         let Token(shard) = base32::<2>(u128::from(shard));
-        let mut out = [b'z'; Self::LEN];
+        let mut text = [b'z'; Self::MARKED];
         let parts = b"z9hG4bK".iter().chain(random.as_bytes()).chain(&shard);
-        for (to, from) in out.iter_mut().zip(parts) {
+        for (to, from) in text.iter_mut().zip(parts) {
             *to = *from;
         }
-        Self(out)
+        Self { text, marked: false }
     }
 
     /// The mark in a branch that is made as ours are.
@@ -330,6 +351,8 @@ pub struct Transactions {
     spare: List,
     absorbers: usize,
     refused: Refused,
+    /// What was found of the request that came last.
+    fresh: Option<server::Fresh>,
 }
 
 /// The last INVITEs in a dialog that were refused without a transaction.
@@ -388,6 +411,7 @@ impl Transactions {
             spare: List::EMPTY,
             absorbers: 0,
             refused: Refused::new(limits)?,
+            fresh: None,
         })
     }
 

@@ -13,7 +13,7 @@ use super::transfer::Transfer;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
-use crate::dialog::{DialogHandle, InDialog, contact_value};
+use crate::dialog::{DialogHandle, InDialog, Session, contact_value};
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::path::{KeptPath, Path};
@@ -128,9 +128,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether an INVITE of ours is open that has no offer, and the peer's has not been answered.
+    pub(super) fn asks(&self, session: &Session) -> bool {
+        match self.reinvite {
+            Some(_) => self.asks && !self.extensions.provisionals.answered(),
+            None => self.caller && self.media.offer.is_none() && session.agreed().is_none(),
+        }
+    }
+
     /// Whether the application has said what media the call can have.
     pub(super) const fn has_profile(&self) -> bool {
-        self.media.profile.is_some() && !self.media.own
+        self.media.is_given() && !self.media.own
     }
 
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
@@ -190,6 +198,7 @@ pub(super) fn start_in_dialog(
         near,
         flow: low.down.flow_to(flow, &made.hop),
         line: line.map_or(0, LineHandle::raw),
+        mark: None,
     };
     let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
     Ok((attempt, made.cseq, from))
@@ -656,6 +665,11 @@ impl Ua {
         // RFC 3261 12.2.2: the CSeq of a dialog only grows.
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
+        }
+        // RFC 5407 3.2.2, 3.3.3: our BYE has ended the session, but not the subscriptions (RFC 5057 4.2).
+        let session = !matches!(m.method(), Method::Bye | Method::Notify | Method::Subscribe);
+        if session && self.state(h) == Ok(State::Leaving) {
+            return low.down.tx.reply(low.down.cx, tx, 481, &Reply::default());
         }
         if let Some(d) = low.dialogs.get_mut(dialog).filter(|_| m.method() == Method::Invite) {
             d.peer.learn(m);

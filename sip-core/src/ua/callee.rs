@@ -272,10 +272,10 @@ impl Ua {
         fields: Option<BlockId>,
         own: &Extras<'_>,
     ) -> Result<(), Error> {
-        let given = match self.calls.live(h)?.media.profile {
+        let given = match self.calls.live(h)?.media.is_given() {
             _ if !own.body.is_empty() => Given::Body,
-            Some(_) => Given::Profile,
-            None => {
+            true => Given::Profile,
+            false => {
                 let none = b"399 sansip \"No media\"";
                 return self.refuse_media(low, h, 488, none);
             }
@@ -524,23 +524,12 @@ impl Ua {
         e: &Essentials,
     ) -> Result<Seen, Error> {
         let number = e.cseq.map(|c| c.number);
-        let Some(call) = self.calls.get_mut(h).filter(|c| Some(c.invite_seq) == number) else {
+        if self.calls.get(h).is_none_or(|c| Some(c.invite_seq) != number) {
             return Ok(Seen::Ignored(Ignored::StrayAck));
-        };
-        let Some(repeating) = call.repeating.take() else {
+        }
+        let Some(repeating) = self.heard(low, h) else {
             return Ok(Seen::Ignored(Ignored::Repeated));
         };
-        let tx = call.repeat_by.take();
-        low.cx().pool.release(repeating.block);
-        if let Some(tx) = tx {
-            low.down.tx.forget_response(low.down.cx, tx);
-            // In the dialog a late repetition of the INVITE is not a new call.
-            if call.state == State::Confirmed {
-                low.down.tx.spare(tx);
-            }
-        }
-        self.disarm(low.cx(), h, Due::Repeat);
-        self.forget_ack_later(low.cx(), h);
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
         let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
@@ -560,6 +549,53 @@ impl Ua {
             self.end_unusable(low, h)?;
         }
         Ok(Seen::Used)
+    }
+
+    /// The peer has our 2xx, which is not repeated any more.
+    fn heard(&mut self, low: &mut Low<'_>, h: CallHandle) -> Option<Repeating> {
+        let call = self.calls.get_mut(h)?;
+        let repeating = call.repeating.take()?;
+        let (tx, confirmed) = (call.repeat_by.take(), call.state == State::Confirmed);
+        low.cx().pool.release(repeating.block);
+        if let Some(tx) = tx {
+            low.down.tx.forget_response(low.down.cx, tx);
+            // In the dialog a late repetition of the INVITE is not a new call.
+            if confirmed {
+                low.down.tx.spare(tx);
+            }
+        }
+        self.disarm(low.cx(), h, Due::Repeat);
+        self.forget_ack_later(low.cx(), h);
+        Some(repeating)
+    }
+
+    /// RFC 5407 3.1.4: who sends a re-INVITE has our 2xx, though its ACK is late or lost. Not where
+    /// that ACK is to answer our offer (RFC 6337 4.3).
+    fn ack_implied(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let waits = call.repeating.is_some_and(|r| !r.offers);
+        if !waits || call.extensions.provisionals.holds() || self.heard(low, h).is_none() {
+            return Ok(());
+        }
+        match self.step(h, Happening::Ack)? {
+            Act::TellConfirmed => {
+                let block = low.cx().pool.copy_in(m.bytes()).ok();
+                self.tell(low.cx(), h, record::CONFIRMED, 0, block)?;
+            }
+            Act::SendBye => self.send_bye(low, h)?,
+            _ => {}
+        }
+        // An UPDATE of ours that waited for the ACK.
+        if self.calls.live(h)?.extensions.update.is_open() {
+            self.wait_again(low, h)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether an offer of ours is open.
@@ -636,20 +672,19 @@ impl Ua {
         number: u32,
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
+        self.ack_implied(low, h, m)?;
         let asked = self.is_asked(low, h);
         let call = self.calls.live_mut(h)?;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
-        // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
-        if ours || call.reinvite.is_some() {
+        // RFC 5407 3.1.5: nor before the ACK that answers the offer of our 2xx.
+        let answers = call.repeating.is_some_and(|r| r.offers);
+        if ours || call.reinvite.is_some() || answers {
             return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some()
-            || call.repeating.is_some()
-            || call.state != State::Confirmed
-            || asked
-        {
-            // A first one has no final response yet, or no ACK; or an UPDATE waits for its answer.
+        // A first one has no final response yet; or an UPDATE waits for its answer (RFC 6337 4.3).
+        let first = call.invite.is_some() || call.repeating.is_some();
+        if first || call.state != State::Confirmed || asked {
             return refuse_later(low, tx);
         }
         let Some(dialog) = call.dialog else { return Err(Error::Gone) };

@@ -209,6 +209,7 @@ impl Ua {
             near,
             flow: None,
             line: line.raw(),
+            mark: None,
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
@@ -547,6 +548,7 @@ fn send_unowned(
         near: Some(path.local),
         flow: low.down.flow_to(path.flow, &made.hop),
         line: 0,
+        mark: None,
     };
     let (_, from) = low.attempts.start(&mut low.down, &start)?;
     if let FromAttempt::AckSent { block, .. } = from {

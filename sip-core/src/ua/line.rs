@@ -410,7 +410,8 @@ impl Ua {
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let owner = Owner::new(OwnerKind::Line, h.raw());
         let method = Method::Register;
-        let start = Start { owner, request, method, hop, near, flow: None, line: h.raw() };
+        let start =
+            Start { owner, request, method, hop, near, flow: None, line: h.raw(), mark: None };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         let line = self.lines.live_mut(h)?;
         (line.attempt, line.cseq, line.sent) = (Some(attempt), cseq, wanted);

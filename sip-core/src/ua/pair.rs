@@ -127,12 +127,11 @@ impl Ua {
     pub(super) fn answers_itself(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let pair = self.calls.live(h)?.transfer.pair;
         let Some(Pair::Replaces(old)) = pair else { return Ok(()) };
-        let Some(profile) =
-            self.calls.get(old).filter(|c| c.has_profile()).and_then(|c| c.media.profile)
-        else {
+        if !self.calls.get(old).is_some_and(Call::has_profile) {
             return Ok(());
-        };
-        low.cx().pool.hold(profile);
+        }
+        // Without room for it a person is asked.
+        let Ok(Some(profile)) = self.profile_of(low, old) else { return Ok(()) };
         let call = self.calls.live_mut(h)?;
         call.media.profile = Some(profile);
         let now = low.cx().now;

@@ -382,6 +382,7 @@ impl Ua {
             near: way.near,
             flow: None,
             line: line.map_or(0, LineHandle::raw),
+            mark: None,
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         self.note_target(low.cx(), h, list, next);

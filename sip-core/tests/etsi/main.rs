@@ -22,6 +22,7 @@ mod oe_ce;
 mod oe_cr;
 mod pr_cl;
 mod pr_rq;
+mod pr_rs;
 mod pr_se;
 mod qc_oe;
 mod qc_pr;

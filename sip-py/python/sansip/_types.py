@@ -70,6 +70,21 @@ class Config:
     query_ms: int = 30_000
     timer_c_ms: int = 181_000
     timer_c_total_ms: int = 3_600_000
+    fork_order: str = "mixed"
+    """In what order the proxy tries targets: `parallel`, `serial` by q, or `mixed`: those of the highest
+    q at once, then those of the next."""
+    fork_ring_ms: int = 20_000
+    """How long targets may ring before those that come after them are tried."""
+    fork_recurse: bool = False
+    """Whether the proxy tries the contacts of a 300, 301 or 302."""
+    fork_redirect: bool = False
+    """Whether the proxy tells the caller of the targets by a 302."""
+    dispositions: bool = True
+    """Whether what callers ask by Request-Disposition counts (RFC 3841)."""
+    max_breadth: int = 60
+    """The Max-Breadth of a request that has none (RFC 5393); 0 adds none."""
+    fork_late_ms: int = 30_000
+    """How long a request waits for late targets when nothing else is left to try."""
     record_route: bool = True
     datagram_max: int = 1_300
     """A longer request does not go by UDP where TCP is possible, in bytes; 0 for no bound."""
@@ -135,6 +150,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.challenge not in (None, "calls", "all"):
             raise ValueError("challenge is None, 'calls' or 'all'")
+        if self.fork_order not in ("parallel", "serial", "mixed"):
+            raise ValueError("fork_order is 'parallel', 'serial' or 'mixed'")
         if self.reliable not in ("never", "with body", "always", "require"):
             raise ValueError("reliable is 'never', 'with body', 'always' or 'require'")
         if len(self.seed) != 32 or len(self.cluster_key) != 32:
@@ -575,6 +592,16 @@ class RequestAnswered(Event):
     """The caller's own number of the request."""
     status: int
     message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Exhausted(Event):
+    """Everything has failed that was to be tried for a request which waits for late targets:
+    `add_targets` adds some, or says that no more come."""
+
+    request: RequestHandle
+    status: int
+    """What goes back when no more come."""
 
 
 @dataclass(frozen=True)
