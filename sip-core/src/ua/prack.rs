@@ -544,7 +544,8 @@ impl Ua {
                     low.cx().pool.release(answer);
                     self.prack_answer(low, h, d, rack, end?)
                 }
-                Ok(None) | Err(_) => self.prack_without(low, h, d, rack),
+                Ok(None) => self.prack_without(low, h, d, rack),
+                Err(_) => self.prack_unusable(low, h, d, rack),
             },
             _ => self.prack_without(low, h, d, rack),
         }
@@ -579,6 +580,22 @@ impl Ua {
         Ok(())
     }
 
+    /// RFC 6337 2.3: no response refuses such an offer. A call that is not answered yet is given up.
+    fn prack_unusable(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+    ) -> Result<(), Error> {
+        self.prack_without(low, h, d, rack)?;
+        if self.act(h, CallHappening::Hangup)? != CallAct::GiveUp {
+            return Ok(());
+        }
+        self.calls.live_mut(h)?.end = Some(EndReason::BadMedia);
+        self.give_up(low, h, CallHappening::Hangup)
+    }
+
     /// The application has said what media a call has whose PRACK waits for it.
     pub(super) fn prack_with(
         &mut self,
@@ -593,7 +610,7 @@ impl Ua {
         if own.body.is_empty() {
             return match self.calls.live(h)?.media.is_given() {
                 true => self.prack_offer(low, h, d, rack),
-                false => self.prack_without(low, h, d, rack),
+                false => self.prack_unusable(low, h, d, rack),
             };
         }
         self.own_answer(low, d, own)?;
