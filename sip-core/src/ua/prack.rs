@@ -7,7 +7,7 @@ use super::reliable::{
     Coming, Receiver, ReceiverAct, Sender, SenderAct, SenderHappening, receiver, sender,
 };
 use super::session::{Given, Waits, description, own_description, rest};
-use super::table::{Act as CallAct, Happening as CallHappening};
+use super::table::{Act as CallAct, Happening as CallHappening, State};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
 use crate::config::{Config, Reliable};
 use crate::dialog::{DialogHandle, Exchange, InDialog, Kept, Peer};
@@ -144,6 +144,13 @@ impl Ua {
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 421, &reply).map(|_| true)
     }
 
+    /// Whether all provisional responses to the INVITE in `tx` are to be reliable.
+    pub(super) fn insists_on_reliable(low: &Low<'_>, tx: TxHandle) -> bool {
+        let cx = &*low.down.cx;
+        let request = low.down.tx.request(cx, tx).map_or(&[][..], |b| cx.pool.bytes_of(b));
+        MessageRef::lazy(request).is_some_and(|m| lists(&m, Name::Require))
+    }
+
     /// The fields that make a response to the call's first INVITE reliable, if it is to be.
     pub(super) fn reliable_fields(
         &self,
@@ -152,7 +159,7 @@ impl Ua {
         status: u16,
         body: bool,
     ) -> Option<RSeqField> {
-        let call = self.calls.get(h)?;
+        let call = self.calls.get(h).filter(|c| c.state != State::Confirmed)?;
         let caller = low.dialogs.get(call.dialog?)?.peer;
         if !(101..200).contains(&status) || !is_reliable(&low.down.cx.config, caller, body) {
             return None;
