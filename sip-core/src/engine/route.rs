@@ -2,6 +2,7 @@
 
 use super::Core;
 use crate::attempt::{AttemptHandle, FromAttempt};
+use crate::dialog::DialogHandle;
 use crate::error::{Error, Ignored, Limit, Seen};
 use crate::header::essentials::Essentials;
 use crate::header::name_addr::NameAddr;
@@ -340,13 +341,18 @@ impl Core {
         }
     }
 
+    /// The dialog of ours that a request belongs to.
+    fn dialog_of(&self, m: &MessageRef<'_>, e: &Essentials) -> Option<DialogHandle> {
+        if self.dialogs.is_empty() { None } else { self.dialogs.of_request(&self.cx, m, e) }
+    }
+
     fn on_ack(
         &mut self,
         owner: Option<Owner>,
         destination: Destination,
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let by_dialog = self.dialogs.of_request(&self.cx, m, e);
+        let by_dialog = self.dialog_of(m, e);
         if let Some(d) = by_dialog {
             self.cx.prove(path);
             // A dialog without a call has no INVITE.
@@ -417,7 +423,7 @@ impl Core {
     /// Who a request is for, a transaction apart. The order is the rule.
     pub(super) fn destination(&self, m: &MessageRef<'_>, e: &Essentials) -> Destination {
         let roles = self.cx.config.roles;
-        if roles.ua && self.dialogs.of_request(&self.cx, m, e).is_some() {
+        if roles.ua && self.dialog_of(m, e).is_some() {
             return Destination::Ua;
         }
         let ours = |host, port| self.cx.locals.is_ours(host, port, None);
@@ -456,7 +462,7 @@ impl Core {
         destination: Destination,
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let in_dialog = self.dialogs.of_request(&self.cx, m, e);
+        let in_dialog = self.dialog_of(m, e);
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
         if !self.tx.room_for(1 + kept) {

@@ -316,8 +316,9 @@ pub(super) fn own_fields<'a>(
     realm: &'a [u8],
 ) -> impl Iterator<Item = Span> + use<'a> {
     let m = *m;
-    let fields =
-        m.fields().filter(move |f| f.name == Name::ProxyAuthorization && !realm.is_empty());
+    let wanted = !realm.is_empty() && m.may_have(Name::ProxyAuthorization);
+    let fields = m.fields().take(if wanted { usize::MAX } else { 0 });
+    let fields = fields.filter(|f| f.name == Name::ProxyAuthorization);
     fields
         .filter(move |f| {
             let c = Credentials::parse(m.bytes(), f.value).ok();

@@ -325,7 +325,7 @@ impl Forks {
             return Ok(());
         }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;
-        let begun = low.down.cx.pool.copy_in(m.bytes()).and_then(|block| {
+        let begun = low.down.cx.copy_message(m).and_then(|block| {
             if let Some(fork) = self.forks.get_mut(h) {
                 (fork.request, fork.source) = (Some(block), Some(path.remote));
             }
@@ -483,8 +483,9 @@ impl Forks {
         let plan = self.forks.live(h)?.plan;
         let mut scratch = core::mem::take(&mut low.down.cx.scratch);
         let mut room = [0; URI_ROOM];
+        low.down.cx.index(request);
         let cx = &*low.down.cx;
-        let found = MessageRef::lazy(cx.pool.bytes_of(request)).and_then(|m| {
+        let found = cx.message(request).and_then(|m| {
             let way = way(cx, &m, &Essentials::of(&m), plan);
             let uri = plan.request_uri(&m, &mut room);
             let len = match way {
@@ -530,7 +531,7 @@ impl Forks {
         let (plan, request) = (fork.plan, fork.request);
         let mut room = [0; URI_ROOM];
         let mut scratch = core::mem::take(&mut low.down.cx.scratch);
-        let message = request.and_then(|b| MessageRef::lazy(low.down.cx.pool.bytes_of(b)));
+        let message = request.and_then(|b| low.down.cx.message(b));
         let len = message.and_then(|m| {
             let uri = plan.request_uri(&m, &mut room);
             scratch.get_mut(..uri.len())?.copy_from_slice(uri);
@@ -756,8 +757,14 @@ fn way(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, plan: Plan) -> Way {
         return Way::Direct;
     }
     let mut room = [0; URI_ROOM];
-    let text = plan.request_uri(m, &mut room);
-    let Ok(uri) = Uri::parse(text) else { return Way::Direct };
+    let (text, uri) = match e.uri.filter(|_| !plan.restored && !plan.stripped) {
+        Some(uri) => (m.bytes(), uri),
+        None => {
+            let text = plan.request_uri(m, &mut room);
+            let Ok(uri) = Uri::parse(text) else { return Way::Direct };
+            (text, uri)
+        }
+    };
     if uri.scheme == Scheme::Tel {
         return Way::Route { ours: true };
     }
