@@ -458,8 +458,15 @@ impl Attempts {
     ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         if let Some(id) = flow {
-            let Some(open) = down.flows.get(down.cx, id) else { return self.go_on(down, h) };
-            let path = open.path();
+            let name = a.name.map_or(&[][..], |b| down.cx.pool.bytes_of(b));
+            let named = a.transport.is_secure() && !name.is_empty();
+            // Whoever opened it: a secure connection is to whom it was asked for (RFC 5922 7).
+            let open = down.flows.get(down.cx, id).filter(|f| {
+                f.transport == a.transport && (!named || down.flows.is_verified(down.cx, id, name))
+            });
+            let Some(path) = open.map(crate::flow::Flow::path) else {
+                return self.go_on(down, h);
+            };
             return match self.send(down, h, path) {
                 Err(_) => self.fail_soon(down, h, Failure::Transport),
                 done => done,
@@ -743,8 +750,7 @@ fn stamp(
     let (start, rest) = source.split_at_checked(line_end).unwrap_or((source, &[]));
     let mut port = [0u8; 6];
     let port = if entry.port == 0 { &[][..] } else { port_text(entry.port, &mut port) };
-    let parts = [
-        start,
+    let via = [
         b"Via: SIP/2.0/",
         entry.transport.as_str().as_bytes(),
         b" ",
@@ -758,8 +764,9 @@ fn stamp(
     if cseq != 0 || (line != 0 && keyring.has(between)) {
         let m = MessageRef::lazy(source).ok_or(Error::Gone)?;
         let mut w = Writer::new(scratch);
-        let written = parts
+        let written = [start]
             .iter()
+            .chain(&via)
             .try_for_each(|p| w.push(p))
             .and_then(|()| keyring.write(pool, between, &m, &mut w))
             .and_then(|()| with_cseq(&mut w, &m, rest, cseq));
@@ -767,15 +774,23 @@ fn stamp(
         let len = w.len();
         return pool.copy_in(scratch.get(..len).unwrap_or(&[]));
     }
-    let mut at = 0;
-    for part in parts.into_iter().chain([rest]) {
-        let end = at + part.len();
-        let place = scratch.get_mut(at..end).ok_or(Error::Full(Limit::MessageBytes))?;
-        place.copy_from_slice(part);
-        at = end;
+    let (head, len) = (start.len(), via.iter().map(|p| p.len()).sum::<usize>() + source.len());
+    if len > scratch.len() {
+        return Err(Error::Full(Limit::MessageBytes));
     }
-    let bytes = scratch.get(..at).unwrap_or(&[]);
-    pool.copy_in(bytes)
+    let block = pool.take(len)?;
+    pool.read_write(request, block, |from, to| {
+        let (start, rest) = from.split_at_checked(head).unwrap_or((from, &[]));
+        let mut at = 0;
+        for part in [start].into_iter().chain(via).chain([rest]) {
+            let end = at + part.len();
+            if let Some(place) = to.get_mut(at..end) {
+                place.copy_from_slice(part);
+            }
+            at = end;
+        }
+    });
+    Ok(block)
 }
 
 /// The end `rest` of `m` with the CSeq number `cseq`, or its own for 0.

@@ -19,6 +19,8 @@ use crate::store::ring::{EventRecord, Record, Ring};
 use crate::store::slab::Slab;
 use crate::store::timers::{TimerKey, Timers, kind};
 use crate::time::Instant;
+use crate::wire::MessageRef;
+use crate::wire::kept::Kept;
 use crate::wire::name::Name;
 use crate::wire::write::{WriteError, Writer};
 
@@ -94,6 +96,8 @@ pub struct Cx {
     pub(crate) hidden: [u8; 32],
     /// Where messages are put together, before a block of the right size takes them.
     pub scratch: Vec<u8>,
+    /// The index of the stored message that was wanted last.
+    pub(crate) kept: Kept,
     /// Challenges that lines have answered.
     pub keyring: Keyring,
     /// The nonces of our own challenges.
@@ -110,7 +114,30 @@ const LAST_MESSAGE: usize = 500;
 /// It lies there twice: without its Via, and as it was sent.
 const COPIES: usize = 2;
 
+/// How many fields of a stored message are indexed: only what forwards walks through one again.
+const fn kept_fields(limits: &Limits) -> usize {
+    if limits.forks == 0 { 0 } else { limits.wire.fields as usize }
+}
+
 impl Cx {
+    /// The message in a block.
+    #[must_use]
+    pub(crate) fn message(&self, block: BlockId) -> Option<MessageRef<'_>> {
+        self.kept.read(&self.pool, block)
+    }
+
+    /// Copies a received message into a block, with its index.
+    pub(crate) fn copy_message(&mut self, m: &MessageRef<'_>) -> Result<BlockId, Error> {
+        let block = self.pool.copy_in(m.bytes())?;
+        self.kept.take(&mut self.pool, block, m, (0, 0));
+        Ok(block)
+    }
+
+    /// As [`message`](Self::message), once it is indexed: further walks through it cost little.
+    pub(crate) fn index(&mut self, block: BlockId) {
+        self.kept.index(&mut self.pool, block);
+    }
+
     /// Whether `outputs` records and `blocks` blocks of `len` bytes fit, beside what has been
     /// promised to calls for their last message.
     #[must_use]
@@ -143,6 +170,7 @@ impl Cx {
             shared,
             hidden,
             scratch: filled(usize::from(limits.wire.message), 0)?,
+            kept: Kept::new(kept_fields(limits))?,
             keyring: Keyring::new(limits.credentials)?,
             nonces: Nonces::new(limits.nonces, nonces)?,
             promised: 0,
@@ -160,6 +188,7 @@ impl Cx {
             + Ring::<Record>::bytes(limits.outputs)
             + Slab::<QueryId, Query>::bytes(limits.queries)
             + limits.wire.message as usize
+            + Kept::bytes(kept_fields(limits))
             + limits.sources * size_of::<u64>()
             + Keyring::bytes(limits.credentials)
             + Nonces::bytes(limits.nonces)

@@ -51,8 +51,14 @@ fn answer_all(net: &mut Net) {
         };
         let user = ["", "alice", "", "bob", "carol"][host];
         let uri = format!("sip:{user}@10.0.0.{host}");
-        let binding =
-            Binding { uri: &uri, params: "", q: 1_000, expires: 3_600, call_id: "x", cseq: 1 };
+        let binding = Binding {
+            uri: &uri,
+            q: 1_000,
+            expires: 3_600,
+            call_id: "x",
+            cseq: 1,
+            ..Binding::default()
+        };
         let answer = if locate {
             Answer::Located { version: 1, bindings: &[binding] }
         } else {

@@ -184,22 +184,6 @@ fn the_mark_changes_with_what_decides_where_a_request_goes() {
     assert_eq!(all.len(), 8, "{plain} {others:?}");
 }
 
-// RFC 3261 16.3 step 3: what goes no further may be OPTIONS about who is asked on the way.
-#[test]
-fn options_that_may_go_no_further_are_answered() {
-    let mut hop = Hop::new();
-    hop.bind("sip:b@example.com", "sip:b@10.0.0.2");
-    let text = request("OPTIONS", "sip:b@example.com", CALLER, 1, "");
-    hop.receive(CALLER, &text.replace("Max-Forwards: 70", "Max-Forwards: 0"));
-    assert_eq!(hop.labels(), ["1 200"]);
-    hop.receive(CALLER, &text.replace("1x1", "1x2"));
-    assert_eq!(hop.labels(), ["2 OPTIONS"]);
-    let text = request("OPTIONS", "sip:x@other.example", CALLER, 3, "");
-    hop.receive(CALLER, &text.replace("Max-Forwards: 70", "Max-Forwards: 0"));
-    assert_eq!(hop.labels(), ["1 200"]);
-    hop.finish();
-}
-
 #[test]
 fn max_breadth_is_added_by_setting_and_kept_in_any_case() {
     for (set, fields, want) in [

@@ -2,6 +2,7 @@
 
 use super::Core;
 use crate::attempt::{AttemptHandle, FromAttempt};
+use crate::dialog::DialogHandle;
 use crate::error::{Error, Ignored, Limit, Seen};
 use crate::header::essentials::Essentials;
 use crate::header::name_addr::NameAddr;
@@ -14,6 +15,9 @@ use crate::wire::defect::{Role, Verdict, judge};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
+
+/// Milliseconds between two events that tell of a full table.
+const LIMITED: u64 = 1_000;
 
 /// Who a new request is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -337,13 +341,18 @@ impl Core {
         }
     }
 
+    /// The dialog of ours that a request belongs to.
+    fn dialog_of(&self, m: &MessageRef<'_>, e: &Essentials) -> Option<DialogHandle> {
+        if self.dialogs.is_empty() { None } else { self.dialogs.of_request(&self.cx, m, e) }
+    }
+
     fn on_ack(
         &mut self,
         owner: Option<Owner>,
         destination: Destination,
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let by_dialog = self.dialogs.of_request(&self.cx, m, e);
+        let by_dialog = self.dialog_of(m, e);
         if let Some(d) = by_dialog {
             self.cx.prove(path);
             // A dialog without a call has no INVITE.
@@ -414,7 +423,7 @@ impl Core {
     /// Who a request is for, a transaction apart. The order is the rule.
     pub(super) fn destination(&self, m: &MessageRef<'_>, e: &Essentials) -> Destination {
         let roles = self.cx.config.roles;
-        if roles.ua && self.dialogs.of_request(&self.cx, m, e).is_some() {
+        if roles.ua && self.dialog_of(m, e).is_some() {
             return Destination::Ua;
         }
         let ours = |host, port| self.cx.locals.is_ours(host, port, None);
@@ -441,10 +450,6 @@ impl Core {
         if m.method() == Method::Options && to_us && e.route.is_none() {
             return Destination::Ourselves;
         }
-        // RFC 3261 16.3 step 3: it goes no further, but asks.
-        if roles.proxy && m.method() == Method::Options && e.max_forwards == Some(0) {
-            return Destination::Ourselves;
-        }
         if roles.proxy { Destination::Proxy } else { Destination::Ua }
     }
 
@@ -453,12 +458,11 @@ impl Core {
         destination: Destination,
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let in_dialog = self.dialogs.of_request(&self.cx, m, e);
+        let in_dialog = self.dialog_of(m, e);
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
         if !self.tx.room_for(1 + kept) {
-            self.counts.refused_full += 1;
-            return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
+            return self.refuse_full(Limit::Transactions, (m, e, path));
         }
         let done = match (destination, in_dialog) {
             (Destination::Ua, Some(dialog)) => {
@@ -490,11 +494,24 @@ impl Core {
         match done {
             Ok(()) => Ok(Seen::Used),
             Err(Error::Full(limit)) if limit != Limit::Outputs && limit != Limit::Blocks => {
-                self.counts.refused_full += 1;
-                self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")])
+                self.refuse_full(limit, (m, e, path))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Refuses a request for which there is no room (RFC 3261 21.5.4). The application is told, but
+    /// not for each.
+    fn refuse_full(&mut self, limit: Limit, received: Received<'_, '_>) -> Result<Seen, Error> {
+        let seen = self.answer_stateless(received, 503, &[(Name::RetryAfter, b"10")])?;
+        self.counts.refused_full += 1;
+        let now = self.cx.now;
+        if self.counts.limited.is_none_or(|last| last.after(LIMITED) <= now) {
+            self.counts.limited = Some(now);
+            // Without room the next one tells.
+            let _ = self.cx.event(super::output::limited(limit));
+        }
+        Ok(seen)
     }
 }
 

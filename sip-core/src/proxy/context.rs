@@ -707,6 +707,7 @@ fn copy_for(
     fork: &Fork,
     what: (BlockId, Entry, u16),
 ) -> Result<(BlockId, Leg), Error> {
+    cx.index(what.0);
     let mut scratch = core::mem::take(&mut cx.scratch);
     let made = write_copy(cx, flows, fork, what, &mut scratch);
     let kept = made.and_then(|(len, leg)| {
@@ -724,16 +725,19 @@ fn write_copy(
     (request, entry, breadth): (BlockId, Entry, u16),
     out: &mut [u8],
 ) -> Result<(usize, Leg), Error> {
-    let m = MessageRef::lazy(cx.pool.bytes_of(request)).ok_or(Error::Gone)?;
+    let m = cx.message(request).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let survey = Survey::of(&m, fork.plan);
     let mut room = [0; URI_ROOM];
+    let asked = fork.plan.request_uri(&m, &mut room);
     let uri = match entry.uri.of(set) {
-        [] => fork.plan.request_uri(&m, &mut room),
+        [] => asked,
         target => target,
     };
     let way = Way { uri, hop: entry.hop.of(set), path: entry.path.of(set) };
-    let (leg, path) = leg_of(cx, flows, &m, &survey, &fork.plan, way, fork.incoming);
+    let (mut leg, path) = leg_of(cx, flows, &m, &survey, &fork.plan, way, fork.incoming);
+    // RFC 5630 3.3.1: what was asked for by a sips URI is not sent to any other.
+    leg.lost |= is_secure(asked) && !is_secure(uri);
     let (path, strict) = forward::strict(path);
     let fields = OwnRoutes::of(cx, &m, fork.incoming, &leg, &fork.plan, is_secure(uri));
     let transport = match &leg.hop {

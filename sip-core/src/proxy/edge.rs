@@ -4,7 +4,7 @@
 use crate::config::Nat;
 use crate::cx::Cx;
 use crate::flow::Flows;
-use crate::header::{NameAddr, Params, Uri, UriParams, Via, param};
+use crate::header::{NameAddr, Uri, UriParams, Via, param};
 use crate::path::{Path, Transport, parse_ip};
 use crate::wire::name::Name;
 use crate::wire::{MessageRef, Method};
@@ -95,9 +95,6 @@ pub(crate) fn wants_outbound(m: &MessageRef<'_>) -> bool {
         && has_option(m, Name::Supported, b"outbound")
         && m.values(Name::Contact).any(|value| {
             let contact = NameAddr::parse(m.bytes(), value).ok();
-            contact.is_some_and(|c| {
-                matches!(instance(m.bytes(), c.params), (Some(_), Some(_)))
-                    && Params::new(m.bytes(), c.params).next().is_some()
-            })
+            contact.is_some_and(|c| matches!(instance(m.bytes(), c.params), (Some(_), Some(_))))
         })
 }

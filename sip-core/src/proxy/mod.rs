@@ -15,6 +15,7 @@ pub(crate) mod edge;
 mod feature;
 pub(crate) mod flow_token;
 mod forward;
+pub(crate) mod gruu;
 mod late;
 mod loops;
 mod preferences;
@@ -30,7 +31,6 @@ mod validate;
 use crate::attempt::{AttemptHandle, Attempts, Down};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
-use crate::header::aor::canonical;
 use crate::header::{Essentials, Scheme, Uri};
 use crate::limits::Limits;
 use crate::path::{Addr, LocalId, Path, Transport};
@@ -45,9 +45,12 @@ use crate::wire::{MessageRef, Method};
 use authenticate::{By, Gate, Shown};
 use disposition::Disposition;
 use forward::URI_ROOM;
+use gruu::Wanted;
 use late::More;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
+#[cfg(feature = "registrar")]
+pub(crate) use record_route::OwnRoutes;
 #[cfg(feature = "registrar")]
 pub(crate) use validate::unsupported;
 
@@ -322,7 +325,7 @@ impl Forks {
             return Ok(());
         }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;
-        let begun = low.down.cx.pool.copy_in(m.bytes()).and_then(|block| {
+        let begun = low.down.cx.copy_message(m).and_then(|block| {
             if let Some(fork) = self.forks.get_mut(h) {
                 (fork.request, fork.source) = (Some(block), Some(path.remote));
             }
@@ -356,10 +359,21 @@ impl Forks {
         }
     }
 
+    /// Which bindings a request is for.
+    fn wanted(&self, cx: &Cx, h: ForkHandle) -> Wanted {
+        let fork = self.forks.get(h);
+        let found = fork.and_then(|fork| {
+            let m = MessageRef::lazy(cx.pool.bytes_of(fork.request?))?;
+            let mut room = [0; URI_ROOM];
+            Some(Wanted::of(cx, fork.plan.request_uri(&m, &mut room)))
+        });
+        found.unwrap_or(Wanted::Any)
+    }
+
     fn locate(&mut self, low: &mut ForkLow<'_>, h: ForkHandle, uri: &[u8]) -> Result<(), Error> {
         let cx = &mut *low.down.cx;
         let mut scratch = core::mem::take(&mut cx.scratch);
-        let asked = canonical(uri, &mut scratch)
+        let asked = gruu::aor(cx, uri, &mut scratch)
             .ok_or(Error::Full(Limit::MessageBytes))
             .and_then(|aor| self.ask_locate(cx, h, aor));
         cx.scratch = scratch;
@@ -402,8 +416,12 @@ impl Forks {
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
-                let targets = bindings.iter().map(Target::from);
-                match self.set_targets(low, h, targets)? {
+                let wanted = self.wanted(low.down.cx, h);
+                let keyer = low.down.cx.shared;
+                let meant = bindings.iter().filter(|b| wanted.fits(&keyer, b));
+                match self.set_targets(low, h, meant.map(Target::from))? {
+                    // RFC 5627 5.5: the device is not there.
+                    Found::Nothing if wanted.is_one() && version > 0 => self.refuse(low, h, 480),
                     Found::Nothing => self.route_after_locate(low, h),
                     found => self.try_found(low, h, found),
                 }
@@ -465,12 +483,13 @@ impl Forks {
         let plan = self.forks.live(h)?.plan;
         let mut scratch = core::mem::take(&mut low.down.cx.scratch);
         let mut room = [0; URI_ROOM];
+        low.down.cx.index(request);
         let cx = &*low.down.cx;
-        let found = MessageRef::lazy(cx.pool.bytes_of(request)).and_then(|m| {
+        let found = cx.message(request).and_then(|m| {
             let way = way(cx, &m, &Essentials::of(&m), plan);
             let uri = plan.request_uri(&m, &mut room);
             let len = match way {
-                Way::Locate => canonical(uri, &mut scratch)?.len(),
+                Way::Locate => gruu::aor(cx, uri, &mut scratch)?.len(),
                 Way::Direct | Way::Route { .. } => {
                     scratch.get_mut(..uri.len())?.copy_from_slice(uri);
                     uri.len()
@@ -512,7 +531,7 @@ impl Forks {
         let (plan, request) = (fork.plan, fork.request);
         let mut room = [0; URI_ROOM];
         let mut scratch = core::mem::take(&mut low.down.cx.scratch);
-        let message = request.and_then(|b| MessageRef::lazy(low.down.cx.pool.bytes_of(b)));
+        let message = request.and_then(|b| low.down.cx.message(b));
         let len = message.and_then(|m| {
             let uri = plan.request_uri(&m, &mut room);
             scratch.get_mut(..uri.len())?.copy_from_slice(uri);
@@ -738,8 +757,14 @@ fn way(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, plan: Plan) -> Way {
         return Way::Direct;
     }
     let mut room = [0; URI_ROOM];
-    let text = plan.request_uri(m, &mut room);
-    let Ok(uri) = Uri::parse(text) else { return Way::Direct };
+    let (text, uri) = match e.uri.filter(|_| !plan.restored && !plan.stripped) {
+        Some(uri) => (m.bytes(), uri),
+        None => {
+            let text = plan.request_uri(m, &mut room);
+            let Ok(uri) = Uri::parse(text) else { return Way::Direct };
+            (text, uri)
+        }
+    };
     if uri.scheme == Scheme::Tel {
         return Way::Route { ours: true };
     }

@@ -3,7 +3,8 @@
 use super::{edge, flow_token};
 use crate::cx::Cx;
 use crate::flow::Flows;
-use crate::header::{NameAddr, Scheme, Uri};
+use crate::header::uri::is_sips;
+use crate::header::{NameAddr, Uri};
 use crate::path::{Path, Transport};
 use crate::wire::name::Name;
 use crate::wire::{MessageRef, Span};
@@ -219,5 +220,5 @@ fn strip<'a>(m: &MessageRef<'_>, room: &'a mut [u8]) -> Option<&'a [u8]> {
 
 /// Whether the URI's scheme asks for TLS on every hop (RFC 3261 26.2.2).
 pub(super) fn is_secure(text: &[u8]) -> bool {
-    Uri::parse(text).is_ok_and(|uri| uri.scheme == Scheme::Sips)
+    is_sips(text)
 }

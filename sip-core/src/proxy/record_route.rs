@@ -16,7 +16,7 @@ use crate::wire::{MessageRef, Method};
 const LONGEST: usize = 400;
 
 /// Fields that a copy gets, complete lines.
-pub(super) struct OwnRoutes {
+pub(crate) struct OwnRoutes {
     bytes: [u8; LONGEST],
     len: usize,
 }
@@ -120,7 +120,7 @@ impl OwnRoutes {
     /// The Path value by which this engine itself reaches the device whose REGISTER came by `path`,
     /// where it does not go where its Contact says.
     #[cfg(feature = "registrar")]
-    pub(super) fn home(cx: &Cx, m: &MessageRef<'_>, path: &Path) -> Self {
+    pub(crate) fn home(cx: &Cx, m: &MessageRef<'_>, path: &Path) -> Self {
         let mut value = Self::new();
         if let Some(own) = own_path(cx, m, path).filter(|own| own.token.is_some()) {
             value.add(b"<", &Own { inside: true, ..own }, b">");
@@ -129,7 +129,7 @@ impl OwnRoutes {
     }
 
     /// The lines.
-    pub(super) fn lines(&self) -> &[u8] {
+    pub(crate) fn lines(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or(&[])
     }
 

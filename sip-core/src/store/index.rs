@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::filled;
 use crate::error::Error;
@@ -23,7 +23,7 @@ pub struct Keyer {
 
 /// A key in the making: what it is made of is gathered, and hashed in one go.
 pub struct KeyBuilder {
-    hasher: SipHasher24,
+    hasher: SipHasher13,
     gathered: [u8; GATHER],
     len: usize,
 }
@@ -41,7 +41,7 @@ impl Keyer {
     /// Starts a key of the kind `domain`; keys of different kinds never meet.
     #[must_use]
     pub fn start(&self, domain: u8) -> KeyBuilder {
-        let hasher = SipHasher24::new_with_key(&self.secret);
+        let hasher = SipHasher13::new_with_key(&self.secret);
         KeyBuilder { hasher, gathered: [domain; GATHER], len: 1 }
     }
 }

@@ -351,6 +351,8 @@ pub struct Transactions {
     spare: List,
     absorbers: usize,
     refused: Refused,
+    /// What was found of the request that came last.
+    fresh: Option<server::Fresh>,
 }
 
 /// The last INVITEs in a dialog that were refused without a transaction.
@@ -409,6 +411,7 @@ impl Transactions {
             spare: List::EMPTY,
             absorbers: 0,
             refused: Refused::new(limits)?,
+            fresh: None,
         })
     }
 

@@ -9,6 +9,7 @@ use crate::cx::Cx;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::{Essentials, Via};
 use crate::path::Path;
+use crate::store::index::Key;
 use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
 use crate::wire::{MessageRef, Method};
@@ -18,6 +19,20 @@ const REFLECTION: u32 = 3;
 
 fn size(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+/// What was found of a new request, for the transaction that it may open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fresh {
+    /// Where its bytes lie, and how many there are.
+    place: (usize, usize),
+    key: Key,
+    merged: Option<Key>,
+    way: Path,
+}
+
+fn place(m: &MessageRef<'_>) -> (usize, usize) {
+    (m.bytes().as_ptr().addr(), m.bytes().len())
 }
 
 impl Transactions {
@@ -30,6 +45,7 @@ impl Transactions {
         e: &Essentials,
         path: &Path,
     ) -> FromRequest {
+        self.fresh = None;
         if m.method() == Method::Ack {
             return self.on_ack(cx, m, e, path);
         }
@@ -46,16 +62,16 @@ impl Transactions {
             }
             return FromRequest::Repeated;
         }
-        if self.way_back(cx, m, &via, path).is_none() {
-            return FromRequest::Unanswerable;
-        }
+        let Some(way) = self.way_back(cx, m, &via, path) else { return FromRequest::Unanswerable };
         if m.method() == Method::Cancel {
             let invite = self.keys.get(key::cancelled(&cx.keyer, m, e, &via));
             let invite = invite.map(TxHandle::from_raw);
             return FromRequest::Cancel { invite: invite.and_then(|h| Some((h, self.owner(h)?))) };
         }
-        let merged = key::merged(&cx.keyer, m, e).and_then(|key| self.merged.get(key));
-        if merged.is_some() { FromRequest::Merged } else { FromRequest::New }
+        let merged = key::merged(&cx.keyer, m, e);
+        self.fresh = Some(Fresh { place: place(m), key, merged, way });
+        let is_merged = merged.is_some_and(|key| self.merged.get(key).is_some());
+        if is_merged { FromRequest::Merged } else { FromRequest::New }
     }
 
     /// Whether a CANCEL that names no INVITE names another request that is known (RFC 3261 9.2):
@@ -181,8 +197,13 @@ impl Transactions {
     ) -> Result<TxHandle, Error> {
         let misuse = Error::Misuse(Misuse::State);
         let via = e.via.ok_or(misuse)?;
-        let way = self.way_back(cx, m, &via, path).ok_or(misuse)?;
-        let key = key::server(&cx.keyer, m, e, &via);
+        let (key, merged, way) = match self.fresh.take().filter(|f| f.place == place(m)) {
+            Some(fresh) => (fresh.key, fresh.merged, fresh.way),
+            None => {
+                let way = self.way_back(cx, m, &via, path).ok_or(misuse)?;
+                (key::server(&cx.keyer, m, e, &via), key::merged(&cx.keyer, m, e), way)
+            }
+        };
         if matches!(m.method(), Method::Ack) || !m.is_request() || self.keys.get(key).is_some() {
             return Err(misuse);
         }
@@ -190,7 +211,7 @@ impl Transactions {
             return Err(Error::Full(Limit::Transactions));
         }
         let request = build::stored_request(cx, m, &via, path.remote)?;
-        let merged = key::merged(&cx.keyer, m, e).filter(|k| self.merged.get(*k).is_none());
+        let merged = merged.filter(|k| self.merged.get(*k).is_none());
         let mut flags = Flags::default();
         flags.set(Flags::MERGED, merged.is_some());
         flags.set(Flags::INITIAL, e.to.is_some_and(|to| to.tag.is_empty()));
@@ -321,8 +342,8 @@ impl Transactions {
         }
         let request = t.request.ok_or(Error::Late)?;
         let own = cx.stateless_tag(t.key);
-        let Cx { pool, scratch, .. } = cx;
-        let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
+        let Cx { pool, scratch, kept, .. } = cx;
+        let m = kept.read(pool, request).ok_or(Error::Gone)?;
         let rest = reply.rest.map(|b| pool.bytes_of(b));
         let len = build::reply(scratch, &m, status, reply, own.as_bytes(), (None, rest))?;
         pool.copy_in(scratch.get(..len).unwrap_or(&[]))

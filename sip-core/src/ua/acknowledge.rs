@@ -61,9 +61,9 @@ impl Ua {
         let now = low.cx().now;
         let call = self.calls.live_mut(h)?;
         call.acked = now;
-        let ours = call.has_profile();
-        let first = call.reinvite.is_none();
+        let (ours, first) = (call.has_profile(), call.reinvite.is_none());
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
+        let asks = call.asks(&session);
         let good = match (offered, sdp) {
             // RFC 3311 5.1: the INVITE's offer had its answer before.
             _ if self.update_offers(low, h, d) => true,
@@ -72,7 +72,7 @@ impl Ua {
             _ if first && session.agreed().is_some() && !session.preview => true,
             (true, Some(sdp)) => self.first_answer(low, h, d, sdp)?,
             (true, None) => session.exchange == Exchange::Stable,
-            (false, Some(sdp)) if session.exchange == Exchange::Stable => {
+            (false, Some(sdp)) if asks && session.exchange == Exchange::Stable => {
                 self.offer_came(low, d, sdp)?;
                 return self.ack_offer(low, h, d, number);
             }
@@ -147,9 +147,9 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(d) = self.calls.live(h)?.dialog else { return Ok(()) };
         if own.body.is_empty() {
-            let usable = match self.calls.live(h)?.media.profile {
-                Some(_) => self.ack_offer(low, h, d, number)?,
-                None => {
+            let usable = match self.calls.live(h)?.media.is_given() {
+                true => self.ack_offer(low, h, d, number)?,
+                false => {
                     self.ack(low, h, d, number, None)?;
                     self.roll_back(low, h);
                     false

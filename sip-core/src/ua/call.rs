@@ -13,7 +13,7 @@ use super::transfer::Transfer;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
-use crate::dialog::{DialogHandle, InDialog, contact_value};
+use crate::dialog::{DialogHandle, InDialog, Session, contact_value};
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
 use crate::path::{KeptPath, Path};
@@ -43,11 +43,13 @@ pub(super) mod part {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repeating {
     pub block: BlockId,
-    pub status: u16,
     pub since: Instant,
-    pub interval: u64,
-    /// It makes an offer: its ACK has the answer.
-    pub offers: bool,
+    /// Milliseconds.
+    pub interval: u32,
+}
+
+pub(super) fn millis(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
 }
 
 /// What a re-INVITE carries, kept for another try.
@@ -101,6 +103,8 @@ pub(crate) struct Call {
     /// The CSeq number of the peer's last INVITE: that of its ACK.
     pub(super) invite_seq: u32,
     pub(super) repeating: Option<Repeating>,
+    /// What is repeated makes an offer: its ACK has the answer.
+    pub(super) repeats_offer: bool,
     /// The transaction that repeats it.
     pub(super) repeat_by: Option<TxHandle>,
     /// Where the INVITE of a call that came in came from; once the call stands, the way of `ack`.
@@ -128,9 +132,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether an INVITE of ours is open that has no offer, and the peer's has not been answered.
+    pub(super) fn asks(&self, session: &Session) -> bool {
+        match self.reinvite {
+            Some(_) => self.asks && !self.extensions.provisionals.answered(),
+            None => self.caller && self.media.offer.is_none() && session.agreed().is_none(),
+        }
+    }
+
     /// Whether the application has said what media the call can have.
     pub(super) const fn has_profile(&self) -> bool {
-        self.media.profile.is_some() && !self.media.own
+        self.media.is_given() && !self.media.own
     }
 
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
@@ -152,6 +164,7 @@ impl Call {
             invite: None,
             invite_seq: 0,
             repeating: None,
+            repeats_offer: false,
             repeat_by: None,
             way: KeptPath::default(),
             accepted: None,
@@ -657,6 +670,11 @@ impl Ua {
         // RFC 3261 12.2.2: the CSeq of a dialog only grows.
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
+        }
+        // RFC 5407 3.2.2, 3.3.3: our BYE has ended the session, but not the subscriptions (RFC 5057 4.2).
+        let session = !matches!(m.method(), Method::Bye | Method::Notify | Method::Subscribe);
+        if session && self.state(h) == Ok(State::Leaving) {
+            return low.down.tx.reply(low.down.cx, tx, 481, &Reply::default());
         }
         if let Some(d) = low.dialogs.get_mut(dialog).filter(|_| m.method() == Method::Invite) {
             d.peer.learn(m);

@@ -2,7 +2,7 @@
 //! CANCEL, and re-INVITEs of the peer.
 
 use super::Extras;
-use super::call::{Call, Repeating, owner};
+use super::call::{Call, Repeating, millis, owner};
 use super::clock::Due;
 use super::outside::abilities;
 use super::pair::{Pair, is_focus};
@@ -36,7 +36,7 @@ impl Ua {
         let tag = low.cx().tag();
         let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
         if let Some(call) = self.calls.get_mut(h) {
-            call.transfer.pair = pair;
+            call.transfer.set_pair(pair);
             call.transfer.focus = is_focus(m, e);
         }
         self.calls_in += 1;
@@ -272,10 +272,10 @@ impl Ua {
         fields: Option<BlockId>,
         own: &Extras<'_>,
     ) -> Result<(), Error> {
-        let given = match self.calls.live(h)?.media.profile {
+        let given = match self.calls.live(h)?.media.is_given() {
             _ if !own.body.is_empty() => Given::Body,
-            Some(_) => Given::Profile,
-            None => {
+            true => Given::Profile,
+            false => {
                 let none = b"399 sansip \"No media\"";
                 return self.refuse_media(low, h, 488, none);
             }
@@ -401,7 +401,8 @@ impl Ua {
         let since = low.cx().now;
         let offers = Self::offered(low, dialog) && !(fresh && Self::is_settled(low, dialog));
         if let Some(call) = self.calls.get_mut(h) {
-            call.repeating = Some(Repeating { block, status: 200, since, interval, offers });
+            call.repeating = Some(Repeating { block, since, interval: millis(interval) });
+            call.repeats_offer = offers;
             call.repeat_by = Some(tx);
         }
         self.arm(low.cx(), h, Due::Repeat, since.after(interval))?;
@@ -524,25 +525,15 @@ impl Ua {
         e: &Essentials,
     ) -> Result<Seen, Error> {
         let number = e.cseq.map(|c| c.number);
-        let Some(call) = self.calls.get_mut(h).filter(|c| Some(c.invite_seq) == number) else {
+        if self.calls.get(h).is_none_or(|c| Some(c.invite_seq) != number) {
             return Ok(Seen::Ignored(Ignored::StrayAck));
-        };
-        let Some(repeating) = call.repeating.take() else {
-            return Ok(Seen::Ignored(Ignored::Repeated));
-        };
-        let tx = call.repeat_by.take();
-        low.cx().pool.release(repeating.block);
-        if let Some(tx) = tx {
-            low.down.tx.forget_response(low.down.cx, tx);
-            // In the dialog a late repetition of the INVITE is not a new call.
-            if call.state == State::Confirmed {
-                low.down.tx.spare(tx);
-            }
         }
-        self.disarm(low.cx(), h, Due::Repeat);
-        self.forget_ack_later(low.cx(), h);
+        let offers = self.calls.get(h).is_some_and(|c| c.repeats_offer);
+        if !self.heard(low, h) {
+            return Ok(Seen::Ignored(Ignored::Repeated));
+        }
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
-        let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;
+        let usable = !offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
@@ -560,6 +551,53 @@ impl Ua {
             self.end_unusable(low, h)?;
         }
         Ok(Seen::Used)
+    }
+
+    /// The peer has our 2xx, which is not repeated any more. False if it was not.
+    fn heard(&mut self, low: &mut Low<'_>, h: CallHandle) -> bool {
+        let Some(call) = self.calls.get_mut(h) else { return false };
+        let Some(repeating) = call.repeating.take() else { return false };
+        let (tx, confirmed) = (call.repeat_by.take(), call.state == State::Confirmed);
+        low.cx().pool.release(repeating.block);
+        if let Some(tx) = tx {
+            low.down.tx.forget_response(low.down.cx, tx);
+            // In the dialog a late repetition of the INVITE is not a new call.
+            if confirmed {
+                low.down.tx.spare(tx);
+            }
+        }
+        self.disarm(low.cx(), h, Due::Repeat);
+        self.forget_ack_later(low.cx(), h);
+        true
+    }
+
+    /// RFC 5407 3.1.4: who sends a re-INVITE has our 2xx, though its ACK is late or lost. Not where
+    /// that ACK is to answer our offer (RFC 6337 4.3).
+    fn ack_implied(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let waits = call.repeating.is_some() && !call.repeats_offer;
+        if !waits || call.extensions.provisionals.holds() || !self.heard(low, h) {
+            return Ok(());
+        }
+        match self.step(h, Happening::Ack)? {
+            Act::TellConfirmed => {
+                let block = low.cx().pool.copy_in(m.bytes()).ok();
+                self.tell(low.cx(), h, record::CONFIRMED, 0, block)?;
+            }
+            Act::SendBye => self.send_bye(low, h)?,
+            _ => {}
+        }
+        // An UPDATE of ours that waited for the ACK.
+        if self.calls.live(h)?.extensions.update.is_open() {
+            self.wait_again(low, h)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether an offer of ours is open.
@@ -614,12 +652,12 @@ impl Ua {
             }
             return Ok(());
         }
-        repeating.interval = repeating.interval.saturating_mul(2).min(t2);
-        let (block, status) = (repeating.block, repeating.status);
-        let next = now.after(repeating.interval).min(over);
+        repeating.interval = repeating.interval.saturating_mul(2).min(millis(t2));
+        let block = repeating.block;
+        let next = now.after(u64::from(repeating.interval)).min(over);
         if let Some(tx) = call.repeat_by {
             low.cx().pool.hold(block);
-            match low.down.tx.respond(low.down.cx, tx, status, block) {
+            match low.down.tx.respond(low.down.cx, tx, 200, block) {
                 Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
                 Err(e) => return Err(e),
             }
@@ -636,20 +674,19 @@ impl Ua {
         number: u32,
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
+        self.ack_implied(low, h, m)?;
         let asked = self.is_asked(low, h);
         let call = self.calls.live_mut(h)?;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
-        // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
-        if ours || call.reinvite.is_some() {
+        // RFC 5407 3.1.5: nor before the ACK that answers the offer of our 2xx.
+        let answers = call.repeating.is_some() && call.repeats_offer;
+        if ours || call.reinvite.is_some() || answers {
             return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some()
-            || call.repeating.is_some()
-            || call.state != State::Confirmed
-            || asked
-        {
-            // A first one has no final response yet, or no ACK; or an UPDATE waits for its answer.
+        // A first one has no final response yet; or an UPDATE waits for its answer (RFC 6337 4.3).
+        let first = call.invite.is_some() || call.repeating.is_some();
+        if first || call.state != State::Confirmed || asked {
             return refuse_later(low, tx);
         }
         let Some(dialog) = call.dialog else { return Err(Error::Gone) };

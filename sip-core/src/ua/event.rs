@@ -117,7 +117,8 @@ pub enum CallChange {
         /// 200 to 299.
         status: u16,
     },
-    /// The peer has our answer to a call that came in; the message is its ACK (RFC 3261 13.3.1.4).
+    /// The peer has our answer to a call that came in; the message is its ACK (RFC 3261 13.3.1.4), or
+    /// its re-INVITE if that came before.
     /// From now on it takes the same verbs as an answered call of ours.
     Confirmed,
     /// The peer wants to change the session of an answered call; the message is its re-INVITE (RFC

@@ -22,6 +22,7 @@ mod pair;
 mod policy;
 mod prack;
 mod privacy;
+mod profile;
 mod redirect;
 mod referred;
 mod reinvite;

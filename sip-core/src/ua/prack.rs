@@ -1,13 +1,13 @@
 //! Reliable provisional responses (RFC 3262): sent until their PRACK, and acknowledged in order.
 
-use super::call::part;
+use super::call::{millis, part};
 use super::clock::Due;
 use super::extensions::number_text;
 use super::reliable::{
     Coming, Receiver, ReceiverAct, Sender, SenderAct, SenderHappening, receiver, sender,
 };
 use super::session::{Given, Waits, description, own_description, rest};
-use super::table::{Act as CallAct, Happening as CallHappening, State};
+use super::table::{Act as CallAct, Happening as CallHappening};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
 use crate::config::{Config, Reliable};
 use crate::dialog::{DialogHandle, Exchange, InDialog, Kept, Peer};
@@ -48,11 +48,14 @@ pub(super) struct Provisionals {
     /// The 2xx that waits for a PRACK.
     held: Option<BlockId>,
     since: Instant,
-    interval: u64,
+    /// Milliseconds.
+    interval: u32,
     /// The dialog, RSeq and CSeq number of the PRACK of ours that waits for the application's media.
     due: Option<(DialogHandle, (u32, u32))>,
     /// The dialog whose PRACK of ours was refused: by what a later request has overtaken, most of all.
     refused: Option<DialogHandle>,
+    /// A PRACK of ours has answered the offer for which our INVITE asked.
+    answered: bool,
 }
 
 impl Provisionals {
@@ -64,6 +67,16 @@ impl Provisionals {
     /// Whether our 2xx waits.
     pub(super) const fn holds(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Whether a PRACK of ours has answered the offer for which our INVITE asked.
+    pub(super) const fn answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Another INVITE of ours is on its way.
+    pub(super) const fn ask_anew(&mut self) {
+        (self.answered, self.refused) = (false, None);
     }
 
     /// The blocks that it holds.
@@ -247,7 +260,7 @@ impl Ua {
         let (now, t1) = (low.cx().now, low.cx().config.t1);
         let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
         p.open = Some(made);
-        (p.since, p.interval) = (now, t1);
+        (p.since, p.interval) = (now, millis(t1));
         self.arm(low.cx(), h, Due::Reliable, now.after(t1))
     }
 
@@ -276,7 +289,7 @@ impl Ua {
             SenderAct::Repeat => {
                 // RFC 3262 3: the interval doubles, and T2 does not bound it.
                 p.interval = p.interval.saturating_mul(2);
-                let at = now.after(p.interval).min(over);
+                let at = now.after(u64::from(p.interval)).min(over);
                 let Some(block) = open.block else { return Ok(()) };
                 low.cx().pool.hold(block);
                 match low.down.tx.respond(low.down.cx, tx, open.status, block) {
@@ -363,7 +376,7 @@ impl Ua {
                 let (now, t1) = (low.cx().now, low.cx().config.t1);
                 let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
                 p.open = Some(next);
-                (p.since, p.interval) = (now, t1);
+                (p.since, p.interval) = (now, millis(t1));
                 self.arm(low.cx(), h, Due::Reliable, now.after(t1))
             }
         }
@@ -378,11 +391,10 @@ impl Ua {
             low.cx().pool.release(block);
             return Ok(());
         };
-        (repeating.since, repeating.interval) = (now, t1);
-        repeating.offers = call.dialog.is_some_and(|d| Self::offered(low, d));
-        let status = repeating.status;
+        (repeating.since, repeating.interval) = (now, millis(t1));
+        call.repeats_offer = call.dialog.is_some_and(|d| Self::offered(low, d));
         // Without room for it the first repetition is the first one.
-        match low.down.tx.respond(low.down.cx, tx, status, block) {
+        match low.down.tx.respond(low.down.cx, tx, 200, block) {
             Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
             Err(e) => return Err(e),
         }
@@ -446,8 +458,7 @@ impl Ua {
         if call.extensions.provisionals.refused != Some(d) {
             return Ok(None);
         }
-        let answers = call.media.offer.is_none() && call.state != State::Confirmed;
-        let answers = answers && description(m).is_some();
+        let answers = call.extensions.provisionals.answered && description(m).is_some();
         match self.repeat_prack(low, h, d, rack, answers) {
             Ok(()) => self.calls.live_mut(h)?.extensions.provisionals.refused = None,
             Err(Error::Full(_)) => {}
@@ -500,11 +511,9 @@ impl Ua {
         rack: (u32, u32),
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
-        let call = self.calls.live(h)?;
-        let first = call.media.offer.is_none() && call.state != State::Confirmed;
         let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
-        let open = session.exchange == Exchange::Stable && session.agreed().is_none();
-        let Some(sdp) = description(m).filter(|_| first && open) else {
+        let open = session.exchange == Exchange::Stable && self.calls.live(h)?.asks(&session);
+        let Some(sdp) = description(m).filter(|_| open) else {
             return self.send_prack(low, h, d, rack, None);
         };
         self.offer_came(low, d, sdp)?;
@@ -552,6 +561,7 @@ impl Ua {
         let sent = self.send_prack(low, h, d, rack, Some(end));
         low.cx().pool.release(end);
         sent?;
+        self.calls.live_mut(h)?.extensions.provisionals.answered = true;
         self.answer_is_final(low, d);
         self.tell_media(low, h, d)
     }
@@ -581,9 +591,9 @@ impl Ua {
             return Ok(());
         };
         if own.body.is_empty() {
-            return match self.calls.live(h)?.media.profile {
-                Some(_) => self.prack_offer(low, h, d, rack),
-                None => self.prack_without(low, h, d, rack),
+            return match self.calls.live(h)?.media.is_given() {
+                true => self.prack_offer(low, h, d, rack),
+                false => self.prack_without(low, h, d, rack),
             };
         }
         self.own_answer(low, d, own)?;

@@ -149,6 +149,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = Some(attempt);
             call.asks = offer.is_none();
+            call.extensions.provisionals.ask_anew();
         }
         // RFC 3261 9.1: it is given up like the first INVITE.
         let at = low.cx().now.after(low.down.cx.config.ring);

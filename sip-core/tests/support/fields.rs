@@ -30,6 +30,12 @@ struct Rules<'a> {
 /// Holds every message against the rules.
 #[track_caller]
 pub fn check(net: &Net) {
+    let wrong = wrong(net);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What of the messages is not as the rules say.
+pub fn wrong(net: &Net) -> Vec<String> {
     let messages = Message::all_of(net);
     let mut rules = Rules { net, past: Vec::new(), views: Vec::new(), wrong: Vec::new() };
     for (m, sent) in messages.iter().zip(&net.trace) {
@@ -45,7 +51,7 @@ pub fn check(net: &Net) {
         }
         rules.past.push(m);
     }
-    assert!(rules.wrong.is_empty(), "{}", rules.wrong.join("\n"));
+    rules.wrong
 }
 
 fn bare(value: &str) -> &str {
@@ -270,6 +276,8 @@ impl<'a> Rules<'a> {
         let named = |r: &str| self.net.names.iter().any(|(name, _)| r.contains(name));
         routes.retain(|r| !r.contains(&here) && !named(r));
         self.rule(m, m.all("Route") == routes, "16.4: its own Route is taken away");
+        let kept = m.tag("To").is_empty() || m.request_uri() == before.request_uri();
+        self.rule(m, kept, "16.5: within a dialog the Request-URI stays");
     }
 
     /// A proxy's CANCEL, or its ACK of a refusal.

@@ -8,6 +8,7 @@
 mod peer;
 
 mod calls;
+mod documented;
 mod lines;
 mod others;
 mod queries;

@@ -42,7 +42,8 @@ fn kind(query: &Query<'_>) -> Option<Q> {
 fn answers() -> Vec<(Answer<'static>, &'static [Q])> {
     const IPS: &[core::net::IpAddr] =
         &[core::net::IpAddr::V4(core::net::Ipv4Addr::new(10, 0, 0, 2))];
-    const TARGETS: &[Target<'static>] = &[Target { uri: "sip:x@10.0.0.3", next_hop: "", q: 1 }];
+    const TARGETS: &[Target<'static>] =
+        &[Target { uri: "sip:x@10.0.0.3", next_hop: "", q: 1, path: "", params: "" }];
     const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
     vec![
         (Answer::Addresses(IPS, 60), &[Q::Dns]),
