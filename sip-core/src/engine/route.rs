@@ -450,10 +450,6 @@ impl Core {
         if m.method() == Method::Options && to_us && e.route.is_none() {
             return Destination::Ourselves;
         }
-        // RFC 3261 16.3 step 3: it goes no further, but asks.
-        if roles.proxy && m.method() == Method::Options && e.max_forwards == Some(0) {
-            return Destination::Ourselves;
-        }
         if roles.proxy { Destination::Proxy } else { Destination::Ua }
     }
 
