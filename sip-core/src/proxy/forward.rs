@@ -344,7 +344,7 @@ pub(super) fn write(
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
     let gone = usize::from(copy.plan.popped) + usize::from(own_strict.is_some());
     let stay = gone..survey.routes.saturating_sub(usize::from(copy.plan.restored));
-    routes(m, stay, survey.routes, strict.map(|_| copy.uri), &mut edits);
+    routes(m, stay, survey, strict.map(|_| copy.uri), &mut edits);
     // 16.6 step 9
     if copy.stream && !survey.has_length {
         edits.insert(survey.end, content_length(m.body().len(), &mut length));
@@ -360,16 +360,16 @@ pub(super) fn write(
 fn routes<'a>(
     m: &MessageRef<'_>,
     stay: core::ops::Range<usize>,
-    total: usize,
+    survey: &Survey,
     appended: Option<&'a [u8]>,
     edits: &mut Edits<'a>,
 ) {
-    if stay == (0..total) && appended.is_none() {
+    if stay == (0..survey.routes) && appended.is_none() {
         return;
     }
     let mut index = 0usize;
     // Where the last value that stays ends, and where the last field ended.
-    let (mut after, mut behind) = (None, m.headers_at());
+    let (mut after, mut behind) = (None, survey.top);
     for field in m.fields().filter(|f| f.name == Name::Route) {
         let mut kept: Option<Span> = None;
         let mut c = Cursor::new(m.bytes(), field.value);
