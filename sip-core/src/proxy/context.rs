@@ -3,6 +3,7 @@
 
 use super::best::{is_better, is_challenge};
 use super::forward::{self, Copy, Leg, Survey, URI_ROOM, Way, leg_of};
+use super::identity::{self, Identity};
 use super::preprocess::{Plan, is_secure};
 use super::record_route::OwnRoutes;
 use super::recurse::{Followed, without_followed};
@@ -725,7 +726,7 @@ fn write_copy(
     let m = cx.message(request).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let survey = Survey::of(&m, fork.plan);
-    let mut room = [0; URI_ROOM];
+    let (mut room, mut asserted) = ([0; URI_ROOM], [0; identity::ROOM]);
     let asked = fork.plan.request_uri(&m, &mut room);
     let uri = match entry.uri.of(set) {
         [] => asked,
@@ -750,6 +751,7 @@ fn write_copy(
         stream: transport.is_some_and(|t| t.is_reliable()),
         source: fork.source,
         realm: cx.config.challenge.own_realm(),
+        identity: Identity::of(cx, &m, fork.plan.sender, &leg, &mut asserted),
         breadth: fork.bounded.then_some(breadth),
     };
     let len = forward::write(&m, &survey, &copy, out)?;

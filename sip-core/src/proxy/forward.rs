@@ -4,6 +4,7 @@
 use core::net::IpAddr;
 
 use super::authenticate::own_fields;
+use super::identity::{self, Identity};
 use super::preprocess::{Onward, Plan, is_secure, own_route, route};
 use crate::cx::{Cx, write_error};
 use crate::error::Error;
@@ -41,6 +42,8 @@ pub(super) struct Copy<'a> {
     pub source: Option<Addr>,
     /// The realm whose credentials are for us alone; empty for none.
     pub realm: &'a [u8],
+    /// What becomes of identities.
+    pub identity: Identity<'a>,
     /// How many branches it may have further on (RFC 5393 5.3.3), to be said.
     pub breadth: Option<u16>,
 }
@@ -183,15 +186,15 @@ fn as_sips<'a>(text: &[u8], room: &'a mut [u8]) -> Option<&'a [u8]> {
 }
 
 /// The edits of one copy, in the order in which they were added: at most eight of Route values,
-/// four of the top Via, six others, and credentials for us.
+/// four of the top Via, three of a path, seven others, credentials for us and identities.
 struct Edits<'a> {
-    list: [Edit<'a>; 25],
+    list: [Edit<'a>; 36],
     len: usize,
 }
 
 impl<'a> Edits<'a> {
     const fn new() -> Self {
-        Self { list: [Edit::Insert { at: 0, text: &[] }; 25], len: 0 }
+        Self { list: [Edit::Insert { at: 0, text: &[] }; 36], len: 0 }
     }
 
     fn add(&mut self, edit: Edit<'a>) {
@@ -342,6 +345,8 @@ pub(super) fn write(
     }
     // 22.3: what was meant for us goes no further.
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
+    identity::gone(m, &copy.identity).for_each(|f| edits.delete(f.start(), f.end()));
+    edits.insert(survey.top, copy.identity.asserted);
     let gone = usize::from(copy.plan.popped) + usize::from(own_strict.is_some());
     let stay = gone..survey.routes.saturating_sub(usize::from(copy.plan.restored));
     routes(m, stay, survey, strict.map(|_| copy.uri), &mut edits);
@@ -494,6 +499,7 @@ fn mark<'a>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::identity::Sender;
     use super::*;
     use proptest::prelude::*;
     use std::string::{String, ToString};
@@ -507,6 +513,7 @@ mod tests {
         stream: false,
         source: None,
         realm: b"",
+        identity: Identity { untold: false, preferred: false, asserted: b"" },
         breadth: None,
     };
 
@@ -604,7 +611,14 @@ mod tests {
     }
 
     const fn plan(popped: u8, restored: bool) -> Plan {
-        Plan { popped, restored, stripped: false, onward: Onward::Free, home: None }
+        Plan {
+            popped,
+            restored,
+            stripped: false,
+            onward: Onward::Free,
+            home: None,
+            sender: Sender::Stranger,
+        }
     }
 
     // RFC 3261 16.4

@@ -16,6 +16,7 @@ mod feature;
 pub(crate) mod flow_token;
 mod forward;
 pub(crate) mod gruu;
+mod identity;
 mod late;
 mod loops;
 mod preferences;
@@ -46,6 +47,7 @@ use authenticate::{By, Gate, Shown};
 use disposition::Disposition;
 use forward::URI_ROOM;
 use gruu::Wanted;
+use identity::Sender;
 use late::More;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
@@ -452,7 +454,7 @@ impl Forks {
             return self.refuse(low, h, 500);
         }
         match authenticate::verify(low.down.cx, request, query, answer, By::Proxy) {
-            Shown::User => {}
+            Shown::User => self.forks.live_mut(h)?.plan.sender = Sender::User,
             Shown::Other => return self.refuse(low, h, 403),
             Shown::Nothing { stale } => {
                 let ip = query.addr.ip;
