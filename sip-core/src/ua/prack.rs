@@ -1,6 +1,6 @@
 //! Reliable provisional responses (RFC 3262): sent until their PRACK, and acknowledged in order.
 
-use super::call::part;
+use super::call::{millis, part};
 use super::clock::Due;
 use super::extensions::number_text;
 use super::reliable::{
@@ -48,7 +48,8 @@ pub(super) struct Provisionals {
     /// The 2xx that waits for a PRACK.
     held: Option<BlockId>,
     since: Instant,
-    interval: u64,
+    /// Milliseconds.
+    interval: u32,
     /// The dialog, RSeq and CSeq number of the PRACK of ours that waits for the application's media.
     due: Option<(DialogHandle, (u32, u32))>,
     /// The dialog whose PRACK of ours was refused: by what a later request has overtaken, most of all.
@@ -259,7 +260,7 @@ impl Ua {
         let (now, t1) = (low.cx().now, low.cx().config.t1);
         let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
         p.open = Some(made);
-        (p.since, p.interval) = (now, t1);
+        (p.since, p.interval) = (now, millis(t1));
         self.arm(low.cx(), h, Due::Reliable, now.after(t1))
     }
 
@@ -288,7 +289,7 @@ impl Ua {
             SenderAct::Repeat => {
                 // RFC 3262 3: the interval doubles, and T2 does not bound it.
                 p.interval = p.interval.saturating_mul(2);
-                let at = now.after(p.interval).min(over);
+                let at = now.after(u64::from(p.interval)).min(over);
                 let Some(block) = open.block else { return Ok(()) };
                 low.cx().pool.hold(block);
                 match low.down.tx.respond(low.down.cx, tx, open.status, block) {
@@ -375,7 +376,7 @@ impl Ua {
                 let (now, t1) = (low.cx().now, low.cx().config.t1);
                 let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
                 p.open = Some(next);
-                (p.since, p.interval) = (now, t1);
+                (p.since, p.interval) = (now, millis(t1));
                 self.arm(low.cx(), h, Due::Reliable, now.after(t1))
             }
         }
@@ -390,11 +391,10 @@ impl Ua {
             low.cx().pool.release(block);
             return Ok(());
         };
-        (repeating.since, repeating.interval) = (now, t1);
-        repeating.offers = call.dialog.is_some_and(|d| Self::offered(low, d));
-        let status = repeating.status;
+        (repeating.since, repeating.interval) = (now, millis(t1));
+        call.repeats_offer = call.dialog.is_some_and(|d| Self::offered(low, d));
         // Without room for it the first repetition is the first one.
-        match low.down.tx.respond(low.down.cx, tx, status, block) {
+        match low.down.tx.respond(low.down.cx, tx, 200, block) {
             Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
             Err(e) => return Err(e),
         }

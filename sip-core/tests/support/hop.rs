@@ -275,6 +275,7 @@ impl Hop {
                         list.push(sent);
                     }
                     Output::Query(id, query) => questions.push((id, owned(&query), bounds(&query))),
+                    Output::Event(sansip::Event::Limited(_), _) => {}
                     Output::Forget(id) => self.held.retain(|(held, _)| *held != id),
                     other => panic!("{other:?}"),
                 }
