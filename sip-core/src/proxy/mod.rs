@@ -13,10 +13,11 @@ mod disposition;
 mod early;
 pub(crate) mod edge;
 mod feature;
-pub(crate) mod flow_token;
+mod flow_token;
 mod forward;
 pub(crate) mod gruu;
 mod identity;
+mod instance;
 mod late;
 mod loops;
 mod preferences;
@@ -45,6 +46,7 @@ use crate::wire::{MessageRef, Method};
 
 use authenticate::{By, Gate, Shown};
 use disposition::Disposition;
+pub(crate) use flow_token::is_token as is_flow_token;
 use forward::URI_ROOM;
 use gruu::Wanted;
 use identity::Sender;
@@ -173,6 +175,8 @@ struct Branch {
     tags: Option<BlockId>,
     /// The branches that may come of it.
     breadth: u16,
+    /// A mark of the device that it leads to; 0 if that is not known.
+    device: u64,
 }
 
 /// Where the targets of a request come from (RFC 3261 16.5).
