@@ -430,7 +430,9 @@ impl Core {
         if let Some(route) = e.route {
             let top_is_ours = ours(m.text(route.uri.host), route.uri.port);
             let more = m.values(Name::Route).nth(1).is_some();
-            if roles.proxy && (more || !top_is_ours) {
+            // RFC 5626 5.3: a token says whose it is.
+            let named = crate::proxy::is_flow_token(m.text(route.uri.user));
+            if roles.proxy && (more || named || !top_is_ours) {
                 return Destination::Proxy;
             }
         }

@@ -13,9 +13,11 @@ mod disposition;
 mod early;
 pub(crate) mod edge;
 mod feature;
-pub(crate) mod flow_token;
+mod flow_token;
 mod forward;
 pub(crate) mod gruu;
+mod identity;
+mod instance;
 mod late;
 mod loops;
 mod preferences;
@@ -44,8 +46,10 @@ use crate::wire::{MessageRef, Method};
 
 use authenticate::{By, Gate, Shown};
 use disposition::Disposition;
+pub(crate) use flow_token::is_token as is_flow_token;
 use forward::URI_ROOM;
 use gruu::Wanted;
+use identity::Sender;
 use late::More;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
@@ -171,6 +175,8 @@ struct Branch {
     tags: Option<BlockId>,
     /// The branches that may come of it.
     breadth: u16,
+    /// A mark of the device that it leads to; 0 if that is not known.
+    device: u64,
 }
 
 /// Where the targets of a request come from (RFC 3261 16.5).
@@ -469,7 +475,7 @@ impl Forks {
             return self.refuse(low, h, 500);
         }
         match authenticate::verify(low.down.cx, request, query, answer, By::Proxy) {
-            Shown::User => {}
+            Shown::User => self.forks.live_mut(h)?.plan.sender = Sender::User,
             Shown::Other => return self.refuse(low, h, 403),
             Shown::Nothing { stale } => {
                 let ip = query.addr.ip;
