@@ -25,6 +25,8 @@ RATES = [int(r) for r in os.environ.get("RATES", "1000 2000 4000").split()]
 SECONDS = int(os.environ.get("SECONDS_EACH", 8))
 ROUNDS = int(os.environ.get("ROUNDS", 3))
 OPEN = int(os.environ.get("OPEN", 10_000))
+# Requests that sansip makes room for: an INVITE that was answered keeps its place for 32 s (RFC 6026).
+REQUESTS = int(os.environ.get("REQUESTS", 60_000))
 OPEN_RATE = 500
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -74,7 +76,7 @@ class Sansip(Proxy):
         self.port = port
         self.process = Process(
             binary, "proxy", "--listen", f"udp:{HOST}:{port}", "--route", f"*=sip:service@{HOST}:{callee}",
-            "--requests", str(OPEN * 2),
+            "--requests", str(REQUESTS),
         )
         super().__init__("sansip", self.process.process.pid)
 
