@@ -571,6 +571,8 @@ impl World {
         };
         let path = self.path();
         let target = *self.random.pick(URIS).unwrap();
+        let late = [Target { uri: target, q: status, ..Target::default() }];
+        let late = &late[usize::from(status / 600)..];
         let other = self.random.pick(&self.heard.calls).copied().unwrap_or(any);
         let input = match self.random.below(40) {
             30..=33 => Input::SetPolicy { line, policy: self.policy() },
@@ -595,14 +597,7 @@ impl World {
             17 => Input::Register { line },
             18 => Input::Unregister { line },
             19 => Input::Send { path, bytes: b"raw" },
-            21 => {
-                let targets = [Target { uri: target, q: status, ..Target::default() }];
-                Input::AddTargets {
-                    request,
-                    targets: &targets[usize::from(status / 600)..],
-                    more: status < 300,
-                }
-            }
+            21 => Input::AddTargets { request, targets: late, more: status < 300 },
             20 if self.random.one_in(10) => Input::Shutdown,
             20 if self.random.one_in(3) => {
                 self.lines.retain(|l| *l != line);

@@ -38,11 +38,10 @@ impl Said {
                 _ => continue,
             };
             said.named |= named;
-            for token in m.text(field.value).split(|b| *b == b',') {
-                let bit = bit(field.name, token.trim_ascii());
-                said.has |= bit;
-                said.required |= if field.name == Name::Require { bit } else { 0 };
-            }
+            let value = m.text(field.value);
+            let has = if field.name == Name::Allow { methods(value) } else { options(value) };
+            said.has |= has;
+            said.required |= if field.name == Name::Require { has } else { 0 };
         }
         said
     }
@@ -53,15 +52,39 @@ impl Said {
     }
 }
 
-/// What a method in Allow, or an option tag, says. RFC 3261 7.1: methods are compared with case,
-/// option tags without.
-fn bit(field: Name, token: &[u8]) -> u8 {
-    match (field, token.len()) {
-        (Name::Allow, 6) if matches!(token, b"UPDATE") => Peer::UPDATE,
-        (Name::Allow, _) => 0,
-        (_, 5) if token.eq_ignore_ascii_case(b"timer") => Peer::TIMER,
-        (_, 6) if token.eq_ignore_ascii_case(b"100rel") => Peer::RELIABLE,
-        (_, 11) if token.eq_ignore_ascii_case(b"from-change") => Peer::FROM_CHANGE,
+/// What the methods in Allow say. RFC 3261 7.1: they are compared with case.
+fn methods(value: &[u8]) -> u8 {
+    const UPDATE: &[u8] = b"UPDATE";
+    let apart = |b: Option<&u8>| b.is_none_or(|b| *b == b',' || b.is_ascii_whitespace());
+    let updates = memchr::memchr_iter(UPDATE[0], value).any(|at| {
+        let (before, rest) = value.split_at_checked(at).unwrap_or_default();
+        rest.starts_with(UPDATE) && apart(before.last()) && apart(rest.get(UPDATE.len()))
+    });
+    if updates { Peer::UPDATE } else { 0 }
+}
+
+/// What option tags say. RFC 3261 7.1: they are compared without case.
+fn options(value: &[u8]) -> u8 {
+    let (mut bits, mut start) = (0, 0);
+    for (at, b) in value.iter().enumerate() {
+        if *b == b',' {
+            bits |= option(value.get(start..at).unwrap_or(&[]));
+            start = at.wrapping_add(1);
+        }
+    }
+    bits | option(value.get(start..).unwrap_or(&[]))
+}
+
+fn option(tag: &[u8]) -> u8 {
+    let tag = tag.strip_prefix(b" ").unwrap_or(tag);
+    let tag = match tag {
+        [b'!'..=b'~', .., b'!'..=b'~'] => tag,
+        _ => tag.trim_ascii(),
+    };
+    match tag.len() {
+        5 if tag.eq_ignore_ascii_case(b"timer") => Peer::TIMER,
+        6 if tag.eq_ignore_ascii_case(b"100rel") => Peer::RELIABLE,
+        11 if tag.eq_ignore_ascii_case(b"from-change") => Peer::FROM_CHANGE,
         _ => 0,
     }
 }
@@ -137,6 +160,8 @@ mod tests {
         assert!(!peer.has(Peer::UPDATE) && !peer.has(Peer::FROM_CHANGE) && peer.has(Peer::TIMER));
         peer.learn(&lazy(&message("Allow: INVITE\r\nAllow: BYE,\r\n UPDATE , X\r\n")));
         assert!(peer.has(Peer::UPDATE), "of several fields and lines each is read");
+        peer.learn(&lazy(&message("Allow: XUPDATE, UPDATES, UPDATE-X\r\nk: a,\r\n\ttimer \r\n")));
+        assert!(!peer.has(Peer::UPDATE) && peer.has(Peer::TIMER));
     }
 
     #[test]

@@ -429,7 +429,9 @@ impl Core {
         if let Some(route) = e.route {
             let top_is_ours = ours(m.text(route.uri.host), route.uri.port);
             let more = m.values(Name::Route).nth(1).is_some();
-            if roles.proxy && (more || !top_is_ours) {
+            // RFC 5626 5.3: a token says whose it is.
+            let named = crate::proxy::is_flow_token(m.text(route.uri.user));
+            if roles.proxy && (more || named || !top_is_ours) {
                 return Destination::Proxy;
             }
         }
@@ -447,10 +449,6 @@ impl Core {
         }
         let to_us = host.is_some_and(|(host, port, no_user)| no_user && here(host, port));
         if m.method() == Method::Options && to_us && e.route.is_none() {
-            return Destination::Ourselves;
-        }
-        // RFC 3261 16.3 step 3: it goes no further, but asks.
-        if roles.proxy && m.method() == Method::Options && e.max_forwards == Some(0) {
             return Destination::Ourselves;
         }
         if roles.proxy { Destination::Proxy } else { Destination::Ua }

@@ -292,7 +292,9 @@ impl Engine {
     }
 
     /// Sends a provisional response, 101 to 199 (RFC 3261 13.3.1.1), to a call that came in and is not
-    /// answered. `Late` also while a reliable one waits for its PRACK and another waits behind it (RFC
+    /// answered, or, without body and media, to a re-INVITE that
+    /// [`CallChange::Reinvite`](super::output::CallChange::Reinvite) brought: not reliably, and not
+    /// where the peer insists on that (`Late`). `Late` also while a reliable one waits for its PRACK and another waits behind it (RFC
     /// 3262 3). May queue output: call `poll`.
     pub fn ring(
         &mut self,

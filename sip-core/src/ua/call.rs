@@ -43,11 +43,13 @@ pub(super) mod part {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repeating {
     pub block: BlockId,
-    pub status: u16,
     pub since: Instant,
-    pub interval: u64,
-    /// It makes an offer: its ACK has the answer.
-    pub offers: bool,
+    /// Milliseconds.
+    pub interval: u32,
+}
+
+pub(super) fn millis(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
 }
 
 /// What a re-INVITE carries, kept for another try.
@@ -101,6 +103,8 @@ pub(crate) struct Call {
     /// The CSeq number of the peer's last INVITE: that of its ACK.
     pub(super) invite_seq: u32,
     pub(super) repeating: Option<Repeating>,
+    /// What is repeated makes an offer: its ACK has the answer.
+    pub(super) repeats_offer: bool,
     /// The transaction that repeats it.
     pub(super) repeat_by: Option<TxHandle>,
     /// Where the INVITE of a call that came in came from; once the call stands, the way of `ack`.
@@ -160,6 +164,7 @@ impl Call {
             invite: None,
             invite_seq: 0,
             repeating: None,
+            repeats_offer: false,
             repeat_by: None,
             way: KeptPath::default(),
             accepted: None,

@@ -2,7 +2,7 @@
 //! CANCEL, and re-INVITEs of the peer.
 
 use super::Extras;
-use super::call::{Call, Repeating, owner};
+use super::call::{Call, Repeating, millis, owner};
 use super::clock::Due;
 use super::outside::abilities;
 use super::pair::{Pair, is_focus};
@@ -36,7 +36,7 @@ impl Ua {
         let tag = low.cx().tag();
         let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
         if let Some(call) = self.calls.get_mut(h) {
-            call.transfer.pair = pair;
+            call.transfer.set_pair(pair);
             call.transfer.focus = is_focus(m, e);
         }
         self.calls_in += 1;
@@ -189,7 +189,7 @@ impl Ua {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
         if self.act(h, Happening::Ring)? != Act::SendProvisional {
-            return Err(self.wrong_side(h));
+            return self.ring_again(low, h, status, extras);
         }
         let call = self.calls.live(h)?;
         let (tx, dialog) = (call.invite.ok_or(Error::Late)?, call.dialog.ok_or(Error::Gone)?);
@@ -198,6 +198,29 @@ impl Ua {
         self.respond_with(low, h, tx, status, (extras, None, sdp), &fields)?;
         self.tell_media(low, h, dialog)?;
         self.step(h, Happening::Ring).map(|_| ())
+    }
+
+    /// The same for a re-INVITE that waits for the application (RFC 3261 14.2). It carries nothing, and
+    /// is not sent reliably.
+    fn ring_again(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let waits = call.invite.filter(|_| call.state == State::Confirmed);
+        let tx = waits.ok_or_else(|| self.wrong_side(h))?;
+        if extras.media.is_some() || !extras.body.is_empty() {
+            return Err(Error::Misuse(Misuse::Media));
+        }
+        // RFC 3262 3
+        if Self::insists_on_reliable(low, tx) {
+            return Err(Error::Late);
+        }
+        let fields = abilities(&low.cx().config);
+        self.respond(low, h, tx, status, (extras, None), &fields)
     }
 
     /// Notes a description that the application made itself: the answer to the open offer, or another
@@ -401,7 +424,8 @@ impl Ua {
         let since = low.cx().now;
         let offers = Self::offered(low, dialog) && !(fresh && Self::is_settled(low, dialog));
         if let Some(call) = self.calls.get_mut(h) {
-            call.repeating = Some(Repeating { block, status: 200, since, interval, offers });
+            call.repeating = Some(Repeating { block, since, interval: millis(interval) });
+            call.repeats_offer = offers;
             call.repeat_by = Some(tx);
         }
         self.arm(low.cx(), h, Due::Repeat, since.after(interval))?;
@@ -527,11 +551,12 @@ impl Ua {
         if self.calls.get(h).is_none_or(|c| Some(c.invite_seq) != number) {
             return Ok(Seen::Ignored(Ignored::StrayAck));
         }
-        let Some(repeating) = self.heard(low, h) else {
+        let offers = self.calls.get(h).is_some_and(|c| c.repeats_offer);
+        if !self.heard(low, h) {
             return Ok(Seen::Ignored(Ignored::Repeated));
-        };
+        }
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
-        let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;
+        let usable = !offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
@@ -551,10 +576,10 @@ impl Ua {
         Ok(Seen::Used)
     }
 
-    /// The peer has our 2xx, which is not repeated any more.
-    fn heard(&mut self, low: &mut Low<'_>, h: CallHandle) -> Option<Repeating> {
-        let call = self.calls.get_mut(h)?;
-        let repeating = call.repeating.take()?;
+    /// The peer has our 2xx, which is not repeated any more. False if it was not.
+    fn heard(&mut self, low: &mut Low<'_>, h: CallHandle) -> bool {
+        let Some(call) = self.calls.get_mut(h) else { return false };
+        let Some(repeating) = call.repeating.take() else { return false };
         let (tx, confirmed) = (call.repeat_by.take(), call.state == State::Confirmed);
         low.cx().pool.release(repeating.block);
         if let Some(tx) = tx {
@@ -566,7 +591,7 @@ impl Ua {
         }
         self.disarm(low.cx(), h, Due::Repeat);
         self.forget_ack_later(low.cx(), h);
-        Some(repeating)
+        true
     }
 
     /// RFC 5407 3.1.4: who sends a re-INVITE has our 2xx, though its ACK is late or lost. Not where
@@ -578,8 +603,8 @@ impl Ua {
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
-        let waits = call.repeating.is_some_and(|r| !r.offers);
-        if !waits || call.extensions.provisionals.holds() || self.heard(low, h).is_none() {
+        let waits = call.repeating.is_some() && !call.repeats_offer;
+        if !waits || call.extensions.provisionals.holds() || !self.heard(low, h) {
             return Ok(());
         }
         match self.step(h, Happening::Ack)? {
@@ -650,12 +675,12 @@ impl Ua {
             }
             return Ok(());
         }
-        repeating.interval = repeating.interval.saturating_mul(2).min(t2);
-        let (block, status) = (repeating.block, repeating.status);
-        let next = now.after(repeating.interval).min(over);
+        repeating.interval = repeating.interval.saturating_mul(2).min(millis(t2));
+        let block = repeating.block;
+        let next = now.after(u64::from(repeating.interval)).min(over);
         if let Some(tx) = call.repeat_by {
             low.cx().pool.hold(block);
-            match low.down.tx.respond(low.down.cx, tx, status, block) {
+            match low.down.tx.respond(low.down.cx, tx, 200, block) {
                 Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
                 Err(e) => return Err(e),
             }
@@ -678,7 +703,7 @@ impl Ua {
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
         // RFC 5407 3.1.5: nor before the ACK that answers the offer of our 2xx.
-        let answers = call.repeating.is_some_and(|r| r.offers);
+        let answers = call.repeating.is_some() && call.repeats_offer;
         if ours || call.reinvite.is_some() || answers {
             return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }

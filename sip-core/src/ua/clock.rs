@@ -34,22 +34,28 @@ const ALL: [Due; 6] =
 const BITS: u32 = 48;
 
 /// The times of a call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Clock {
     timer: Option<TimerId>,
     times: [[u16; 3]; ALL.len()],
-    /// One bit for each that is awaited.
-    awaited: u8,
 }
 
-impl Due {
-    const fn bit(self) -> u8 {
-        1 << self as u8
+/// The time of what is not awaited.
+const NEVER: [u16; 3] = [u16::MAX; 3];
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { timer: None, times: [NEVER; ALL.len()] }
     }
 }
 
-const fn low(at: Instant) -> [u16; 3] {
-    [at.0 as u16, (at.0 >> 16) as u16, (at.0 >> 32) as u16]
+/// The low bits of a moment; of one that looks as `NEVER` does, those of the one before.
+fn low(at: Instant) -> [u16; 3] {
+    let low = |ms: u64| [ms as u16, (ms >> 16) as u16, (ms >> 32) as u16];
+    match low(at.0) {
+        NEVER => low(at.0 - 1),
+        kept => kept,
+    }
 }
 
 /// The moment with these low bits that is nearest to `now`.
@@ -61,11 +67,16 @@ const fn near(now: Instant, [a, b, c]: [u16; 3]) -> Instant {
 }
 
 impl Clock {
+    fn put(&mut self, due: Due, time: [u16; 3]) {
+        if let Some(place) = self.times.get_mut(due as usize) {
+            *place = time;
+        }
+    }
+
     /// The first that is awaited, and when.
     fn first(&self, now: Instant) -> Option<(Instant, Due)> {
-        let awaited = ALL.into_iter().filter(|due| self.awaited & due.bit() != 0);
-        let times = awaited.filter_map(|due| Some((*self.times.get(due as usize)?, due)));
-        times.map(|(time, due)| (near(now, time), due)).min_by_key(|(at, _)| *at)
+        let awaited = self.times.iter().zip(ALL).filter(|(time, _)| **time != NEVER);
+        awaited.map(|(time, due)| (near(now, *time), due)).min_by_key(|(at, _)| *at)
     }
 
     /// Arms the timer for what is the first now, if that was not so `before`.
@@ -91,20 +102,17 @@ impl Clock {
     ) -> Result<(), Error> {
         let before = self.first(cx.now).map(|(at, _)| at);
         let longest = (1u64 << (BITS - 1)) - 1;
-        if let Some(time) = self.times.get_mut(due as usize) {
-            *time = low(at.min(cx.now.after(longest)));
-        }
-        self.awaited |= due.bit();
+        self.put(due, low(at.min(cx.now.after(longest))));
         self.wind(cx, h, before)
     }
 
     /// Awaits `due` no more.
     pub(super) fn clear(&mut self, cx: &mut Cx, h: CallHandle, due: Due) {
-        if self.awaited & due.bit() == 0 {
+        if self.times.get(due as usize) == Some(&NEVER) {
             return;
         }
         let before = self.first(cx.now).map(|(at, _)| at);
-        self.awaited &= !due.bit();
+        self.put(due, NEVER);
         // The place of the timer is free: it was this call's.
         let _ = self.wind(cx, h, before);
     }
@@ -114,7 +122,7 @@ impl Clock {
         self.timer = None;
         let due = self.first(cx.now).filter(|(at, _)| *at <= cx.now).map(|(_, due)| due);
         if let Some(due) = due {
-            self.awaited &= !due.bit();
+            self.put(due, NEVER);
         }
         self.wind(cx, h, None).map(|()| due)
     }
@@ -134,11 +142,13 @@ mod tests {
     #[test]
     fn a_moment_is_found_again_from_its_low_bits() {
         let year = 1_000 * 86_400 * 365;
-        for now in [0, 5, 1 << 31, (1 << 48) - 3, (1 << 50) + 17, u64::MAX - 40] {
+        for now in [0, 5, 1 << 31, (1 << 48) - 1 - 90_000, (1 << 50) + 17, u64::MAX - 40] {
             for away in [0, 1, 2, 90_000, 136 * year, (1 << 47) - 1] {
                 let (now, at) = (Instant(now), Instant(now).after(away));
                 if at.0.wrapping_sub(now.0) == away {
-                    assert_eq!(near(now, low(at)), at);
+                    let kept = near(now, low(at));
+                    let never = at.0 & ((1 << BITS) - 1) == (1 << BITS) - 1;
+                    assert_eq!(kept.0, at.0 - u64::from(never));
                     assert_eq!(near(at, low(now)), now, "it is late by {away}");
                 }
             }

@@ -4,7 +4,7 @@
 use super::call::Call;
 use super::clock::Due;
 use super::table::State;
-use super::transfer::RETRY;
+use super::transfer::{RETRY, Transfer};
 use super::{CallHandle, EndReason, Extras, LineHandle, Low, Ua};
 use crate::dialog::DialogState;
 use crate::error::{Error, Limit};
@@ -24,6 +24,20 @@ pub(super) enum Pair {
     Replaces(CallHandle),
     /// To be mixed with it.
     Joins(CallHandle),
+}
+
+impl Transfer {
+    pub(super) fn pair(&self) -> Option<Pair> {
+        self.other.map(if self.joins { Pair::Joins } else { Pair::Replaces })
+    }
+
+    pub(super) const fn set_pair(&mut self, pair: Option<Pair>) {
+        (self.other, self.joins) = match pair {
+            Some(Pair::Replaces(other)) => (Some(other), false),
+            Some(Pair::Joins(other)) => (Some(other), true),
+            None => (None, false),
+        };
+    }
 }
 
 /// What a call has to do with others: see [`Engine::call_info`](crate::Engine::call_info).
@@ -54,7 +68,7 @@ const fn over(call: &Call) -> bool {
 /// dialog may wait as well.
 pub(super) fn is_due(call: &Call) -> bool {
     matches!(call.state, State::Incoming | State::Alerting)
-        && matches!(call.transfer.pair, Some(Pair::Replaces(_)))
+        && matches!(call.transfer.pair(), Some(Pair::Replaces(_)))
         && !call.extensions.update.is_open()
 }
 
@@ -125,7 +139,7 @@ impl Ua {
     /// A call came in that takes another one's place: where the engine has that one's media it
     /// answers by itself, with nobody alerted (RFC 3891 3), as soon as there is room.
     pub(super) fn answers_itself(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let pair = self.calls.live(h)?.transfer.pair;
+        let pair = self.calls.live(h)?.transfer.pair();
         let Some(Pair::Replaces(old)) = pair else { return Ok(()) };
         if !self.calls.get(old).is_some_and(Call::has_profile) {
             return Ok(());
@@ -144,7 +158,7 @@ impl Ua {
         low: &mut Low<'_>,
         h: CallHandle,
     ) -> Result<(), Error> {
-        let pair = self.calls.live(h)?.transfer.pair;
+        let pair = self.calls.live(h)?.transfer.pair();
         let stands = matches!(pair, Some(Pair::Replaces(old))
             if self.calls.get(old).is_some_and(|c| !over(c)));
         let done = if stands {
@@ -164,7 +178,7 @@ impl Ua {
 
     /// A call that takes another one's place is answered: that one goes, by BYE or CANCEL.
     pub(super) fn take_place(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        let pair = self.calls.get(h).and_then(|c| c.transfer.pair);
+        let pair = self.calls.get(h).and_then(|c| c.transfer.pair());
         if let Some(Pair::Replaces(old)) = pair {
             self.leave(low, old, EndReason::Replaced);
         }
@@ -173,7 +187,7 @@ impl Ua {
     /// What a call has to do with others.
     pub(crate) fn call_info(&self, h: CallHandle) -> Option<CallInfo> {
         let call = self.calls.get(h)?;
-        let pair = call.transfer.pair;
+        let pair = call.transfer.pair();
         let live = |h: CallHandle| self.calls.get(h).is_some();
         Some(CallInfo {
             line: call.line,

@@ -258,7 +258,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
         // One that takes the place of another is part of that one.
-        let alone = call.transfer.pair.is_none();
+        let alone = call.transfer.other.is_none();
         let line = call.line.filter(|_| alone).and_then(|l| self.lines.get(l));
         let Some((rules, calls)) = line.map(|l| (l.policy.rules, l.policy.calls)) else {
             self.count_call(h);

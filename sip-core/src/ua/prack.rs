@@ -1,13 +1,13 @@
 //! Reliable provisional responses (RFC 3262): sent until their PRACK, and acknowledged in order.
 
-use super::call::part;
+use super::call::{millis, part};
 use super::clock::Due;
 use super::extensions::number_text;
 use super::reliable::{
     Coming, Receiver, ReceiverAct, Sender, SenderAct, SenderHappening, receiver, sender,
 };
 use super::session::{Given, Waits, description, own_description, rest};
-use super::table::{Act as CallAct, Happening as CallHappening};
+use super::table::{Act as CallAct, Happening as CallHappening, State};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
 use crate::config::{Config, Reliable};
 use crate::dialog::{DialogHandle, Exchange, InDialog, Kept, Peer};
@@ -48,7 +48,8 @@ pub(super) struct Provisionals {
     /// The 2xx that waits for a PRACK.
     held: Option<BlockId>,
     since: Instant,
-    interval: u64,
+    /// Milliseconds.
+    interval: u32,
     /// The dialog, RSeq and CSeq number of the PRACK of ours that waits for the application's media.
     due: Option<(DialogHandle, (u32, u32))>,
     /// The dialog whose PRACK of ours was refused: by what a later request has overtaken, most of all.
@@ -144,6 +145,13 @@ impl Ua {
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 421, &reply).map(|_| true)
     }
 
+    /// Whether all provisional responses to the INVITE in `tx` are to be reliable.
+    pub(super) fn insists_on_reliable(low: &Low<'_>, tx: TxHandle) -> bool {
+        let cx = &*low.down.cx;
+        let request = low.down.tx.request(cx, tx).map_or(&[][..], |b| cx.pool.bytes_of(b));
+        MessageRef::lazy(request).is_some_and(|m| lists(&m, Name::Require))
+    }
+
     /// The fields that make a response to the call's first INVITE reliable, if it is to be.
     pub(super) fn reliable_fields(
         &self,
@@ -152,7 +160,7 @@ impl Ua {
         status: u16,
         body: bool,
     ) -> Option<RSeqField> {
-        let call = self.calls.get(h)?;
+        let call = self.calls.get(h).filter(|c| c.state != State::Confirmed)?;
         let caller = low.dialogs.get(call.dialog?)?.peer;
         if !(101..200).contains(&status) || !is_reliable(&low.down.cx.config, caller, body) {
             return None;
@@ -259,7 +267,7 @@ impl Ua {
         let (now, t1) = (low.cx().now, low.cx().config.t1);
         let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
         p.open = Some(made);
-        (p.since, p.interval) = (now, t1);
+        (p.since, p.interval) = (now, millis(t1));
         self.arm(low.cx(), h, Due::Reliable, now.after(t1))
     }
 
@@ -288,7 +296,7 @@ impl Ua {
             SenderAct::Repeat => {
                 // RFC 3262 3: the interval doubles, and T2 does not bound it.
                 p.interval = p.interval.saturating_mul(2);
-                let at = now.after(p.interval).min(over);
+                let at = now.after(u64::from(p.interval)).min(over);
                 let Some(block) = open.block else { return Ok(()) };
                 low.cx().pool.hold(block);
                 match low.down.tx.respond(low.down.cx, tx, open.status, block) {
@@ -375,7 +383,7 @@ impl Ua {
                 let (now, t1) = (low.cx().now, low.cx().config.t1);
                 let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
                 p.open = Some(next);
-                (p.since, p.interval) = (now, t1);
+                (p.since, p.interval) = (now, millis(t1));
                 self.arm(low.cx(), h, Due::Reliable, now.after(t1))
             }
         }
@@ -390,11 +398,10 @@ impl Ua {
             low.cx().pool.release(block);
             return Ok(());
         };
-        (repeating.since, repeating.interval) = (now, t1);
-        repeating.offers = call.dialog.is_some_and(|d| Self::offered(low, d));
-        let status = repeating.status;
+        (repeating.since, repeating.interval) = (now, millis(t1));
+        call.repeats_offer = call.dialog.is_some_and(|d| Self::offered(low, d));
         // Without room for it the first repetition is the first one.
-        match low.down.tx.respond(low.down.cx, tx, status, block) {
+        match low.down.tx.respond(low.down.cx, tx, 200, block) {
             Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
             Err(e) => return Err(e),
         }
@@ -544,7 +551,8 @@ impl Ua {
                     low.cx().pool.release(answer);
                     self.prack_answer(low, h, d, rack, end?)
                 }
-                Ok(None) | Err(_) => self.prack_without(low, h, d, rack),
+                Ok(None) => self.prack_without(low, h, d, rack),
+                Err(_) => self.prack_unusable(low, h, d, rack),
             },
             _ => self.prack_without(low, h, d, rack),
         }
@@ -579,6 +587,22 @@ impl Ua {
         Ok(())
     }
 
+    /// RFC 6337 2.3: no response refuses such an offer. A call that is not answered yet is given up.
+    fn prack_unusable(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+    ) -> Result<(), Error> {
+        self.prack_without(low, h, d, rack)?;
+        if self.act(h, CallHappening::Hangup)? != CallAct::GiveUp {
+            return Ok(());
+        }
+        self.calls.live_mut(h)?.end = Some(EndReason::BadMedia);
+        self.give_up(low, h, CallHappening::Hangup)
+    }
+
     /// The application has said what media a call has whose PRACK waits for it.
     pub(super) fn prack_with(
         &mut self,
@@ -593,7 +617,7 @@ impl Ua {
         if own.body.is_empty() {
             return match self.calls.live(h)?.media.is_given() {
                 true => self.prack_offer(low, h, d, rack),
-                false => self.prack_without(low, h, d, rack),
+                false => self.prack_unusable(low, h, d, rack),
             };
         }
         self.own_answer(low, d, own)?;

@@ -142,7 +142,9 @@ pub(super) struct Transfer {
     /// Our REFER that waits for this call's answer or end.
     pub awaited_by: Option<ReferHandle>,
     /// The call whose place this one takes, or that it joins.
-    pub pair: Option<super::pair::Pair>,
+    pub other: Option<CallHandle>,
+    /// It joins that one.
+    pub joins: bool,
     /// The peer is the focus of a conference (RFC 4579 5.1).
     pub focus: bool,
     /// The peer has sent a REFER before (RFC 3515 2.4.6).

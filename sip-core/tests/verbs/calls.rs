@@ -49,7 +49,7 @@ enum V {
 /// What each verb is for (RFC 3261 8.1.3.4, 13.3.1, 14.1, 15; RFC 3311 5.1; RFC 3515 2.4.1; RFC 3891
 /// 4).
 const TAKEN: &[(V, &[S])] = &[
-    (V::Ring, &[S::Incoming, S::Alerting]),
+    (V::Ring, &[S::Incoming, S::Alerting, S::Offered]),
     (V::Answer, &[S::Incoming, S::Alerting, S::Offered]),
     (V::Reject, &[S::Incoming, S::Alerting, S::Offered]),
     (V::Redirect, &[S::Incoming, S::Alerting]),
