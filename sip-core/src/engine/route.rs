@@ -169,7 +169,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_response(&mut low, owner, m.status())
+                ua.on_subscription_response(&mut low, owner, m, e, path)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -227,8 +227,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_failure(&mut low, owner);
-                Ok(())
+                ua.on_subscription_failure(&mut low, owner, why)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();

@@ -3,6 +3,7 @@
 
 use super::Extras;
 use super::call::part;
+use super::referring::{REFER, tell_refer};
 use super::session::rest;
 use super::table::State;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -89,8 +90,11 @@ pub(crate) struct Refer {
     /// The status that the peer was told last, and the one that it is to be told.
     pub(super) told: u16,
     pub(super) next: u16,
-    /// Our NOTIFY that is on its way.
+    /// Our NOTIFY that is on its way; or our REFER outside a dialog.
     pub(super) notify: Option<AttemptHandle>,
+    /// Ours, outside a dialog: the application's number of it.
+    pub(super) apart: bool,
+    pub(super) user: u64,
     /// When it ends at the latest.
     pub(super) until: Instant,
     pub(super) timer: Option<TimerId>,
@@ -113,6 +117,8 @@ impl Refer {
             told: 0,
             next: 0,
             notify: None,
+            apart: false,
+            user: 0,
             until,
             timer: None,
         }
@@ -176,7 +182,7 @@ impl<const N: usize> Text<N> {
 }
 
 /// Whether the application adds this header field itself.
-fn given(extras: &Extras<'_>, name: Name) -> bool {
+pub(super) fn given(extras: &Extras<'_>, name: Name) -> bool {
     extras.headers.iter().any(|(n, _)| Name::of(n.as_bytes()) == name)
 }
 
@@ -447,10 +453,13 @@ impl Ua {
     /// A challenged request goes again with another CSeq number: that of a REFER names its
     /// NOTIFYs.
     pub(super) fn sent_again(&mut self, owner: Owner, number: u32) {
-        if (owner.kind, owner.part) != (OwnerKind::Call, part::REFER) {
-            return;
-        }
-        let ours = self.calls.get(CallHandle::from_raw(owner.object)).and_then(|c| c.transfer.ours);
+        let ours = match (owner.kind, owner.part) {
+            (OwnerKind::Call, part::REFER) => {
+                self.calls.get(CallHandle::from_raw(owner.object)).and_then(|c| c.transfer.ours)
+            }
+            (OwnerKind::Refer, REFER) => Some(ReferHandle::from_raw(owner.object)),
+            _ => None,
+        };
         if let Some(refer) = ours.and_then(|r| self.refers.get_mut(r)) {
             refer.seq = number;
         }
@@ -481,8 +490,12 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(refer) = self.refers.get(r) else { return Ok(()) };
         let (h, leaves) = (refer.call, refer.leaves);
+        let apart = refer.apart.then_some((refer.user, refer.phase != Phase::Known));
         self.end_refer(low, r);
-        self.say_outcome(low, h, leaves, status, block)
+        match apart {
+            Some((user, true)) => tell_refer(low.cx(), user, (status, true), block),
+            _ => self.say_outcome(low, h, leaves, status, block),
+        }
     }
 
     pub(super) fn say_outcome(
@@ -597,6 +610,9 @@ impl Ua {
         }
         if let Some(attempt) = refer.notify {
             low.attempts.end(&mut low.down, attempt);
+        }
+        if refer.apart && refer.phase == Phase::Sent {
+            self.undecided = self.undecided.saturating_sub(1);
         }
         for h in [refer.call, refer.other].into_iter().flatten() {
             let Some(call) = self.calls.get_mut(h) else { continue };

@@ -428,6 +428,7 @@ fn no_verb_takes_a_field_that_only_the_engine_writes() {
             (Input::Transfer { call, target, keep: false, extras }, true),
             (Input::TransferTo { call, other: call, extras }, true),
             (Input::AcceptTransfer { request, user: 0, extras }, true),
+            (Input::Refer { line, target, to: target, user: 0, extras }, true),
             (Input::Options { line: None, target, user: 0, extras }, true),
             (Input::Respond { request, status: 200, extras }, true),
             (Input::Reinvite { call, extras }, !renames),
