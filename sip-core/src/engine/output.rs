@@ -205,7 +205,7 @@ pub enum Event {
     },
     /// Everything has failed that was to be tried for a request which waits for late targets
     /// ([`Engine::add_targets`](super::Engine::add_targets)): add some, or say that no more come, and
-    /// the best response goes back. It goes by itself after `Forking::late`.
+    /// the best response goes back (RFC 3261 16.7 step 6). It goes by itself after `Forking::late`.
     Exhausted {
         /// The request, as in [`Query::Route`].
         request: RequestHandle,

@@ -22,7 +22,7 @@ use crate::store::queries::{Owner, OwnerKind};
 use crate::store::slab::handle;
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::time::Instant;
-use crate::tx::{Failure, TxHandle};
+use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::{Class, Span};
@@ -637,20 +637,16 @@ impl Ua {
         }
     }
 
-    /// A call is being forgotten. Where a subscription goes on in its dialog, that stays (RFC 5057
-    /// 4.1): true.
-    pub(super) fn keep_subscriptions(
-        &mut self,
-        low: &mut Low<'_>,
-        call: &super::call::Call,
-    ) -> bool {
+    /// A call is being forgotten. The dialogs in which a subscription goes on stay, and are that
+    /// subscription's (RFC 5057 4.1).
+    pub(super) fn keep_subscriptions(&mut self, low: &mut Low<'_>, call: &super::call::Call) {
         let t = &call.transfer;
         for r in [t.awaited_by, t.placed_by].into_iter().flatten() {
             if let Some(refer) = self.refers.get_mut(r) {
                 refer.other = None;
             }
         }
-        let mut first: Option<ReferHandle> = None;
+        let mut first: Option<(ReferHandle, DialogHandle)> = None;
         for r in [t.ours, t.theirs].into_iter().flatten() {
             let waits = |x: &&Refer| matches!(x.phase, Phase::Waiting | Phase::Giving);
             if self.refers.get(r).filter(waits).is_some() {
@@ -659,17 +655,30 @@ impl Ua {
             }
             let Some(refer) = self.refers.get_mut(r) else { continue };
             refer.call = None;
-            refer.twin = first;
-            if let Some(x) = first.and_then(|f| self.refers.get_mut(f)) {
+            refer.dialog = refer.dialog.or(call.dialog);
+            let Some(dialog) = refer.dialog else { continue };
+            let twin = first.filter(|(_, d)| *d == dialog).map(|(twin, _)| twin);
+            refer.twin = twin;
+            if let Some(x) = twin.and_then(|f| self.refers.get_mut(f)) {
                 x.twin = Some(r);
+            } else if let Some(d) = low.dialogs.get_mut(dialog) {
+                d.set_owner(Owner::new(OwnerKind::Refer, r.raw()));
             }
-            first = first.or(Some(r));
+            first = first.or(Some((r, dialog)));
         }
-        let (Some(r), Some(d)) = (first, call.dialog.and_then(|d| low.dialogs.get_mut(d))) else {
-            return false;
-        };
-        d.set_owner(Owner::new(OwnerKind::Refer, r.raw()));
-        d.next = None;
-        true
+    }
+
+    /// An early dialog of a call ends while the call goes on: so does what was asked for in it.
+    pub(super) fn end_refer_in(&mut self, low: &mut Low<'_>, h: CallHandle, dialog: DialogHandle) {
+        let in_it = |r: &ReferHandle| self.refers.get(*r).is_some_and(|x| x.dialog == Some(dialog));
+        let theirs = self.calls.get(h).and_then(|c| c.transfer.theirs).filter(in_it);
+        let Some(r) = theirs else { return };
+        if let Some(Phase::Asked(tx) | Phase::Granted(tx)) = self.refers.get(r).map(|x| x.phase)
+            && low.down.tx.reply(low.down.cx, tx, 481, &Reply::default()).is_err()
+        {
+            // Without room for it, its repetition finds no dialog.
+            low.down.tx.end(low.down.cx, tx);
+        }
+        self.end_refer(low, r);
     }
 }
