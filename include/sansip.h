@@ -517,7 +517,8 @@
 #define SANSIP_Q_ROUTE 3
 
 /**
- * For sansip_answer_located: the bindings of the address of record `text`.
+ * For sansip_answer_located: the bindings of the address of record `text`; to route `request`, or to
+ * register where that is 0.
  */
 #define SANSIP_Q_LOCATE 4
 
@@ -2175,6 +2176,11 @@ typedef struct {
    * 0.
    */
   uint32_t reserved;
+  /**
+   * The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+   * 3841). Empty for one that says nothing.
+   */
+  sansip_str params;
 } sansip_target;
 
 /**
@@ -2650,6 +2656,12 @@ int32_t sansip_send(sansip_engine *engine,
                     const sansip_path *path,
                     const void *p,
                     size_t n);
+
+/**
+ * Lets what goes on come to its end, and refuses what is new with 503; go on until
+ * sansip_is_quiescent.
+ */
+int32_t sansip_drain(sansip_engine *engine, uint64_t now_ms);
 
 /**
  * Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.

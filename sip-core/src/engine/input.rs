@@ -57,6 +57,7 @@ pub enum Input<'a> {
     Options { line: Option<LineHandle>, target: &'a str, user: u64, extras: Extras<'a> },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     Send { path: Path, bytes: &'a [u8] },
+    Drain,
     Shutdown,
 }
 

@@ -131,6 +131,10 @@ impl Core {
                 ua.respond_request(&mut low, request, status, &extras).map(nothing)
             }
             Input::Send { path, bytes } => self.send(&path, bytes).map(nothing),
+            Input::Drain => {
+                self.draining = true;
+                Ok(Done::Nothing)
+            }
             Input::Shutdown => self.shutdown().map(nothing),
             _ => Err(Error::Misuse(Misuse::NotBuilt)),
         }
@@ -430,6 +434,13 @@ impl Engine {
     /// Sends these bytes, whatever they are. May queue output: call `poll`.
     pub fn send(&mut self, now: Instant, path: Path, bytes: &[u8]) -> Result<(), Error> {
         self.apply(now, &Input::Send { path, bytes }).map(drop)
+    }
+
+    /// Lets what goes on come to its end, and refuses what is new: requests outside a dialog get 503
+    /// with Retry-After (RFC 3261 21.5.4). It ends with the engine's life, when
+    /// [`is_quiescent`](Self::is_quiescent) says that nothing is left. Queues nothing.
+    pub fn drain(&mut self, now: Instant) -> Result<(), Error> {
+        self.apply(now, &Input::Drain).map(drop)
     }
 
     /// Ends all calls and registrations (RFC 3261 15, 10.2.2), in whatever state they are. May queue
