@@ -1,96 +1,77 @@
-//! The proxy's application: bindings in memory and routes from the command line.
+//! The proxy's application: bindings, users and routes.
+
+pub mod file;
+pub mod plan;
+pub mod remote;
+pub mod routes;
+pub mod service;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 
 use sansip::wire::message::MessageRef;
 use sansip::{Algorithm, Answer, Binding, Engine, Error, Event, Instant, Query, QueryId, Target};
 
 use crate::app::App;
-use crate::bindings::{Outcome, Store};
-use crate::listen::Usage;
+use crate::bindings::{Kept, Outcome, Store};
 use crate::users::Users;
+use remote::{Ask, Found, Remote, unix};
+use routes::{Route, Way};
 
 /// The most bindings of one address of record that are told.
 const BINDINGS: usize = 32;
 
-/// Where requests go that no binding matches.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Route {
-    /// `*`, `host`, `user@host`; `*` stands for any characters.
-    pattern: String,
-    /// The next hop.
-    uri: String,
+/// The most addresses of record in memory.
+const RECORDS: usize = 1_000_000;
+
+/// What can change while it runs.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Where requests go that no binding matches.
+    pub routes: Vec<Route>,
+    /// Whether requests for others' domains are sent where they ask to go (RFC 3261 16.5); else
+    /// they are refused.
+    pub relay: bool,
+    /// Who is checked, by the challenges that the engine is configured with.
+    pub users: Option<Users>,
 }
 
-impl Route {
-    /// Reads `PATTERN=URI`.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, Usage> {
-        let wrong = |problem: &str| Usage::new("--route", text, problem);
-        let (pattern, uri) = text
-            .split_once('=')
-            .ok_or_else(|| wrong("give a pattern and a URI: '*=sip:127.0.0.1:5080'"))?;
-        if pattern.is_empty() {
-            return Err(wrong("the pattern is empty; '*' matches everything"));
-        }
-        check_uri(uri).map_err(|problem| wrong(&problem))?;
-        Ok(Self { pattern: pattern.to_owned(), uri: uri.to_owned() })
-    }
+/// Bindings in memory, which all engines of a process share.
+#[derive(Clone, Debug)]
+pub struct Memory(Arc<Mutex<Store>>);
 
-    fn matches(&self, user: &str, host: &str) -> bool {
-        match self.pattern.rsplit_once('@') {
-            Some((u, h)) => glob(u, user, false) && glob(h, host, true),
-            None => glob(&self.pattern, host, true),
-        }
+impl Default for Memory {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Store::new(RECORDS))))
     }
 }
 
-/// Whether a URI is one that a message can be sent to.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn check_uri(uri: &str) -> Result<(), String> {
-    let parsed = sansip::header::Uri::parse(uri.as_bytes())
-        .map_err(|e| format!("'{uri}' is not a URI (character {})", e.at + 1))?;
-    if parsed.is_sip() { Ok(()) } else { Err(format!("'{uri}' is not a sip: or sips: URI")) }
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Whether `text` is what `pattern` says; `*` stands for any characters. Work is linear in the
-/// text for each `*`, without recursion.
-fn glob(pattern: &str, text: &str, fold: bool) -> bool {
-    let (p, t) = (pattern.as_bytes(), text.as_bytes());
-    let same = |a: u8, b: u8| if fold { a.eq_ignore_ascii_case(&b) } else { a == b };
-    let (mut pi, mut ti) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while ti < t.len() {
-        match p.get(pi) {
-            Some(b'*') => {
-                star = Some((pi + 1, ti));
-                pi += 1;
-            }
-            Some(&c) if same(c, t[ti]) => {
-                pi += 1;
-                ti += 1;
-            }
-            _ => {
-                let Some((after, from)) = star else { return false };
-                (pi, ti) = (after, from + 1);
-                star = Some((after, from + 1));
-            }
-        }
-    }
-    p.get(pi..).is_none_or(|rest| rest.iter().all(|c| *c == b'*'))
+/// Where the bindings are.
+#[derive(Debug)]
+pub enum Place {
+    /// In memory.
+    Memory(Memory),
+    /// In Redis.
+    Remote(Box<Remote>),
 }
 
 /// What a question is answered with once the engine can be reached.
 #[derive(Clone, Debug)]
 enum Reply {
-    /// The route of this index.
-    Route(usize),
+    /// What a route says.
+    Way(Way),
     /// Where its Request-URI says.
     AsItIs,
     Reject(u16),
     Locate(String),
+    /// The bindings that were found, by Unix time.
+    Found(u64, Vec<Kept>),
     Stored(Outcome),
     /// The user's HA1 by this algorithm.
     Secret(String, Algorithm),
@@ -99,60 +80,108 @@ enum Reply {
 /// The proxy's application.
 #[derive(Debug)]
 pub struct Proxy {
-    store: Store,
-    routes: Vec<Route>,
-    relay: bool,
-    users: Option<Users>,
+    settings: Arc<Settings>,
+    place: Place,
     replies: Vec<(QueryId, Reply)>,
+    /// When replies are tried again that the engine had no room for.
+    again: Option<Instant>,
     /// Spare strings, so that a question costs no allocation.
     spare: Vec<String>,
 }
 
+/// Replies that the engine had no room for are tried again after so many milliseconds.
+const AGAIN: u64 = 10;
+
 impl Proxy {
-    /// A proxy with these routes. With `relay` it sends requests for others' domains where they
-    /// ask to go (RFC 3261 16.5); else it refuses them.
+    /// A proxy with these settings and bindings.
     #[must_use]
-    pub fn new(routes: Vec<Route>, relay: bool) -> Self {
-        Self {
-            store: Store::new(1_000_000),
-            routes,
-            relay,
-            users: None,
-            replies: Vec::new(),
-            spare: Vec::new(),
+    pub const fn new(settings: Arc<Settings>, place: Place) -> Self {
+        Self { settings, place, replies: Vec::new(), again: None, spare: Vec::new() }
+    }
+
+    /// Puts other settings in place of all; what is on its way goes on.
+    pub fn set(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
+    /// Enters the binding of an address of record that has none: `sip:user@host`. In memory only.
+    pub fn bind(&mut self, now: Instant, aor: &str, binding: &Binding<'_>) {
+        if let Place::Memory(memory) = &self.place {
+            memory.lock().store(now, aor, 0, std::iter::once(*binding));
         }
     }
 
-    /// Has these users checked, by the challenges that the engine is configured with.
-    pub fn set_users(&mut self, users: Users) {
-        self.users = Some(users);
-    }
-
-    /// The users that are checked.
-    #[must_use]
-    pub const fn users(&self) -> Option<&Users> {
-        self.users.as_ref()
-    }
-
-    /// Enters the binding of an address of record that has none: `sip:user@host`.
-    pub fn bind(&mut self, now: Instant, aor: &str, binding: &Binding<'_>) {
-        self.store.store(now, aor, 0, std::iter::once(*binding));
-    }
-
-    /// How many addresses of record have a binding.
+    /// How many addresses of record have a binding in memory.
     #[must_use]
     pub fn registered(&self, now: Instant) -> usize {
-        self.store.len(now)
+        match &self.place {
+            Place::Memory(memory) => memory.lock().len(now),
+            Place::Remote(_) => 0,
+        }
     }
 
-    fn route(&self, uri: &str, ours: bool) -> Reply {
-        let (user, host) = user_and_host(uri);
-        match self.routes.iter().position(|r| r.matches(user, host)) {
-            Some(i) => Reply::Route(i),
-            None if ours => Reply::Reject(404),
-            None if self.relay || self.store.leads_to(uri) => Reply::AsItIs,
-            None => Reply::Reject(403),
+    /// How often Redis did not answer.
+    #[must_use]
+    pub fn store_failures(&self) -> u64 {
+        match &self.place {
+            Place::Memory(_) => 0,
+            Place::Remote(remote) => remote.failures,
         }
+    }
+
+    /// The reply to a question for a route; `None` while Redis is asked.
+    fn route(&mut self, id: QueryId, uri: &str, ours: bool) -> Option<Reply> {
+        if let Some(way) = self.settings.routes.iter().find_map(|r| r.way(uri)) {
+            return Some(Reply::Way(way));
+        }
+        if ours {
+            return Some(Reply::Reject(404));
+        }
+        if self.settings.relay {
+            return Some(Reply::AsItIs);
+        }
+        match &mut self.place {
+            Place::Memory(memory) => Some(to_contact(memory.lock().leads_to(uri))),
+            Place::Remote(remote) => {
+                let uri = uri.to_owned();
+                remote.ask(id, Ask::LeadsTo { uri }).map(found)
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> Option<Reply> {
+        match (query, &mut self.place) {
+            (Query::Route { uri, ours, .. }, _) => self.route(id, uri, *ours),
+            (Query::Credentials { algorithm, user, .. }, _) => {
+                let user = self.text(user);
+                Some(Reply::Secret(user, *algorithm))
+            }
+            (Query::Locate { aor, .. }, Place::Memory(_)) => {
+                let aor = self.text(aor);
+                Some(Reply::Locate(aor))
+            }
+            (Query::Locate { aor, request }, Place::Remote(remote)) => {
+                let ask = Ask::Locate { aor: (*aor).to_owned(), routing: request.is_some() };
+                remote.ask(id, ask).map(found)
+            }
+            (Query::Store { aor, version, bindings }, Place::Memory(memory)) => {
+                Some(Reply::Stored(memory.lock().store(now, aor, *version, *bindings)))
+            }
+            (Query::Store { aor, version, bindings }, Place::Remote(remote)) => {
+                let at = unix();
+                let bindings = bindings.map(|b| Kept::of(at, &b)).collect();
+                let ask = Ask::Store { aor: (*aor).to_owned(), version: *version, bindings };
+                remote.ask(id, ask).map(found)
+            }
+            _ => Some(Reply::Reject(500)),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let mut place = self.spare.pop().unwrap_or_default();
+        place.clear();
+        place.push_str(text);
+        place
     }
 
     fn reply(
@@ -162,38 +191,55 @@ impl Proxy {
         id: QueryId,
         reply: &Reply,
     ) -> Result<(), Error> {
-        const EMPTY: Binding<'static> =
-            Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
-        let to = |next_hop| Target { next_hop, q: 1_000, ..Target::default() };
-        match reply {
-            Reply::Route(i) => {
-                let next_hop = self.routes.get(*i).map_or("", |r| r.uri.as_str());
-                engine.answer(now, id, Answer::Route(&[to(next_hop)]))
+        let answer = match reply {
+            Reply::Way(way) => return engine.answer(now, id, Answer::Route(&way.targets())),
+            Reply::AsItIs => {
+                let target = Target { q: 1_000, ..Target::default() };
+                return engine.answer(now, id, Answer::Route(&[target]));
             }
-            Reply::AsItIs => engine.answer(now, id, Answer::Route(&[to("")])),
-            Reply::Reject(status) => engine.answer(now, id, Answer::Reject(*status)),
             Reply::Locate(aor) => {
-                let mut list = [EMPTY; BINDINGS];
-                let (version, n) = self.store.locate(now, aor, &mut list);
+                let Place::Memory(memory) = &self.place else {
+                    return engine.answer(now, id, Answer::Failed);
+                };
+                let store = memory.lock();
+                let mut list = [Binding::default(); BINDINGS];
+                let (version, n) = store.locate(now, aor, &mut list);
                 let bindings = list.get(..n).unwrap_or(&[]);
-                engine.answer(now, id, Answer::Located { version, bindings })
+                return engine.answer(now, id, Answer::Located { version, bindings });
+            }
+            Reply::Found(version, bindings) => {
+                let at = unix();
+                let list: Vec<_> =
+                    bindings.iter().filter_map(|b| b.at(at)).take(BINDINGS).collect();
+                let answer = Answer::Located { version: *version, bindings: &list };
+                return engine.answer(now, id, answer);
             }
             Reply::Secret(user, algorithm) => {
-                let ha1 = self.users.as_ref().and_then(|u| u.ha1(user, *algorithm));
-                engine.answer(now, id, ha1.map_or(Answer::NotFound, Answer::Ha1))
+                let ha1 = self.settings.users.as_ref().and_then(|u| u.ha1(user, *algorithm));
+                ha1.map_or(Answer::NotFound, Answer::Ha1)
             }
-            Reply::Stored(Outcome::Stored) => engine.answer(now, id, Answer::Stored),
-            Reply::Stored(Outcome::Conflict) => engine.answer(now, id, Answer::Conflict),
-            Reply::Stored(Outcome::Full) => engine.answer(now, id, Answer::Failed),
-        }
+            Reply::Reject(status) => Answer::Reject(*status),
+            Reply::Stored(Outcome::Stored) => Answer::Stored,
+            Reply::Stored(Outcome::Conflict) => Answer::Conflict,
+            Reply::Stored(Outcome::Full) => Answer::Reject(503),
+        };
+        engine.answer(now, id, answer)
     }
 }
 
-/// The user and host of a URI, as far as a pattern needs them.
-fn user_and_host(uri: &str) -> (&str, &str) {
-    let Ok(parsed) = sansip::header::Uri::parse(uri.as_bytes()) else { return ("", "") };
-    let text = |span: sansip::wire::Span| uri.get(span.start()..span.end()).unwrap_or("");
-    (text(parsed.user), text(parsed.host))
+/// Requests are sent to where a binding leads, also for others' domains.
+const fn to_contact(known: bool) -> Reply {
+    if known { Reply::AsItIs } else { Reply::Reject(403) }
+}
+
+/// The reply to a question that Redis has answered, or not.
+fn found(found: Found) -> Reply {
+    match found {
+        Found::Record(version, bindings) => Reply::Found(version, bindings),
+        Found::Stored(outcome) => Reply::Stored(outcome),
+        Found::Leads(known) => to_contact(known),
+        Found::Away => Reply::Reject(503),
+    }
 }
 
 impl App for Proxy {
@@ -202,34 +248,35 @@ impl App for Proxy {
     fn event(&mut self, _now: Instant, _event: &Event, _message: Option<MessageRef<'_>>) {}
 
     fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool {
-        let reply = match *query {
-            Query::Route { uri, ours, .. } => self.route(uri, ours),
-            Query::Locate { aor, .. } => {
-                let mut text = self.spare.pop().unwrap_or_default();
-                text.clear();
-                text.push_str(aor);
-                Reply::Locate(text)
-            }
-            Query::Credentials { line: None, algorithm, user, .. } => {
-                let mut text = self.spare.pop().unwrap_or_default();
-                text.clear();
-                text.push_str(user);
-                Reply::Secret(text, algorithm)
-            }
-            Query::Store { aor, version, bindings } => {
-                Reply::Stored(self.store.store(now, aor, version, bindings))
-            }
-            _ => return false,
-        };
-        self.replies.push((id, reply));
-        true
+        let known = matches!(
+            query,
+            Query::Route { .. }
+                | Query::Locate { .. }
+                | Query::Store { .. }
+                | Query::Credentials { line: None, .. }
+        );
+        if known && let Some(reply) = self.ask(now, id, query) {
+            self.replies.push((id, reply));
+        }
+        known
     }
 
     fn forget(&mut self, id: QueryId) {
         self.replies.retain(|(other, _)| *other != id);
     }
 
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let Place::Remote(remote) = &mut self.place else { return false };
+        let mut any = false;
+        while let std::task::Poll::Ready((id, _, what)) = remote.poll(cx) {
+            self.replies.push((id, found(what)));
+            any = true;
+        }
+        any
+    }
+
     fn act(&mut self, now: Instant, engine: &mut Engine) {
+        self.again = None;
         if self.replies.is_empty() {
             return;
         }
@@ -243,7 +290,12 @@ impl App for Proxy {
             }
         }
         replies.append(&mut later);
+        self.again = (!replies.is_empty()).then(|| now.after(AGAIN));
         self.replies = replies;
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        self.again
     }
 }
 
@@ -252,52 +304,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_route_is_chosen_by_host_or_by_user_and_host() {
-        let route = |text: &str| Route::parse(text).unwrap();
-        let all = route("*=sip:127.0.0.1:5080;transport=tcp");
-        assert_eq!(all.uri, "sip:127.0.0.1:5080;transport=tcp");
-        assert!(all.matches("bob", "example.com") && all.matches("", "h"));
-        let domain = route("example.com=sip:h");
-        assert!(domain.matches("bob", "EXAMPLE.com") && !domain.matches("bob", "example.org"));
-        let user = route("9*@*.example.com=sip:h");
-        assert!(user.matches("911", "a.example.com"));
-        assert!(!user.matches("811", "a.example.com") && !user.matches("911", "example.com"));
-    }
-
-    #[test]
-    fn a_pattern_takes_any_characters_for_a_star() {
-        assert!(glob("a*b*c", "axxbyyc", false));
-        assert!(glob("a*b*c", "abcabc", false));
-        assert!(!glob("a*b*c", "abcab", false));
-        assert!(glob("**", "", false));
-        assert!(!glob("A", "a", false) && glob("A", "a", true));
-    }
-
-    #[test]
-    fn a_wrong_route_says_what_is_wrong() {
-        let problem = |text: &str| Route::parse(text).unwrap_err().to_string();
-        assert!(problem("sip:127.0.0.1").starts_with("--route sip:127.0.0.1: give a pattern"));
-        assert!(problem("*=tel:123").contains("not a sip: or sips: URI"));
-        assert!(problem("=sip:h").contains("pattern is empty"));
-    }
-
-    #[test]
     fn requests_for_other_domains_are_relayed_only_if_allowed() {
-        let closed = Proxy::new(Vec::new(), false);
-        assert!(matches!(closed.route("sip:b@elsewhere.example", false), Reply::Reject(403)));
-        assert!(matches!(closed.route("sip:b@here.example", true), Reply::Reject(404)));
-        let mut closed = closed;
-        let contact = Binding {
-            uri: "sip:b@192.0.2.7:5072",
-            params: "",
-            q: 1_000,
-            expires: 60,
-            call_id: "c",
-            cseq: 1,
+        let proxy = |relay| {
+            let settings = Settings { relay, ..Settings::default() };
+            Proxy::new(Arc::new(settings), Place::Memory(Memory::default()))
         };
+        let id = QueryId::from_raw(1);
+        let mut closed = proxy(false);
+        let mut route = |uri, ours| closed.route(id, uri, ours).unwrap();
+        assert!(matches!(route("sip:b@elsewhere.example", false), Reply::Reject(403)));
+        assert!(matches!(route("sip:b@here.example", true), Reply::Reject(404)));
+        let contact =
+            Binding { uri: "sip:b@192.0.2.7:5072", q: 1_000, expires: 60, ..Binding::default() };
         closed.bind(Instant(0), "sip:b@here.example", &contact);
-        assert!(matches!(closed.route("sip:b@192.0.2.7:5072", false), Reply::AsItIs));
-        let open = Proxy::new(Vec::new(), true);
-        assert!(matches!(open.route("sip:b@elsewhere.example", false), Reply::AsItIs));
+        assert!(matches!(closed.route(id, "sip:b@192.0.2.7:5072", false), Some(Reply::AsItIs)));
+        let mut open = proxy(true);
+        assert!(matches!(open.route(id, "sip:b@elsewhere.example", false), Some(Reply::AsItIs)));
     }
 }
