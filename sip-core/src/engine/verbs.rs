@@ -110,7 +110,7 @@ impl Core {
             Input::Send { bytes, .. } => bytes.len(),
             _ => 0,
         };
-        need::verb(&self.cx, more)?;
+        need::verb(&mut self.cx, more)?;
         let (ua, mut low) = self.low();
         let nothing = |()| Done::Nothing;
         match *input {
