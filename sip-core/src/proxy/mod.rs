@@ -27,6 +27,7 @@ mod recurse;
 mod redirect;
 mod response;
 mod schedule;
+mod stateless;
 mod targets;
 mod validate;
 
@@ -285,6 +286,9 @@ impl Forks {
             let reply = Reply::default();
             return low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(drop);
         }
+        if gate == Gate::Open && stateless::pass(low, (m, e, path), &plan)? {
+            return Ok(());
+        }
         let h = self.forks.insert(Fork::of(low.down.cx, (m, e), path.local, plan, mark))?;
         let owner = Owner::new(OwnerKind::Fork, h.raw());
         let opened = low.down.tx.open_server(low.down.cx, owner, m, e, path);
@@ -311,6 +315,41 @@ impl Forks {
         begun
     }
 
+    /// A CANCEL whose INVITE is not known: it may have been forwarded without keeping anything
+    /// (RFC 3261 16.10). False when it is none of those. May queue output.
+    ///
+    /// # Errors
+    /// `Full`: the CANCEL is lost.
+    pub fn on_stray_cancel(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        (m, e): (&MessageRef<'_>, &Essentials),
+        path: &Path,
+    ) -> Result<bool, Error> {
+        let Some(uri) = e.uri.filter(|_| validate::refusal(low.down.cx, m, e).is_none()) else {
+            return Ok(false);
+        };
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if plan.refusal().is_some() {
+            return Ok(false);
+        }
+        stateless::pass(low, (m, e, path), &plan)
+    }
+
+    /// A response to nothing that is known: to a request that was forwarded without keeping anything
+    /// (RFC 3261 16.11). False when it is none of those. May queue output.
+    ///
+    /// # Errors
+    /// `Full`: the response is lost.
+    pub fn on_stray_response(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<bool, Error> {
+        stateless::pass_back(low, m, e)
+    }
+
     /// An ACK that belongs to no transaction: that of a 2xx. It goes the way of its INVITE, by
     /// itself and without an answer (RFC 3261 16.11, 17.1). May queue output.
     ///
@@ -327,7 +366,7 @@ impl Forks {
             return Ok(());
         };
         let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
-        if plan.refusal().is_some() {
+        if plan.refusal().is_some() || stateless::pass(low, (m, e, path), &plan)? {
             return Ok(());
         }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;
