@@ -49,9 +49,10 @@ const OPERATIONS: [&str; 8] =
     ["index", "typed", "typed-set", "typed-all", "response", "print", "forward", "forward-all"];
 
 /// Further works: name, how often, what is to be reached first, and the best peer.
-const CALLS: [(&str, u32, &str, &str); 9] = [
+const CALLS: [(&str, u32, &str, &str); 10] = [
     ("call-tx", 20, "110,000", "PJSIP 328,874"),
-    ("call-ua", 20, "180,000 (with offer and answer)", "PJSIP 526,028 (with offer and answer)"),
+    ("call-ua", 20, "180,000", ""),
+    ("call-media", 20, "", "PJSIP 526,028"),
     ("call-proxy", 20, "", ""),
     ("proxy", 20, "80,000", "Kamailio 224,205, on sockets"),
     ("call-ua@1000", 20, "", ""),
