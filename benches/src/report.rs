@@ -26,11 +26,12 @@ struct Counted {
 type Figures = BTreeMap<String, Counted>;
 
 /// Instructions that a work may take: these fail the run.
-const GATES: [(&str, u64); 4] = [
+const GATES: [(&str, u64); 5] = [
     ("index/a_invite", 5_200),
     ("typed/a_invite", 9_500),
     ("index/peers/a_invite", 5_200),
     ("typed/peers/a_invite", 9_500),
+    ("call-ua", 180_000),
 ];
 
 /// Instructions that a hostile message of 64 KiB may take: what an engine does with it, what a stream
