@@ -458,8 +458,15 @@ impl Attempts {
     ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         if let Some(id) = flow {
-            let Some(open) = down.flows.get(down.cx, id) else { return self.go_on(down, h) };
-            let path = open.path();
+            let name = a.name.map_or(&[][..], |b| down.cx.pool.bytes_of(b));
+            let named = a.transport.is_secure() && !name.is_empty();
+            // Whoever opened it: a secure connection is to whom it was asked for (RFC 5922 7).
+            let open = down.flows.get(down.cx, id).filter(|f| {
+                f.transport == a.transport && (!named || down.flows.is_verified(down.cx, id, name))
+            });
+            let Some(path) = open.map(crate::flow::Flow::path) else {
+                return self.go_on(down, h);
+            };
             return match self.send(down, h, path) {
                 Err(_) => self.fail_soon(down, h, Failure::Transport),
                 done => done,

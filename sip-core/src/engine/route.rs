@@ -169,7 +169,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_response(&mut low, owner, m.status())
+                ua.on_subscription_response(&mut low, owner, m, e, path)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -227,8 +227,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_failure(&mut low, owner);
-                Ok(())
+                ua.on_subscription_failure(&mut low, owner, why)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -430,7 +429,9 @@ impl Core {
         if let Some(route) = e.route {
             let top_is_ours = ours(m.text(route.uri.host), route.uri.port);
             let more = m.values(Name::Route).nth(1).is_some();
-            if roles.proxy && (more || !top_is_ours) {
+            // RFC 5626 5.3: a token says whose it is.
+            let named = crate::proxy::is_flow_token(m.text(route.uri.user));
+            if roles.proxy && (more || named || !top_is_ours) {
                 return Destination::Proxy;
             }
         }
@@ -450,10 +451,6 @@ impl Core {
         if m.method() == Method::Options && to_us && e.route.is_none() {
             return Destination::Ourselves;
         }
-        // RFC 3261 16.3 step 3: it goes no further, but asks.
-        if roles.proxy && m.method() == Method::Options && e.max_forwards == Some(0) {
-            return Destination::Ourselves;
-        }
         if roles.proxy { Destination::Proxy } else { Destination::Ua }
     }
 
@@ -463,6 +460,9 @@ impl Core {
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
         let in_dialog = self.dialog_of(m, e);
+        if self.draining && e.to.is_none_or(|to| to.tag.is_empty()) {
+            return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
+        }
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
         if !self.tx.room_for(1 + kept) {

@@ -10,12 +10,14 @@ mod hop;
 #[path = "../support/peer.rs"]
 mod peer;
 
+mod cc_rd;
 mod iut;
 mod proxied;
 mod server;
 
 mod mg_oe;
 mod mg_pr;
+mod mg_rd;
 mod mg_rr;
 mod mg_te;
 mod oe_ce;

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use sansip::{
-    Addr, Answer, Binding, Config, Engine, FlowEnd, FlowId, FlowInfo, Instant, Limits, Local,
-    LocalId, Output, Path, Query, QueryId, Retransmit, Seen, Target, Transport,
+    Addr, Answer, Binding, Config, Engine, Event, FlowEnd, FlowId, FlowInfo, Instant, Limits,
+    Local, LocalId, Output, Path, Query, QueryId, RequestHandle, Retransmit, Seen, Target,
+    Transport,
 };
 
 pub const UDP: LocalId = LocalId(1);
@@ -16,6 +17,8 @@ pub const TCP: LocalId = LocalId(2);
 pub struct Sent {
     pub to: u8,
     pub flow: Option<FlowId>,
+    /// From which identity.
+    pub local: LocalId,
     pub text: String,
     pub bytes: Vec<u8>,
 }
@@ -98,6 +101,11 @@ pub struct Hop {
     pub routes: Routes,
     /// The peer that every name leads to, if any.
     pub dns: Option<u8>,
+    /// Where else the names lead.
+    pub more_dns: Vec<u8>,
+    /// What happened, and the last request that targets were asked for.
+    pub events: Vec<Event>,
+    pub routing: Option<RequestHandle>,
     /// The open connections: number and peer. With TCP on, every peer can be connected to.
     pub flows: Vec<(FlowId, u8)>,
     tcp: bool,
@@ -107,6 +115,15 @@ pub struct Hop {
     /// Questions that nobody answers yet.
     pub held: Vec<(QueryId, Asked)>,
     pub hold: bool,
+    /// What the held questions want stored.
+    to_store: Vec<(QueryId, Vec<Bound>)>,
+}
+
+fn last_octet(addr: Addr) -> u8 {
+    match addr.ip {
+        std::net::IpAddr::V4(ip) => ip.octets()[3],
+        std::net::IpAddr::V6(ip) => ip.octets()[15],
+    }
 }
 
 /// The address of a peer: 10.0.0.N:5060.
@@ -146,12 +163,16 @@ impl Hop {
             store: BTreeMap::new(),
             routes: Routes::NotFound,
             dns: None,
+            more_dns: Vec::new(),
+            events: Vec::new(),
+            routing: None,
             flows: Vec::new(),
             tcp: false,
             last_flow: 0,
             users: Vec::new(),
             held: Vec::new(),
             hold: false,
+            to_store: Vec::new(),
         }
     }
 
@@ -162,6 +183,36 @@ impl Hop {
             Local { transport: Transport::Tcp, bound, host: "10.0.0.100", port: 5060, network: 0 };
         self.engine.set_local(Instant(self.now), TCP, local).unwrap();
         self.tcp = true;
+    }
+
+    /// One more identity.
+    pub fn listen(&mut self, id: LocalId, transport: Transport, bound: Addr, host: &str) {
+        let local = Local { transport, bound, host, port: bound.port, network: 0 };
+        self.engine.set_local(Instant(self.now), id, local).unwrap();
+    }
+
+    /// A connection opens at an identity, with the names that TLS verified.
+    pub fn open_at(
+        &mut self,
+        local: LocalId,
+        transport: Transport,
+        remote: Addr,
+        names: &[&str],
+    ) -> FlowId {
+        self.last_flow += 1;
+        let flow = FlowId(self.last_flow);
+        let info = FlowInfo { local, remote, transport, accepted: true, names };
+        self.engine.flow_opened(Instant(self.now), flow, info).unwrap();
+        self.flows.push((flow, last_octet(remote)));
+        flow
+    }
+
+    /// A message comes by datagram to an identity.
+    pub fn receive_at(&mut self, local: LocalId, remote: Addr, message: &str) -> Seen {
+        let path = Path { local, remote, flow: None };
+        let seen = self.engine.receive(Instant(self.now), path, message.as_bytes()).unwrap();
+        self.drain();
+        seen
     }
 
     /// A connection opens, from the peer or to it.
@@ -223,16 +274,24 @@ impl Hop {
             while let Some(output) = self.engine.poll() {
                 match output {
                     Output::Transmit(t) => {
-                        let std::net::IpAddr::V4(ip) = t.path.remote.ip else { panic!() };
-                        let (to, bytes) = (ip.octets()[3], t.bytes.to_vec());
+                        let to = last_octet(t.path.remote);
+                        let bytes = t.bytes.to_vec();
                         let text = String::from_utf8_lossy(&bytes).into_owned();
-                        let sent = Sent { to, flow: t.path.flow, text, bytes };
+                        let sent = Sent { to, flow: t.path.flow, local: t.path.local, text, bytes };
                         // Told apart, so that they are not in the way.
                         let list =
                             if sent.start() == "100" { &mut self.trying } else { &mut self.sent };
                         list.push(sent);
                     }
-                    Output::Query(id, query) => questions.push((id, owned(&query), bounds(&query))),
+                    Output::Event(event, _) => self.events.push(event),
+                    Output::Query(id, query) => {
+                        if let Query::Route { request, .. }
+                        | Query::Locate { request: Some(request), .. } = query
+                        {
+                            self.routing = Some(request);
+                        }
+                        questions.push((id, owned(&query), bounds(&query)));
+                    }
                     Output::Forget(id) => self.held.retain(|(held, _)| *held != id),
                     other => panic!("{other:?}"),
                 }
@@ -244,6 +303,7 @@ impl Hop {
                 self.asked.push(asked.clone());
                 if self.hold {
                     self.held.push((id, asked));
+                    self.to_store.push((id, bounds));
                 } else {
                     self.answer(id, &asked, bounds);
                 }
@@ -254,9 +314,18 @@ impl Hop {
     /// Answers what was held back.
     pub fn release(&mut self) {
         self.hold = false;
-        for (id, asked) in core::mem::take(&mut self.held) {
-            self.answer(id, &asked, Vec::new());
+        while !self.held.is_empty() {
+            self.answer_held();
         }
+        self.drain();
+    }
+
+    /// Answers the first question that was held back.
+    pub fn answer_held(&mut self) {
+        let (id, asked) = self.held.remove(0);
+        let at = self.to_store.iter().position(|(held, _)| *held == id);
+        let bounds = at.map_or(Vec::new(), |at| self.to_store.remove(at).1);
+        self.answer(id, &asked, bounds);
         self.drain();
     }
 
@@ -313,8 +382,12 @@ impl Hop {
                 }
             }
             Asked::Dns(_) => {
-                let ip = self.dns.map(|n| [peer(n).ip]);
-                let answer = ip.as_ref().map_or(Answer::NotFound, |ip| Answer::Addresses(ip, 60));
+                let ips: Vec<_> =
+                    self.dns.iter().chain(&self.more_dns).map(|n| peer(*n).ip).collect();
+                let answer = match ips.as_slice() {
+                    [] => Answer::NotFound,
+                    ips => Answer::Addresses(ips, 60),
+                };
                 self.engine.answer(now, id, answer).unwrap();
             }
             Asked::Secret(user) => {
@@ -380,10 +453,7 @@ fn owned(query: &Query<'_>) -> Asked {
         Query::Route { uri, ours, .. } => Asked::Route { uri: (*uri).into(), ours: *ours },
         Query::Credentials { user, .. } => Asked::Secret((*user).into()),
         Query::Dns { name, .. } => Asked::Dns((*name).into()),
-        Query::Connect { to, .. } => match to.ip {
-            std::net::IpAddr::V4(ip) => Asked::Connect(ip.octets()[3]),
-            std::net::IpAddr::V6(_) => Asked::Connect(0),
-        },
+        Query::Connect { to, .. } => Asked::Connect(last_octet(*to)),
         other => panic!("{other:?}"),
     }
 }
