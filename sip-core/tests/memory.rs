@@ -421,10 +421,8 @@ fn leg(before: &Stats, after: &Stats) -> (usize, usize) {
 }
 
 /// The same with one codec.
-const SPARE: Media<'static> = Media {
-    streams: &[Stream { codecs: &[codec(8, "PCMA", "")], ..DESK.streams[0] }],
-    ..DESK
-};
+const SPARE: Media<'static> =
+    Media { streams: &[Stream { codecs: &[codec(8, "PCMA", "")], ..DESK.streams[0] }], ..DESK };
 
 #[test]
 fn an_established_leg_takes_1_536_bytes_at_most() {
