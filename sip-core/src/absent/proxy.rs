@@ -19,6 +19,11 @@ impl ForkLow<'_> {
     }
 }
 
+/// No connection is named by a token.
+pub(crate) const fn is_flow_token(_: &[u8]) -> bool {
+    false
+}
+
 /// Takes no room and does nothing.
 #[derive(Debug)]
 pub(crate) struct Forks;

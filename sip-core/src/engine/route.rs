@@ -169,7 +169,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_response(&mut low, owner, m.status())
+                ua.on_subscription_response(&mut low, owner, m, e, path)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -227,8 +227,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_failure(&mut low, owner);
-                Ok(())
+                ua.on_subscription_failure(&mut low, owner, why)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -430,7 +429,9 @@ impl Core {
         if let Some(route) = e.route {
             let top_is_ours = ours(m.text(route.uri.host), route.uri.port);
             let more = m.values(Name::Route).nth(1).is_some();
-            if roles.proxy && (more || !top_is_ours) {
+            // RFC 5626 5.3: a token says whose it is.
+            let named = crate::proxy::is_flow_token(m.text(route.uri.user));
+            if roles.proxy && (more || named || !top_is_ours) {
                 return Destination::Proxy;
             }
         }

@@ -13,9 +13,11 @@ mod disposition;
 mod early;
 pub(crate) mod edge;
 mod feature;
-pub(crate) mod flow_token;
+mod flow_token;
 mod forward;
 pub(crate) mod gruu;
+mod identity;
+mod instance;
 mod late;
 mod loops;
 mod preferences;
@@ -44,8 +46,10 @@ use crate::wire::{MessageRef, Method};
 
 use authenticate::{By, Gate, Shown};
 use disposition::Disposition;
+pub(crate) use flow_token::is_token as is_flow_token;
 use forward::URI_ROOM;
 use gruu::Wanted;
+use identity::Sender;
 use late::More;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
@@ -171,6 +175,8 @@ struct Branch {
     tags: Option<BlockId>,
     /// The branches that may come of it.
     breadth: u16,
+    /// A mark of the device that it leads to; 0 if that is not known.
+    device: u64,
 }
 
 /// Where the targets of a request come from (RFC 3261 16.5).
@@ -264,9 +270,7 @@ impl Forks {
         if let Gate::Closed { stale } = gate {
             return authenticate::refuse(low.down.tx, low.down.cx, (m, e, path), By::Proxy, stale);
         }
-        if low.attempts.room() == 0 {
-            return Err(Error::Full(Limit::Attempts));
-        }
+        self.admit(low, e)?;
         let Some(uri) = e.uri else { return Ok(()) };
         // 16.3 step 4
         let mark = loops::mark(low.down.cx, m, e);
@@ -303,6 +307,25 @@ impl Forks {
             self.undo(low, h);
         }
         begun
+    }
+
+    /// Whether there is room for a request. One that is in no dialog leaves an eighth of it to those
+    /// that are: a flood of calls does not keep others from ending.
+    fn admit(&self, low: &ForkLow<'_>, e: &Essentials) -> Result<(), Error> {
+        let begins = e.to.is_none_or(|to| to.tag.is_empty());
+        let kept =
+            |used: usize, room: usize| if begins { used.saturating_add(room) / 8 } else { 0 };
+        let (forks, attempts, tx) = (&self.forks, &*low.attempts, &*low.down.tx);
+        if forks.room() <= kept(forks.len(), forks.room()) {
+            return Err(Error::Full(Limit::Forks));
+        }
+        if attempts.room() <= kept(attempts.len(), attempts.room()) {
+            return Err(Error::Full(Limit::Attempts));
+        }
+        if !tx.room_for(kept(tx.len(), tx.room()).saturating_add(1)) {
+            return Err(Error::Full(Limit::Transactions));
+        }
+        Ok(())
     }
 
     /// An ACK that belongs to no transaction: that of a 2xx. It goes the way of its INVITE, by
@@ -452,7 +475,7 @@ impl Forks {
             return self.refuse(low, h, 500);
         }
         match authenticate::verify(low.down.cx, request, query, answer, By::Proxy) {
-            Shown::User => {}
+            Shown::User => self.forks.live_mut(h)?.plan.sender = Sender::User,
             Shown::Other => return self.refuse(low, h, 403),
             Shown::Nothing { stale } => {
                 let ip = query.addr.ip;

@@ -1,6 +1,7 @@
 //! In what order, how many at once and for how long targets are tried: q, the ring time of a group
 //! (RFC 3261 16.6), and Max-Breadth (RFC 5393 5.3.3).
 
+use super::instance::SPARE;
 use super::targets::{Entry, entries};
 use super::{Branch, Fork, ForkHandle, ForkLow, Forks, GiveUp};
 use crate::config::{Forking, Order};
@@ -52,6 +53,7 @@ impl Forks {
         let rank = next_entry(cx, fork).rank;
         let runs = || self.list(h).any(|(_, b)| b.runs());
         let may_begin = match fork.how.order {
+            _ if rank == SPARE => !runs(),
             Order::Parallel => true,
             Order::Serial => !runs(),
             Order::Mixed => rank >= fork.group || !runs(),
@@ -83,6 +85,10 @@ impl Forks {
     /// When those that ring have rung for long enough, if others come after them.
     pub(super) fn group_due(&self, cx: &Cx, h: ForkHandle) -> Option<Instant> {
         let fork = self.forks.get(h).filter(|f| f.left > 0 && !f.done)?;
+        // Who is there is not given up for another way to it.
+        if next_entry(cx, fork).rank == SPARE {
+            return None;
+        }
         if fork.how.order == Order::Parallel || !self.list(h).any(|(_, b)| b.runs()) {
             return None;
         }

@@ -532,6 +532,12 @@ impl Transactions {
         self.table.room() + self.absorbers >= n
     }
 
+    /// How many more fit without any giving way.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.table.room()
+    }
+
     /// The oldest transaction that only absorbs repetitions gives way: first those with timers I, J
     /// and K, then those with timer D, then accepted INVITEs that can be spared. False when there is
     /// none.
