@@ -26,6 +26,9 @@ impl Usage {
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.value.is_empty() {
+            return write!(f, "{}: {}", self.argument, self.problem);
+        }
         write!(f, "{} {}: {}", self.argument, self.value, self.problem)
     }
 }

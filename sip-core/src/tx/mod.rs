@@ -88,10 +88,11 @@ impl Branch {
 
     fn new(random: Token<16>, shard: u8) -> Self {
         let Token(shard) = base32::<2>(u128::from(shard));
-        let mut text = [b'z'; Self::MARKED];
-        let parts = b"z9hG4bK".iter().chain(random.as_bytes()).chain(&shard);
-        for (to, from) in text.iter_mut().zip(parts) {
-            *to = *from;
+        let mut text = *b"z9hG4bK________________________";
+        if let Some((word, more)) = text[7..].split_first_chunk_mut::<16>()
+            && let Some((end, _)) = more.split_first_chunk_mut()
+        {
+            (*word, *end) = (random.0, shard);
         }
         Self { text, marked: false }
     }
@@ -435,8 +436,8 @@ impl Transactions {
         }
     }
 
-    /// The stored request, as long as the transaction needs it: until the final response. Of an
-    /// INVITE that was answered provisionally only what ACK and CANCEL need is left. The top Via of
+    /// The stored request, as long as the transaction needs it: until the final response. An INVITE
+    /// that was answered provisionally has lost its body. The top Via of
     /// a received request is marked with its source (RFC 3261 18.2.1, RFC 3581).
     #[must_use]
     pub fn request(&self, _cx: &Cx, tx: TxHandle) -> Option<BlockId> {

@@ -7,7 +7,9 @@
 mod dns;
 mod errqueue;
 mod handshake;
+mod letters;
 mod link;
+mod mesh;
 mod net;
 mod open;
 mod recent;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use sansip::{
     Answer, Engine, Error, FlowId, FlowInfo, Instant, Output, Path, Query, QueryId, Transport,
 };
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Sleep;
 
 use crate::app::App;
@@ -32,6 +35,7 @@ use dns::{Finished, Found};
 use net::Net;
 use tcp::Opened;
 
+pub use mesh::Seat;
 pub use open::{OpenError, Setup};
 pub use tap::{Direction, Tap, Tapped};
 pub use tls::{Tls, TlsError, TlsFiles};
@@ -83,6 +87,9 @@ pub enum End {
     Late,
 }
 
+/// Something that another thread wants done.
+pub type Order<A> = Box<dyn FnOnce(&mut Driver<A>) + Send>;
+
 /// One engine, its sockets and its application.
 pub struct Driver<A> {
     /// The engine.
@@ -107,6 +114,9 @@ pub struct Driver<A> {
     until_quiescent: bool,
     hold: bool,
     tap: Option<Tap>,
+    /// A message of another engine's connection that found the own without room.
+    parked: Option<(Path, Vec<u8>)>,
+    orders: Option<UnboundedReceiver<Order<A>>>,
     /// Datagrams that found the engine without room.
     pub dropped: u64,
 }
@@ -129,13 +139,18 @@ impl<A: App> Driver<A> {
         self.tap = Some(tap);
     }
 
+    /// Does what comes from other threads.
+    pub fn obey(&mut self, orders: UnboundedReceiver<Order<A>>) {
+        self.orders = Some(orders);
+    }
+
     /// Runs until the application is done or [`Driver::stop`] was called, and then until nothing
     /// is left to do or the time for that is over.
     pub async fn run(&mut self) -> End {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// Begins to end: calls end, lines unregister. A second time ends at once.
+    /// Begins to end: nothing new is taken, calls end, lines unregister. A second time ends at once.
     pub fn stop(&mut self) {
         let now = self.clock.now();
         if self.ends_at.is_some() {
@@ -145,6 +160,7 @@ impl<A: App> Driver<A> {
         self.ends_at = Some(now.0.saturating_add(self.drain));
         self.app.stop(now);
         // A refusal leaves objects to their timers; the time to end bounds it.
+        let _ = self.engine.drain(now);
         let _ = self.engine.shutdown(now);
         self.drain_outputs(now);
     }
@@ -158,7 +174,10 @@ impl<A: App> Driver<A> {
             self.drain_outputs(now);
         }
         for _ in 0..TURNS {
-            let mut busy = self.take_results(cx, now);
+            self.take_orders(cx);
+            let mut busy = self.take_letters(cx, now);
+            busy |= self.app.poll(cx);
+            busy |= self.take_results(cx, now);
             busy |= self.take_errors(cx, now);
             busy |= self.receive(cx);
             now = self.clock.now();
@@ -200,15 +219,13 @@ impl<A: App> Driver<A> {
             any = true;
             match finished {
                 Finished::Lookup(id, found) => self.answers.push((id, found)),
-                Finished::Connect(id, Ok(opened)) => {
-                    let opened = self.take_up(now, opened);
-                    let answer = opened.map_or(Answer::Failed, Answer::Connected);
-                    let _ = self.engine.answer(now, id, answer);
-                }
+                Finished::Connect(id, Ok(opened)) => self.take_up(now, opened, Some(id)),
                 Finished::Connect(id, Err(_)) => self.answers.push((id, Found::Failed)),
                 Finished::Accepted(opened) => {
                     self.net.shaken();
-                    opened.and_then(|opened| self.take_up(now, *opened));
+                    if let Some(opened) = opened {
+                        self.take_up(now, *opened, None);
+                    }
                 }
             }
             self.drain_outputs(now);
@@ -216,24 +233,44 @@ impl<A: App> Driver<A> {
         any
     }
 
-    /// Takes up a connection and tells the engine; one that it has no room for is closed.
-    fn take_up(&mut self, now: Instant, mut opened: Opened) -> Option<FlowId> {
+    /// Takes up a connection and tells the engine, now or with the others.
+    fn take_up(&mut self, now: Instant, mut opened: Opened, asked: Option<QueryId>) {
+        if self.net.seat().is_some() {
+            self.net.adopt(opened, asked);
+            return;
+        }
         let names = std::mem::take(&mut opened.names);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let Opened { local, remote, transport, accepted, .. } = opened;
         let info = FlowInfo { local, remote, transport, accepted, names: &names };
-        let id = self.net.adopt(opened);
-        if self.engine.flow_opened(now, FlowId(id), info).is_err() {
-            self.net.flows.remove(&id);
-            return None;
+        let id = self.net.adopt(opened, asked);
+        self.tell_opened(now, id, info);
+    }
+
+    /// Tells the engine of a connection. A connection of its own that it has no room for is closed.
+    fn tell_opened(&mut self, now: Instant, id: u64, info: FlowInfo<'_>) {
+        let told = self.engine.flow_opened(now, FlowId(id), info).is_ok();
+        let Some(flow) = self.net.flows.get_mut(&id) else { return };
+        let asked = flow.asked.take();
+        if told {
+            flow.wake();
+        } else {
+            self.net.refuse(id);
         }
-        Some(FlowId(id))
+        match asked {
+            Some(query) if told => {
+                let _ = self.engine.answer(now, query, Answer::Connected(FlowId(id)));
+            }
+            Some(query) => self.answers.push((query, Found::Failed)),
+            None => {}
+        }
     }
 
     fn take_errors(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         for udp in &mut self.net.udp {
-            udp.errors(now.0, cx, &mut self.net.news.failed);
+            udp.errors(now.0, cx, &mut self.net.news.failed, &mut self.net.news.lost);
         }
+        self.net.share_lost();
         let any = !self.net.news.failed.is_empty();
         if any {
             self.settle(now);
@@ -261,6 +298,11 @@ impl<A: App> Driver<A> {
                 if let Some(tap) = &mut self.tap {
                     tap(&Tapped { at: now, direction: Direction::In, path, bytes });
                 }
+                let seat = self.net.seat();
+                if let Some((seat, other)) = seat.and_then(|s| Some((s, s.other_for(bytes)?))) {
+                    self.dropped += u64::from(!seat.hand_over(other, path, bytes));
+                    continue;
+                }
                 if let Err(Error::Full(_)) = self.engine.receive(now, path, bytes) {
                     self.dropped += 1;
                 }
@@ -275,7 +317,9 @@ impl<A: App> Driver<A> {
         for _ in 0..BATCH {
             let Some(accepted) = self.net.accept(cx) else { break };
             any = true;
-            accepted.and_then(|opened| self.take_up(now, opened));
+            if let Some(opened) = accepted {
+                self.take_up(now, opened, None);
+            }
             self.drain_outputs(now);
         }
         any
