@@ -69,7 +69,9 @@ fn responses_find_a_sender_behind_a_nat() {
     hop.receive(3, &response(&sent, 200, "t", ""));
     let back = hop.only();
     assert_eq!((back.to, back.local), (1, hop::UDP));
-    assert!(back.one("Via").contains("rport=5060") && back.one("Via").contains("received=10.0.0.1"));
+    assert!(
+        back.one("Via").contains("rport=5060") && back.one("Via").contains("received=10.0.0.1")
+    );
     hop.finish();
 }
 

@@ -175,7 +175,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_response(&mut low, owner, m.status())
+                ua.on_subscription_response(&mut low, owner, m, e, path)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -233,8 +233,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_failure(&mut low, owner);
-                Ok(())
+                ua.on_subscription_failure(&mut low, owner, why)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -462,10 +461,6 @@ impl Core {
         }
         let to_us = host.is_some_and(|(host, port, no_user)| no_user && here(host, port));
         if m.method() == Method::Options && to_us && e.route.is_none() {
-            return Destination::Ourselves;
-        }
-        // RFC 3261 16.3 step 3: it goes no further, but asks.
-        if roles.proxy && m.method() == Method::Options && e.max_forwards == Some(0) {
             return Destination::Ourselves;
         }
         if roles.proxy { Destination::Proxy } else { Destination::Ua }

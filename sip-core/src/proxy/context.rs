@@ -1,7 +1,7 @@
 //! The life of a response context: branches begin and end, work is done as far as there is room,
 //! and the best response goes back (RFC 3261 16.6 to 16.10).
 
-use super::best::{is_better, is_challenge};
+use super::best::{is_better, is_challenge, rank};
 use super::forward::{self, Copy, Leg, Survey, URI_ROOM, Way, leg_of};
 use super::identity::{self, Identity};
 use super::preprocess::{Plan, is_secure};
@@ -482,13 +482,16 @@ impl Forks {
         matches!(status, 300..=302).then(|| is_secure(m.request_uri()))
     }
 
-    /// The best of the branches that have ended, the oldest of equals, with its status (16.7 step
-    /// 6).
+    /// The best of the branches that have ended, with its status (16.7 step 6): of equals the one
+    /// whose response was kept, which came first.
     fn best(&self, h: ForkHandle) -> Option<(BranchHandle, u16)> {
         let cancelled = self.forks.get(h)?.cancelled;
-        let ended = self.list(h).filter(|(_, b)| b.status >= 300).map(|(b, x)| (b, x.status));
+        let place = |b: &Branch| (rank(b.status, cancelled), b.response.is_none());
+        let ended = self.list(h).filter(|(_, b)| b.status >= 300);
         // The list has the youngest first, which gives way to its equals.
-        ended.reduce(|young, old| if is_better(young.1, old.1, cancelled) { young } else { old })
+        let best =
+            ended.reduce(|young, old| if place(young.1) < place(old.1) { young } else { old });
+        best.map(|(b, branch)| (b, branch.status))
     }
 
     /// Timer C: a branch that has rung is cancelled, one that has not said anything counts as one

@@ -271,9 +271,7 @@ impl Forks {
         if let Gate::Closed { stale } = gate {
             return authenticate::refuse(low.down.tx, low.down.cx, (m, e, path), By::Proxy, stale);
         }
-        if low.attempts.room() == 0 {
-            return Err(Error::Full(Limit::Attempts));
-        }
+        self.admit(low, e)?;
         let Some(uri) = e.uri else { return Ok(()) };
         // 16.3 step 4
         let mark = loops::mark(low.down.cx, m, e);
@@ -348,6 +346,25 @@ impl Forks {
         e: &Essentials,
     ) -> Result<bool, Error> {
         stateless::pass_back(low, m, e)
+    }
+
+    /// Whether there is room for a request. One that is in no dialog leaves an eighth of it to those
+    /// that are: a flood of calls does not keep others from ending.
+    fn admit(&self, low: &ForkLow<'_>, e: &Essentials) -> Result<(), Error> {
+        let begins = e.to.is_none_or(|to| to.tag.is_empty());
+        let kept =
+            |used: usize, room: usize| if begins { used.saturating_add(room) / 8 } else { 0 };
+        let (forks, attempts, tx) = (&self.forks, &*low.attempts, &*low.down.tx);
+        if forks.room() <= kept(forks.len(), forks.room()) {
+            return Err(Error::Full(Limit::Forks));
+        }
+        if attempts.room() <= kept(attempts.len(), attempts.room()) {
+            return Err(Error::Full(Limit::Attempts));
+        }
+        if !tx.room_for(kept(tx.len(), tx.room()).saturating_add(1)) {
+            return Err(Error::Full(Limit::Transactions));
+        }
+        Ok(())
     }
 
     /// An ACK that belongs to no transaction: that of a 2xx. It goes the way of its INVITE, by

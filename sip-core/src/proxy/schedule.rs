@@ -118,8 +118,9 @@ impl Forks {
     }
 }
 
-/// How many of the branches that are left the next target gets: an even part of them, of which one is
-/// kept for each that comes later, and half for those that are yet to be named.
+/// How many of the branches that are left the next target gets: an even part, once one has been put by
+/// for each that comes later, be it one that is yet to be named. Where those are expected they have a
+/// part too.
 fn share(cx: &Cx, fork: &Fork) -> u16 {
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let left = u16::from(fork.left);
@@ -132,9 +133,8 @@ fn share(cx: &Cx, fork: &Fork) -> u16 {
             u16::try_from(same).unwrap_or(left).clamp(1, left.max(1))
         }
     };
-    let mut spare = fork.breadth.saturating_sub(left.saturating_sub(now));
-    if fork.more.is_open() {
-        spare = spare.min(fork.breadth.div_ceil(2));
-    }
-    (spare.checked_div(now).unwrap_or(0)).clamp(1, fork.breadth.max(1))
+    let late = u16::from(fork.ours && fork.breadth > now);
+    let spare = fork.breadth.saturating_sub(left.saturating_sub(now).max(late));
+    let parts = now.saturating_add(u16::from(fork.more.is_open()));
+    spare.checked_div(parts).unwrap_or(0).clamp(1, fork.breadth.max(1))
 }

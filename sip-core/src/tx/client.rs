@@ -6,7 +6,7 @@ use super::timers::Kind;
 use super::{Branch, Flags, FromResponse, Opening, Side, Transactions, Tx, TxHandle, key};
 use crate::cx::Cx;
 use crate::error::{Error, Limit, Misuse};
-use crate::header::Essentials;
+use crate::header::{Essentials, Via};
 use crate::path::Path;
 use crate::store::index::Key;
 use crate::store::pool::BlockId;
@@ -94,6 +94,9 @@ impl Transactions {
             return FromResponse::Stray;
         };
         let Some(t) = self.table.get(h) else { return FromResponse::Stray };
+        if !is_sent_by(cx, t, m, &via) {
+            return FromResponse::Stray;
+        }
         let (owner, before) = (t.owner, t.state);
         let cell = t.step(Event::received(t.machine, m.status()));
         if cell.effects.has(Effects::SEND_ACK) && self.send_ack(cx, h, m).is_err() {
@@ -244,6 +247,24 @@ impl Transactions {
         }
         started
     }
+}
+
+/// Whether the sent-by of a response is what its request went out with (RFC 3261 18.1.2). The
+/// identity may have got another name since.
+fn is_sent_by(cx: &Cx, t: &Tx, m: &MessageRef<'_>, via: &Via) -> bool {
+    let transport = cx.transport(t.path.local);
+    if cx.locals.is_ours(m.text(via.host), via.port, Some(transport)) {
+        return true;
+    }
+    let request = t.request.and_then(|block| MessageRef::lazy(cx.pool.bytes_of(block)));
+    let sent = request.as_ref().and_then(|r| {
+        let at = r.header_span(Name::Via)?;
+        let via = Via::parse(r.bytes(), at).ok()?;
+        Some((r.text(via.host), key::sent_by_port(r, &via)))
+    });
+    sent.is_some_and(|(host, port)| {
+        host.eq_ignore_ascii_case(m.text(via.host)) && port == key::sent_by_port(m, via)
+    })
 }
 
 /// The key of the client transaction of a request of ours.

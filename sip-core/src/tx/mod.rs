@@ -553,6 +553,12 @@ impl Transactions {
         self.sources.is_full(cx, place) && !cx.config.is_trusted(path.remote.ip)
     }
 
+    /// How many more fit without any giving way.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.table.room()
+    }
+
     /// The oldest transaction that only absorbs repetitions gives way: first those with timers I, J
     /// and K, then those with timer D, then accepted INVITEs that can be spared. False when there is
     /// none.
