@@ -41,6 +41,8 @@ class Ours:
     def __init__(self, sansip, folder, user, proxy, bound, *more):
         self.user, self.bound = user, bound
         self.marks = 0
+        # What came and went, oldest first: (milliseconds, "in" or "out", message).
+        self.trace = []
         self.log = open(os.path.join(folder, f"{user}.log"), "w+")
         self.port = free_port()
         self.process = subprocess.Popen(
@@ -51,12 +53,16 @@ class Ours:
         )
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        self("wait registered within 10")
+        self("trace full", "wait registered within 10")
 
     def _read(self):
         for line in self.process.stdout:
             self.log.write(line)
             self.log.flush()
+            value = json.loads(line) if line.startswith("{") else {}
+            if value.get("event") == "trace":
+                self.trace.append((value["at"], value["direction"], value["message"]))
+                continue
             self.lines.put(line)
         self.lines.put(None)
 
@@ -83,6 +89,20 @@ class Ours:
             last = line
             if line.startswith("{") and json.loads(line).get("text") == mark:
                 return
+
+    def saw(self, direction, start, *parts, after=0, seconds=5):
+        """The first message that went this way, begins so and has all of these parts, among those
+        that came later than `after` milliseconds; its time and its text."""
+        end = time.monotonic() + seconds
+        while True:
+            for at, way, text in list(self.trace):
+                fits = way == direction and text.startswith(start) and at >= after
+                if fits and all(part in text for part in parts):
+                    return at, text
+            if time.monotonic() > end or self.process.poll() is not None:
+                way = "received" if direction == "in" else "sent"
+                raise Failure(f"our {self.user} has not {way} '{start}' with {parts}")
+            time.sleep(0.1)
 
     def end(self):
         """The script ends: it hangs up, unregisters and leaves."""
@@ -288,7 +308,7 @@ class Pjsip(Peer):
     name = "pjsip"
     CAN = ("register", "call_in", "call_out", "cancel", "refuse", "hold_by_us", "hold_by_peer",
            "transfer_by_us", "transfer_by_peer", "attended_by_us", "attended_by_peer", "prack_in",
-           "prack_out", "update", "timer")
+           "prack_out", "update", "timer", "refresh")
     PYTHON = os.environ.get("PJSIP_PYTHON", sys.executable)
 
     @classmethod

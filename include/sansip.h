@@ -310,6 +310,21 @@
 #define SANSIP_RETRANSMIT_RFC 2
 
 /**
+ * All targets at once.
+ */
+#define SANSIP_ORDER_PARALLEL 1
+
+/**
+ * One target after the other, the highest q first.
+ */
+#define SANSIP_ORDER_SERIAL 2
+
+/**
+ * The targets of the highest q at once, then those of the next.
+ */
+#define SANSIP_ORDER_MIXED 3
+
+/**
  * No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
  */
 #define SANSIP_RELIABLE_NEVER 1
@@ -383,6 +398,41 @@
  * All requests are challenged but ACK and CANCEL.
  */
 #define SANSIP_CHALLENGE_ALL 2
+
+/**
+ * The proxy adds no Path to the REGISTERs that it forwards (RFC 3327).
+ */
+#define SANSIP_PATH_NEVER 1
+
+/**
+ * It does where the device supports it.
+ */
+#define SANSIP_PATH_SUPPORTED 2
+
+/**
+ * It always does: a device that does not support it gets 421.
+ */
+#define SANSIP_PATH_REQUIRED 3
+
+/**
+ * It always does, whatever the device says.
+ */
+#define SANSIP_PATH_ALWAYS 4
+
+/**
+ * Only devices of RFC 5626 and those on WebSockets are reached where their requests come from.
+ */
+#define SANSIP_NAT_NEVER 1
+
+/**
+ * Those too whose Via and Contact name one address, and whose requests come from another.
+ */
+#define SANSIP_NAT_DETECT 2
+
+/**
+ * All are whose requests come without a proxy between.
+ */
+#define SANSIP_NAT_ALWAYS 3
 
 /**
  * MD5.
@@ -655,6 +705,12 @@
  * was no way; `user` is your own number of it, the message is the response.
  */
 #define SANSIP_EV_ANSWERED 1281
+
+/**
+ * Everything has failed that was to be tried for `request`, which waits for late targets: see
+ * sansip_add_targets. `status` is what goes back when no more come.
+ */
+#define SANSIP_EV_EXHAUSTED 1537
 
 /**
  * The limit whose error is `code` was reached, and something was refused because of it.
@@ -1079,6 +1135,34 @@ typedef struct {
    */
   uint32_t timer_c_total_ms;
   /**
+   * SANSIP_ORDER_...: in what order the proxy tries the targets of a request; 0: mixed.
+   */
+  uint32_t fork_order;
+  /**
+   * How long targets may ring before those that come after them are tried; 0: 20000.
+   */
+  uint32_t fork_ring_ms;
+  /**
+   * Not 0: the proxy tries the contacts of a 300, 301 or 302.
+   */
+  uint32_t fork_recurse;
+  /**
+   * Not 0: the proxy tells the caller of the targets by a 302.
+   */
+  uint32_t fork_redirect;
+  /**
+   * Not 0: what callers ask by Request-Disposition does not count.
+   */
+  uint32_t no_dispositions;
+  /**
+   * The Max-Breadth of a request that has none (RFC 5393); 0: 60; 65536 or more: none is added.
+   */
+  uint32_t max_breadth;
+  /**
+   * How long a request waits for late targets when nothing else is left to try; 0: 30000.
+   */
+  uint32_t fork_late_ms;
+  /**
    * SANSIP_RETRANSMIT_...; 0: paid.
    */
   uint32_t retransmit;
@@ -1204,6 +1288,44 @@ typedef struct {
    * The realm of the challenges.
    */
   sansip_str realm;
+  /**
+   * SANSIP_PATH_...; 0: never.
+   */
+  uint32_t path_use;
+  /**
+   * SANSIP_NAT_...; 0: those are reached where they come from that are seen to need it.
+   */
+  uint32_t nat;
+  /**
+   * Not 0: the registrar gives no GRUUs (RFC 5627).
+   */
+  uint32_t no_gruu;
+  /**
+   * Not 0: requests are forwarded without keeping anything of them (RFC 3261 16.11), where that
+   * can be.
+   */
+  uint32_t stateless;
+  /**
+   * The most server transactions that requests from one address may have open; 0: no bound.
+   */
+  uint32_t per_source;
+  /**
+   * From how many percent of its transactions in use on an upstream neighbour is told to send
+   * less (RFC 7339), at most 100; 0: never.
+   */
+  uint32_t overload;
+  /**
+   * The Service-Route that registrations get (RFC 3608), as the field lists them; empty for none.
+   */
+  sansip_str service_route;
+  /**
+   * The trust domain of RFC 3325.
+   */
+  const sansip_network *trust;
+  /**
+   * How many, at most 65535; 0: P-Asserted-Identity passes like any other field.
+   */
+  size_t n_trust;
 } sansip_config;
 
 /**
@@ -1384,6 +1506,10 @@ typedef struct {
    * The Call-ID of the REGISTER that made it.
    */
   sansip_str call_id;
+  /**
+   * The routes to it (RFC 3327). To be kept as it is.
+   */
+  sansip_str path;
   /**
    * The CSeq of that REGISTER.
    */
@@ -2067,6 +2193,38 @@ typedef struct {
 } SansipCallInfo;
 
 /**
+ * A target of a request that the proxy forwards.
+ */
+typedef struct {
+  /**
+   * The new Request-URI; empty keeps the one that came.
+   */
+  sansip_str uri;
+  /**
+   * Where to send it in spite of its Request-URI: a URI; empty for none.
+   */
+  sansip_str next_hop;
+  /**
+   * Routes that the request gets before its own, as one Route field lists them (RFC 3327); empty
+   * for none.
+   */
+  sansip_str path;
+  /**
+   * The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+   * 3841), and which device it is. Empty for one that says nothing.
+   */
+  sansip_str params;
+  /**
+   * Preference, 0 to 1000, higher first.
+   */
+  uint32_t q;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} sansip_target;
+
+/**
  * What a line does with calls before a person does, and how its own go on when they are
  * redirected. All 0: everything is left to the person. Of several that apply to a call the first
  * of this order acts: refusing anonymous calls, `always`, do-not-disturb, being busy, answering,
@@ -2155,33 +2313,6 @@ typedef struct {
    */
   uint32_t reserved;
 } SansipPolicy;
-
-/**
- * A target of a request that the proxy forwards.
- */
-typedef struct {
-  /**
-   * The new Request-URI; empty keeps the one that came.
-   */
-  sansip_str uri;
-  /**
-   * Where to send it in spite of its Request-URI: a URI; empty for none.
-   */
-  sansip_str next_hop;
-  /**
-   * Preference, 0 to 1000, higher first.
-   */
-  uint32_t q;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-  /**
-   * The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
-   * 3841). Empty for one that says nothing.
-   */
-  sansip_str params;
-} sansip_target;
 
 /**
  * A message. It points into the bytes that it was read from.
@@ -2646,6 +2777,22 @@ int32_t sansip_respond(sansip_engine *engine,
                        sansip_request request,
                        uint32_t status,
                        const sansip_extras *extras);
+
+/**
+ * Adds targets, at most 32, to a request that the proxy is forwarding, which SANSIP_Q_ROUTE or
+ * SANSIP_Q_LOCATE has asked about (RFC 3261 16.5): a device that has registered since, or was woken
+ * first (RFC 8599). They take their places by q; a URI that was named before is not tried again. With
+ * `more` not 0 the request stays open: when nothing is left to try, SANSIP_EV_EXHAUSTED tells so and
+ * it waits for others; say it before the question is answered, without targets, where that may be so
+ * from the start. May queue output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_FULL_...
+ */
+int32_t sansip_add_targets(sansip_engine *engine,
+                           uint64_t now_ms,
+                           sansip_request request,
+                           const sansip_target *targets,
+                           size_t n,
+                           uint32_t more);
 
 /**
  * Sends these bytes, whatever they are. May queue output.

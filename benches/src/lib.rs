@@ -11,6 +11,7 @@ pub mod memory;
 pub mod messages;
 pub mod open;
 pub mod report;
+pub mod users;
 pub mod wire;
 
 /// One thing to measure.
@@ -26,11 +27,14 @@ pub trait Work {
 }
 
 /// The work of a name as [`report`] writes it: `index/a_invite`, `worst/fold/65535/refuse`,
-/// `call-ua`, `call-ua@1000`, `next@100000`.
+/// `user/MD5/nobody`, `call-ua`, `call-ua@1000`, `next@100000`.
 #[must_use]
 pub fn work(name: &str) -> Option<Box<dyn Work>> {
     if let Some(worst) = name.strip_prefix("worst/") {
         return families::work(worst);
+    }
+    if let Some(user) = name.strip_prefix("user/") {
+        return users::Refused::new(user).map(|work| Box::new(work) as Box<dyn Work>);
     }
     let (plain, live) = name.split_once('@').unwrap_or((name, "0"));
     let live: usize = live.parse().ok()?;

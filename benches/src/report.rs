@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::families;
 use crate::memory::{Held, held};
 use crate::messages::{self, NAMES};
+use crate::users::{ALGORITHMS, KNOWN};
 
 /// A work and how often it is done.
 #[derive(Clone, Debug)]
@@ -39,6 +40,9 @@ const WORST: [(&str, u64); 3] =
 /// Of 64 KiB to 32 KiB, in percent.
 const RATIO: u64 = 230;
 const SIZES: [usize; 2] = [32_768, 65_535];
+
+/// How far apart refusing a user that there is and one that there is not may be, in permille.
+const APART: u64 = 20;
 
 /// Operations of one message, and what must be done to the name of a message to try it.
 const OPERATIONS: [&str; 8] =
@@ -76,10 +80,19 @@ pub fn plan() -> Vec<Planned> {
             }
         }
     }
+    for name in users() {
+        add(name, 200);
+    }
     for (name, n, ..) in &CALLS {
         add((*name).to_string(), *n);
     }
     plan
+}
+
+/// The works of [`users`](crate::users).
+fn users() -> impl Iterator<Item = String> {
+    let of = |algorithm| KNOWN.map(|known| format!("user/{algorithm}/{known}"));
+    ALGORITHMS.into_iter().flat_map(of)
 }
 
 fn folders() -> &'static [&'static str] {
@@ -115,6 +128,8 @@ pub fn report() -> ExitCode {
     print_calls(&figures);
     println!();
     print_memory(&held());
+    println!();
+    print_users(&figures);
     println!();
     print_worst(&figures);
     let failures = failures(&figures);
@@ -202,6 +217,30 @@ pub fn print_memory(held: &[Held]) {
     }
 }
 
+/// What it takes to refuse a user by an algorithm, in the order of [`KNOWN`].
+fn refusals(figures: &Figures, algorithm: &str) -> Option<[u64; 3]> {
+    let mut all = [0; 3];
+    for (place, known) in all.iter_mut().zip(KNOWN) {
+        *place = figures.get(&format!("user/{algorithm}/{known}"))?.instructions;
+    }
+    Some(all)
+}
+
+/// How far apart the least and the most are, in permille of the least.
+fn apart(all: [u64; 3]) -> u64 {
+    let [least, most] = [all.iter().min(), all.iter().max()].map(|n| n.copied().unwrap_or(0));
+    ((most - least) * 1_000).div_ceil(least.max(1))
+}
+
+fn print_users(figures: &Figures) {
+    println!("| a refused REGISTER | {} | permille apart |", KNOWN.join(" | "));
+    println!("|---|---|---|---|---|");
+    for algorithm in ALGORITHMS {
+        let Some(all) = refusals(figures, algorithm) else { continue };
+        println!("| {algorithm} | {} | {} |", all.map(grouped).join(" | "), apart(all));
+    }
+}
+
 /// The instructions of a family at both sizes.
 fn worst(figures: &Figures, family: &str, operation: &str) -> Option<[u64; 2]> {
     let at = |size| figures.get(&format!("worst/{family}/{size}/{operation}"));
@@ -232,6 +271,12 @@ fn failures(figures: &Figures) -> Vec<String> {
         if c.instructions > most {
             failures.push(format!("{name}: {} instructions, over {most}", c.instructions));
         }
+    }
+    for algorithm in ALGORITHMS {
+        let Some(all) = refusals(figures, algorithm).filter(|all| apart(*all) > APART) else {
+            continue;
+        };
+        failures.push(format!("user/{algorithm}: {all:?}, {} permille apart", apart(all)));
     }
     for (name, c) in figures.iter().filter(|(_, c)| c.allocations > 0) {
         failures.push(format!("{name}: {} allocations", c.allocations));
@@ -293,6 +338,13 @@ mod tests {
         figures.insert("worst/fold/32768/refuse".into(), counted(100_000, 0));
         figures.insert("worst/fold/65535/refuse".into(), counted(229_000, 0));
         assert!(failures(&figures).is_empty());
+        for (known, n) in KNOWN.into_iter().zip([10_000, 10_200, 10_100]) {
+            figures.insert(format!("user/MD5/{known}"), counted(n, 0));
+        }
+        assert!(failures(&figures).is_empty());
+        figures.insert("user/MD5/nobody".into(), counted(10_201, 0));
+        assert_eq!(failures(&figures).len(), 1);
+        figures.remove("user/MD5/nobody");
         figures.insert("index/a_invite".into(), counted(5_201, 0));
         figures.insert("print/a_invite".into(), counted(1, 1));
         figures.insert("worst/fold/65535/refuse".into(), counted(231_000, 0));

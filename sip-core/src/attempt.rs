@@ -17,7 +17,7 @@ use crate::store::pool::BlockId;
 use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
 use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey, kind};
-use crate::tx::{Branch, Failure, Transactions, TxHandle};
+use crate::tx::{Branch, Failure, LoopMark, Transactions, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
@@ -81,6 +81,8 @@ pub struct Start {
     pub flow: Option<FlowId>,
     /// The line whose credentials go along and which answers challenges; 0 for none.
     pub line: u64,
+    /// What its branches end with, for one that is forwarded.
+    pub mark: Option<LoopMark>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +139,7 @@ struct Attempt {
     timer: Option<TimerId>,
     why: Failure,
     line: u64,
+    mark: Option<LoopMark>,
     /// The CSeq number in place of the request's own; 0 for none.
     cseq: u32,
     /// The connection that the last try went by.
@@ -246,6 +249,7 @@ impl Attempts {
             timer: None,
             why: Failure::Transport,
             line: start.line,
+            mark: start.mark,
             cseq: 0,
             flow: None,
             proving: Proving::default(),
@@ -419,6 +423,7 @@ impl Attempts {
         }
         a.on_stream = OnStream::Untried;
         let branch = Transactions::new_branch(down.cx);
+        let branch = a.mark.map_or(branch, |mark| branch.with(mark));
         let line = if a.method == Method::Ack { 0 } else { a.line };
         a.flow = path.flow;
         let stamped = stamp(down.cx, request, &path, &branch, (line, a.cseq))?;
@@ -453,8 +458,15 @@ impl Attempts {
     ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         if let Some(id) = flow {
-            let Some(open) = down.flows.get(down.cx, id) else { return self.go_on(down, h) };
-            let path = open.path();
+            let name = a.name.map_or(&[][..], |b| down.cx.pool.bytes_of(b));
+            let named = a.transport.is_secure() && !name.is_empty();
+            // Whoever opened it: a secure connection is to whom it was asked for (RFC 5922 7).
+            let open = down.flows.get(down.cx, id).filter(|f| {
+                f.transport == a.transport && (!named || down.flows.is_verified(down.cx, id, name))
+            });
+            let Some(path) = open.map(crate::flow::Flow::path) else {
+                return self.go_on(down, h);
+            };
             return match self.send(down, h, path) {
                 Err(_) => self.fail_soon(down, h, Failure::Transport),
                 done => done,
@@ -494,7 +506,8 @@ impl Attempts {
             return Ok(FromAttempt::Response { owner, tx });
         }
         // RFC 3263 4.3: 503 tries the next address; RFC 3261 16.7 step 6 does not relay it.
-        if status == 503 && a.left > 0 && !a.answered && !a.cancelled {
+        if status == 503 && a.left > 0 && a.request.is_some() && !a.cancelled {
+            a.answered = false;
             down.tx.set_owner(tx, Owner::default());
             a.phase = Phase::Ended;
             a.why = Failure::Transport;
@@ -737,8 +750,7 @@ fn stamp(
     let (start, rest) = source.split_at_checked(line_end).unwrap_or((source, &[]));
     let mut port = [0u8; 6];
     let port = if entry.port == 0 { &[][..] } else { port_text(entry.port, &mut port) };
-    let parts = [
-        start,
+    let via = [
         b"Via: SIP/2.0/",
         entry.transport.as_str().as_bytes(),
         b" ",
@@ -752,8 +764,9 @@ fn stamp(
     if cseq != 0 || (line != 0 && keyring.has(between)) {
         let m = MessageRef::lazy(source).ok_or(Error::Gone)?;
         let mut w = Writer::new(scratch);
-        let written = parts
+        let written = [start]
             .iter()
+            .chain(&via)
             .try_for_each(|p| w.push(p))
             .and_then(|()| keyring.write(pool, between, &m, &mut w))
             .and_then(|()| with_cseq(&mut w, &m, rest, cseq));
@@ -761,15 +774,23 @@ fn stamp(
         let len = w.len();
         return pool.copy_in(scratch.get(..len).unwrap_or(&[]));
     }
-    let mut at = 0;
-    for part in parts.into_iter().chain([rest]) {
-        let end = at + part.len();
-        let place = scratch.get_mut(at..end).ok_or(Error::Full(Limit::MessageBytes))?;
-        place.copy_from_slice(part);
-        at = end;
+    let (head, len) = (start.len(), via.iter().map(|p| p.len()).sum::<usize>() + source.len());
+    if len > scratch.len() {
+        return Err(Error::Full(Limit::MessageBytes));
     }
-    let bytes = scratch.get(..at).unwrap_or(&[]);
-    pool.copy_in(bytes)
+    let block = pool.take(len)?;
+    pool.read_write(request, block, |from, to| {
+        let (start, rest) = from.split_at_checked(head).unwrap_or((from, &[]));
+        let mut at = 0;
+        for part in [start].into_iter().chain(via).chain([rest]) {
+            let end = at + part.len();
+            if let Some(place) = to.get_mut(at..end) {
+                place.copy_from_slice(part);
+            }
+            at = end;
+        }
+    });
+    Ok(block)
 }
 
 /// The end `rest` of `m` with the CSeq number `cseq`, or its own for 0.

@@ -169,6 +169,142 @@ impl Challenge {
     }
 }
 
+/// Whether a proxy puts itself on the way to the devices that register through it (RFC 3327).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum PathUse {
+    /// No.
+    #[default]
+    Never = 1,
+    /// Where the device says that it supports it.
+    Supported = 2,
+    /// Always: a device that does not support it gets 421.
+    Required = 3,
+    /// Always, whatever the device says.
+    Always = 4,
+}
+
+/// Which devices are reached where their requests come from, in place of where their Contact says.
+/// Those of RFC 5626 and those on WebSockets are in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Nat {
+    /// No others.
+    Never = 1,
+    /// Those whose Via and Contact name one address, and whose requests come from another.
+    #[default]
+    Detect = 2,
+    /// All whose requests come without a proxy between.
+    Always = 3,
+}
+
+/// What the proxy and the registrar do at the edge of their domain.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// Whether the proxy adds a Path to the REGISTERs that it forwards.
+    pub path: PathUse,
+    /// Who is reached where it came from.
+    pub nat: Nat,
+    /// The trust domain of RFC 3325: P-Asserted-Identity is believed from there, and told to there
+    /// alone. Empty: it passes like any other field.
+    pub trust: Vec<Network>,
+    /// The Service-Route that registrations get (RFC 3608), as the field lists them; empty for none.
+    pub service_route: String,
+    /// Whether the registrar gives GRUUs (RFC 5627) to those who support them. Default true.
+    pub gruu: bool,
+    /// Whether requests are forwarded without keeping anything of them (RFC 3261 16.11), as far as
+    /// they have one target and nothing is to be asked.
+    pub stateless: bool,
+    /// The most server transactions that requests from one address may have open, the trusted
+    /// networks apart; more get 503. 0: no bound.
+    pub per_source: u32,
+    /// From how many percent of its transactions in use on an upstream neighbour that supports it is
+    /// told to send less (RFC 7339). 0: never.
+    pub overload: u8,
+}
+
+impl Edge {
+    /// The defaults.
+    const NEW: Self = Self {
+        path: PathUse::Never,
+        nat: Nat::Detect,
+        trust: Vec::new(),
+        service_route: String::new(),
+        gruu: true,
+        stateless: false,
+        per_source: 0,
+        overload: 0,
+    };
+
+    /// Whether `ip` is in the trust domain.
+    #[must_use]
+    pub fn is_trusted(&self, ip: IpAddr) -> bool {
+        self.trust.iter().any(|n| n.contains(ip))
+    }
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self::NEW
+    }
+}
+
+/// In what order the targets of a request are tried (RFC 3261 16.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Order {
+    /// All at once.
+    Parallel = 1,
+    /// One after the other, the highest q first.
+    Serial = 2,
+    /// Those of the highest q at once, then those of the next.
+    #[default]
+    Mixed = 3,
+}
+
+/// What the proxy does with the targets of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Forking {
+    /// In what order they are tried.
+    pub order: Order,
+    /// How long targets may ring before those that come after them are tried and they are
+    /// cancelled, in milliseconds. Of another request than INVITE the next is tried after 8*T1: its
+    /// caller waits 64*T1 for all of them. Default 20,000.
+    pub ring: u64,
+    /// Whether the contacts of a 300, 301 or 302 are tried, where we are responsible for the
+    /// Request-URI (RFC 3261 16.7 step 4). Default false.
+    pub recurse: bool,
+    /// Whether the caller is told of the targets by a 302, to try them itself, where we are
+    /// responsible for the Request-URI (RFC 3261 8.3). Default false.
+    pub redirect: bool,
+    /// Whether what callers ask by Request-Disposition counts (RFC 3841 9.1). Default true.
+    pub dispositions: bool,
+    /// The Max-Breadth of a request that has none (RFC 5393 5.3.3): how many branches it may have
+    /// at once, here and further on. 0 adds none. Default 60.
+    pub breadth: u16,
+    /// How long a request waits for late targets when nothing else is left to try, in
+    /// milliseconds. Default 30,000.
+    pub late: u64,
+}
+
+impl Forking {
+    const NEW: Self = Self {
+        order: Order::Mixed,
+        ring: 20_000,
+        recurse: false,
+        redirect: false,
+        dispositions: true,
+        breadth: 60,
+        late: 30_000,
+    };
+}
+
+impl Default for Forking {
+    fn default() -> Self {
+        Self::NEW
+    }
+}
+
 /// How an engine behaves. Times are milliseconds.
 ///
 /// The strings and lists are the caller's; the engine never grows them.
@@ -213,6 +349,8 @@ pub struct Config {
     /// How long a response context lives at most, whatever provisional responses restart timer C.
     /// Default 3,600,000.
     pub timer_c_total: u64,
+    /// What the proxy does with the targets of a request.
+    pub forking: Forking,
     /// Whether the proxy stays in the path of the dialogs that it forwards. Default true.
     pub record_route: bool,
     /// Whether the application is asked for the media of a call that no verb gave, by
@@ -246,6 +384,8 @@ pub struct Config {
     pub max_expires: u32,
     /// The most bindings of one address of record. Default 10.
     pub max_bindings: usize,
+    /// What the proxy and the registrar do at the edge of their domain.
+    pub edge: Edge,
     /// Whom the proxy and the registrar challenge. Default nobody; nonces hold for 300,000.
     pub challenge: Challenge,
     /// How long a session lasts without a refresh, in seconds: what calls ask for (RFC 4028). 0 asks
@@ -284,6 +424,7 @@ impl Config {
             query: 30_000,
             timer_c: 181_000,
             timer_c_total: 3_600_000,
+            forking: Forking::NEW,
             record_route: true,
             ask_media: true,
             hold: Hold::SendOnly,
@@ -298,6 +439,7 @@ impl Config {
             default_expires: 3_600,
             max_expires: 7_200,
             max_bindings: 10,
+            edge: Edge::NEW,
             challenge: Challenge {
                 methods: Challenged::None,
                 realm: String::new(),

@@ -19,6 +19,8 @@ use crate::store::ring::{EventRecord, Record, Ring};
 use crate::store::slab::Slab;
 use crate::store::timers::{TimerKey, Timers, kind};
 use crate::time::Instant;
+use crate::wire::MessageRef;
+use crate::wire::kept::Kept;
 use crate::wire::name::Name;
 use crate::wire::write::{WriteError, Writer};
 
@@ -34,14 +36,14 @@ impl<const N: usize> Token<N> {
     }
 }
 
-/// The key of nonces: the service's where it has one, so that what one engine has sent holds at
-/// another; else this engine's own.
-fn seal(config: &Config, secret: &[u8; 16]) -> [u8; 16] {
+/// A key for what is sealed for one purpose: the service's where it has one, so that what one engine
+/// has sent holds at another; else this engine's own.
+fn seal<const N: usize>(config: &Config, secret: &[u8; 16], purpose: &[u8]) -> [u8; N] {
     use sha2::Digest as _;
     let shared = config.cluster_key != [0; 32];
     let key = if shared { &config.cluster_key[..] } else { &secret[..] };
-    let hash = sha2::Sha256::new().chain_update(b"sansip nonce").chain_update(key).finalize();
-    let mut seal = [0; 16];
+    let hash = sha2::Sha256::new().chain_update(purpose).chain_update(key).finalize();
+    let mut seal = [0; N];
     for (to, from) in seal.iter_mut().zip(hash.iter()) {
         *to = *from;
     }
@@ -88,8 +90,14 @@ pub struct Cx {
     pub queries: Slab<QueryId, Query>,
     /// Makes the keys of every index.
     pub keyer: Keyer,
+    /// Makes the seals that the engines of a service know of each other.
+    pub(crate) shared: Keyer,
+    /// The key of what only the engines of a service may read.
+    pub(crate) hidden: [u8; 32],
     /// Where messages are put together, before a block of the right size takes them.
     pub scratch: Vec<u8>,
+    /// The index of the stored message that was wanted last.
+    pub(crate) kept: Kept,
     /// Challenges that lines have answered.
     pub keyring: Keyring,
     /// The nonces of our own challenges.
@@ -106,7 +114,30 @@ const LAST_MESSAGE: usize = 500;
 /// It lies there twice: without its Via, and as it was sent.
 const COPIES: usize = 2;
 
+/// How many fields of a stored message are indexed: only what forwards walks through one again.
+const fn kept_fields(limits: &Limits) -> usize {
+    if limits.forks == 0 { 0 } else { limits.wire.fields as usize }
+}
+
 impl Cx {
+    /// The message in a block.
+    #[must_use]
+    pub(crate) fn message(&self, block: BlockId) -> Option<MessageRef<'_>> {
+        self.kept.read(&self.pool, block)
+    }
+
+    /// Copies a received message into a block, with its index.
+    pub(crate) fn copy_message(&mut self, m: &MessageRef<'_>) -> Result<BlockId, Error> {
+        let block = self.pool.copy_in(m.bytes())?;
+        self.kept.take(&mut self.pool, block, m, (0, 0));
+        Ok(block)
+    }
+
+    /// As [`message`](Self::message), once it is indexed: further walks through it cost little.
+    pub(crate) fn index(&mut self, block: BlockId) {
+        self.kept.index(&mut self.pool, block);
+    }
+
     /// Whether `outputs` records and `blocks` blocks of `len` bytes fit, beside what has been
     /// promised to calls for their last message.
     #[must_use]
@@ -124,7 +155,9 @@ impl Cx {
         let mut secret = [0; 16];
         rng.fill_bytes(&mut secret);
         let tag = config.tag;
-        let seal = seal(&config, &secret);
+        let nonces = seal(&config, &secret, b"sansip nonce");
+        let shared = Keyer::new(seal(&config, &secret, b"sansip flow"));
+        let hidden = seal(&config, &secret, b"sansip gruu");
         Ok(Self {
             now: Instant(0),
             config,
@@ -134,9 +167,12 @@ impl Cx {
             out: Ring::new(limits.outputs)?,
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
+            shared,
+            hidden,
             scratch: filled(usize::from(limits.wire.message), 0)?,
+            kept: Kept::new(kept_fields(limits))?,
             keyring: Keyring::new(limits.credentials)?,
-            nonces: Nonces::new(limits.nonces, seal)?,
+            nonces: Nonces::new(limits.nonces, nonces)?,
             promised: 0,
             proven: filled(limits.sources, 0)?,
             rng,
@@ -152,6 +188,7 @@ impl Cx {
             + Ring::<Record>::bytes(limits.outputs)
             + Slab::<QueryId, Query>::bytes(limits.queries)
             + limits.wire.message as usize
+            + Kept::bytes(kept_fields(limits))
             + limits.sources * size_of::<u64>()
             + Keyring::bytes(limits.credentials)
             + Nonces::bytes(limits.nonces)

@@ -14,14 +14,17 @@ pub enum Error {
     /// For a datagram this is packet loss; for a stream it is back-pressure: poll, then try again.
     #[error("no room left: {0}")]
     Full(Limit),
-    /// The handle names an object that has ended, or one of another engine.
+    /// The handle names an object that has ended, as the application knows, or one of another
+    /// engine.
     #[error("the handle's object has ended or belongs to another engine")]
     Gone,
-    /// The call was invalid even in the state last shown by `poll`.
+    /// The call was invalid even in the state last shown by `poll`: its arguments are not usable, or
+    /// the object never took this.
     #[error("misuse: {0}")]
     Misuse(Misuse),
     /// The call was valid in the state last shown, but the object has moved on: a CANCEL, a timer
-    /// or a policy was first. An event that says so has been queued.
+    /// or a policy was first. For a call and for a line an event that says so has been queued; a
+    /// request of the peer's that the engine has answered in the application's place is `Gone` soon.
     #[error("too late: the object has moved on")]
     Late,
 }
@@ -73,6 +76,29 @@ pub enum Limit {
     /// Memory could not be reserved at construction.
     #[error("memory")]
     Memory,
+}
+
+impl Limit {
+    const ALL: [Self; 14] = [
+        Self::Outputs,
+        Self::Blocks,
+        Self::Transactions,
+        Self::Dialogs,
+        Self::Calls,
+        Self::Lines,
+        Self::Timers,
+        Self::Queries,
+        Self::Flows,
+        Self::Attempts,
+        Self::Forks,
+        Self::Locals,
+        Self::MessageBytes,
+        Self::Memory,
+    ];
+
+    pub(crate) fn of(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|l| *l as u16 == number)
+    }
 }
 
 /// What was wrong with a call.

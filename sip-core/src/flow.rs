@@ -211,12 +211,15 @@ impl Flows {
     #[must_use]
     pub fn find(&self, cx: &Cx, transport: Transport, remote: Addr, name: &[u8]) -> Option<FlowId> {
         let id = FlowId(self.by_remote.get(Self::remote_key(cx, transport, remote))?);
-        let flow = self.get(cx, id).filter(|f| !f.closing)?;
-        if transport.is_secure() && !name.is_empty() {
-            let mark = Self::name_mark(cx, name);
-            return flow.names.contains(&mark).then_some(id);
-        }
-        Some(id)
+        self.get(cx, id).filter(|f| !f.closing)?;
+        let named = transport.is_secure() && !name.is_empty();
+        (!named || self.is_verified(cx, id, name)).then_some(id)
+    }
+
+    /// Whether TLS has verified that the peer of `id` is `name` (RFC 5922 7).
+    pub(crate) fn is_verified(&self, cx: &Cx, id: FlowId, name: &[u8]) -> bool {
+        let mark = Self::name_mark(cx, name);
+        self.get(cx, id).is_some_and(|f| f.names.contains(&mark))
     }
 
     /// Half a message is waiting (or no longer): the clock of 64*T1 starts, or stops.

@@ -104,7 +104,8 @@ pub mod ua;
 pub mod wire;
 
 pub use config::{
-    Challenge, Challenged, Config, Leaves, Network, Reliable, Retransmit, Ringing, Roles, Transfers,
+    Challenge, Challenged, Config, Edge, Forking, Leaves, Nat, Network, Order, PathUse, Reliable,
+    Retransmit, Ringing, Roles, Transfers,
 };
 #[cfg(feature = "ua")]
 pub use engine::input::{

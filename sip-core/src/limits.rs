@@ -145,11 +145,11 @@ impl Limits {
     #[must_use]
     pub const fn timers(&self) -> usize {
         // A transaction has two (retransmit, end), a request that waits for the application one, a
-        // call five, one of its policy and one of a REFER, a response context one a branch and
+        // call one of its own and one of a REFER, a response context one a branch and
         // one of its own, a flow two, a query, an attempt and a line one each, and the shutdown one.
         self.transactions * 2
             + self.requests()
-            + self.calls * 5
+            + self.calls * 2
             + self.forks * 2
             + self.flows * 2
             + self.queries

@@ -172,6 +172,57 @@ pub struct Path {
     pub flow: Option<FlowId>,
 }
 
+/// A connection or none, in the room of its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct MaybeFlow(u64);
+
+impl MaybeFlow {
+    pub(crate) const fn of(flow: Option<FlowId>) -> Self {
+        // No connection has the number 0.
+        Self(match flow {
+            Some(flow) => flow.0,
+            None => 0,
+        })
+    }
+
+    pub(crate) fn get(self) -> Option<FlowId> {
+        (self.0 != 0).then_some(FlowId(self.0))
+    }
+}
+
+/// A [`Path`] in two thirds of its room.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeptPath {
+    flow: MaybeFlow,
+    /// IPv4 as it is mapped into IPv6.
+    ip: [u8; 16],
+    scope: u32,
+    port: u16,
+    local: LocalId,
+}
+
+impl KeptPath {
+    pub(crate) const fn of(path: &Path) -> Self {
+        let ip = match path.remote.ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Self {
+            flow: MaybeFlow::of(path.flow),
+            ip: ip.octets(),
+            scope: path.remote.scope,
+            port: path.remote.port,
+            local: path.local,
+        }
+    }
+
+    pub(crate) fn get(&self) -> Path {
+        let ip = IpAddr::V6(Ipv6Addr::from(self.ip)).to_canonical();
+        let remote = Addr { ip, port: self.port, scope: self.scope };
+        Path { local: self.local, remote, flow: self.flow.get() }
+    }
+}
+
 /// One identity of this side: what is bound, and what others are told.
 ///
 /// The table of identities both stamps Via, Contact and Record-Route and recognises them, so the
@@ -298,16 +349,16 @@ impl Locals {
     /// or of any transport where none is given. Brackets of IPv6 belong to the host.
     #[must_use]
     pub fn is_ours(&self, host: &[u8], port: u16, transport: Option<Transport>) -> bool {
-        let ip = parse_ip(host);
-        self.entries.iter().any(|e| {
-            if transport.is_some_and(|t| t != e.transport) {
-                return false;
-            }
-            let wanted = if port == 0 { e.transport.default_port() } else { port };
-            let by_name = e.host().eq_ignore_ascii_case(host) && wanted == e.effective_port();
-            let by_bound = ip.is_some_and(|ip| ip == e.bound.ip) && wanted == e.bound.port;
-            by_name || by_bound
-        })
+        let candidates =
+            || self.entries.iter().filter(|e| transport.is_none_or(|t| t == e.transport));
+        let wanted = |e: &LocalEntry| if port == 0 { e.transport.default_port() } else { port };
+        let by_name =
+            |e: &LocalEntry| wanted(e) == e.effective_port() && e.host().eq_ignore_ascii_case(host);
+        if candidates().any(by_name) {
+            return true;
+        }
+        let mut bound = candidates().filter(|e| wanted(e) == e.bound.port).peekable();
+        bound.peek().is_some() && parse_ip(host).is_some_and(|ip| bound.any(|e| e.bound.ip == ip))
     }
 
     /// Whether the address is one that we are bound to.
@@ -325,12 +376,44 @@ impl Locals {
 /// The IP address that a host text is, with or without brackets.
 #[must_use]
 pub fn parse_ip(host: &[u8]) -> Option<IpAddr> {
+    // Most hosts tell by their first byte.
+    match host.first()? {
+        b'0'..=b'9' if !host.contains(&b':') => return parse_v4(host).map(IpAddr::V4),
+        b'g'..=b'z' | b'G'..=b'Z' => return None,
+        _ => {}
+    }
     let text = core::str::from_utf8(host).ok()?;
     if let Some(inner) = text.strip_prefix('[') {
         let v6: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
         return Some(IpAddr::V6(v6).to_canonical());
     }
     text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+}
+
+/// Four decimal numbers of up to three digits, none with a zero in front (RFC 3986 3.2.2).
+fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0u8; 4];
+    let mut rest = text;
+    for (i, octet) in octets.iter_mut().enumerate() {
+        if i > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let mut n = 0u16;
+        let mut digits = 0;
+        while let Some((d @ b'0'..=b'9', more)) = rest.split_first() {
+            if digits > 0 && n == 0 || digits == 3 {
+                return None;
+            }
+            n = n * 10 + u16::from(d - b'0');
+            digits += 1;
+            rest = more;
+        }
+        if digits == 0 {
+            return None;
+        }
+        *octet = u8::try_from(n).ok()?;
+    }
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
 }
 
 /// `:port`
@@ -412,6 +495,40 @@ mod tests {
         }
         assert_eq!(parse_ip(b"[::1]"), Some("::1".parse().unwrap()));
         assert_eq!(parse_ip(b"example.com"), None);
+        for text in [
+            "1.2.3.4",
+            "255.255.255.255",
+            "0.0.0.0",
+            "256.1.1.1",
+            "01.2.3.4",
+            "1.2.3",
+            "1.2.3.4.5",
+            "1.2.3.4 ",
+            "1..2.3",
+            "1.2.3.",
+            "1.2.3.0004",
+            "1a.2.3.4",
+            "::1",
+            "2001:db8::1",
+            "a::1",
+            "",
+            "[1.2.3.4]",
+        ] {
+            let library = text.parse::<IpAddr>().ok();
+            assert_eq!(parse_ip(text.as_bytes()), library, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_kept_path_is_the_path() {
+        let v6 = Addr { scope: 7, ..Addr::new("fe80::1".parse().unwrap(), 5_061) };
+        for remote in [Addr::v4(192, 0, 2, 9, 5_060), v6] {
+            for flow in [None, Some(FlowId(1)), Some(FlowId(u64::MAX))] {
+                let path = Path { local: LocalId(9), remote, flow };
+                assert_eq!(KeptPath::of(&path).get(), path);
+            }
+        }
+        assert!(size_of::<KeptPath>() <= 32);
     }
 
     #[test]

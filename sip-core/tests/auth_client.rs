@@ -475,3 +475,51 @@ fn what_a_line_has_proven_goes_with_it() {
     let second = line(&mut b);
     assert!(b.register(second).all("Authorization").is_empty());
 }
+
+// RFC 7616 3.5, RFC 7615 4
+#[test]
+fn the_nonce_that_an_answer_names_is_used_next() {
+    for (field, qualified) in
+        [("Authentication-Info", true), ("Authentication-Info", false), ("X-Info", false)]
+    {
+        let mut b = bench();
+        let line = line(&mut b);
+        let first = b.register(line);
+        b.ask(&first.answer("401 U", "r", &www("r", "n1", ", opaque=\"o\", qop=\"auth\"")));
+        let second = b.tell();
+        let cnonce = second.header("Authorization").split("cnonce=\"").nth(1).unwrap();
+        let cnonce = cnonce.split('"').next().unwrap();
+        let named =
+            if qualified { format!(", cnonce=\"{cnonce}\", nc=00000001") } else { String::new() };
+        let info = format!(
+            "{field}: nextnonce=\"n2\"{named}\r\nContact: <sip:al@10.0.0.1:5060>;expires=100\r\n"
+        );
+        b.ask(&second.answer("200 OK", "r", &info));
+        let refresh = b.run(75_000).remove(0);
+        let wanted = if field == "X-Info" { "r n1 2" } else { "r n2 1" };
+        assert_eq!(credentials(&refresh, "Authorization"), [wanted], "{info}");
+        assert!(refresh.header("Authorization").contains("opaque=\"o\""));
+        assert!(b.asked.is_empty());
+    }
+}
+
+#[test]
+fn a_next_nonce_of_somebody_else_changes_nothing() {
+    for (from, info) in [
+        (PROXY, "Authentication-Info: nextnonce=\"n2\", cnonce=\"other\"\r\n"),
+        (PROXY, "Proxy-Authentication-Info: nextnonce=\"n2\"\r\n"),
+        (PROXY, "Authentication-Info: nextnonce=\"\"\r\n"),
+        (PROXY, "Authentication-Info: qop=auth\r\n"),
+        (Addr::v4(10, 6, 6, 6, 5060), "Authentication-Info: nextnonce=\"n2\"\r\n"),
+    ] {
+        let mut b = bench();
+        let line = line(&mut b);
+        let first = b.register(line);
+        b.ask(&first.answer("401 U", "r", &www("r", "n1", AUTH)));
+        let second = b.tell();
+        let more = format!("{info}Contact: <sip:al@10.0.0.1:5060>;expires=100\r\n");
+        b.feed_from(from, &second.answer("200 OK", "r", &more));
+        let refresh = b.run(75_000).remove(0);
+        assert_eq!(credentials(&refresh, "Authorization"), ["r n1 2"], "{info}");
+    }
+}

@@ -447,11 +447,11 @@ fn credentials_for_us_go_no_further_and_others_do() {
     s.tell(Answer::Password("zanzibar"));
     let binding = sansip::Binding {
         uri: "sip:al@10.0.0.8",
-        params: "",
         q: 1_000,
         expires: 100,
         call_id: "x",
         cseq: 1,
+        ..sansip::Binding::default()
     };
     let out = s.tell(Answer::Located { version: 1, bindings: &[binding] }).remove(0);
     assert_eq!(out.first_line(), "INVITE sip:al@10.0.0.8 SIP/2.0");

@@ -15,6 +15,13 @@ fn bench() -> Bench {
     Bench::new(config)
 }
 
+const OFFER: Extras<'_> = Extras {
+    headers: &[],
+    content_type: "application/sdp",
+    body: b"v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 h\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+    media: None,
+};
+
 fn dial(b: &mut Bench) -> (CallHandle, Out) {
     let now = b.at();
     let call = b.engine.invite(now, b.line, "sip:alice@10.0.0.9", 0, Extras::default()).unwrap();
@@ -251,6 +258,29 @@ fn a_2xx_of_another_branch_after_the_call_is_over_is_ended_too() {
     nothing_left(&mut b);
 }
 
+// RFC 3261 13.2.2.4, 16.7 step 5: a fork beyond passes a 2xx on after it has passed a refusal on.
+#[test]
+fn a_2xx_after_a_refusal_is_acknowledged_and_ended() {
+    let mut b = bench();
+    let (_, out) = dial(&mut b);
+    let sent = b.ask(&out.answer("486 Busy Here", "busy", ""));
+    assert_eq!(lines(&sent), ["1 ACK"]);
+    let end = CallChange::Ended { why: EndReason::Refused, status: 486 };
+    assert_eq!(b.changes(), [end]);
+    for _ in 0..2 {
+        let sent = b.ask(&out.answer("200 OK", "other", "Contact: <sip:alice@10.0.0.10>\r\n"));
+        assert_eq!(lines(&sent), ["1 ACK", "2 BYE"]);
+        assert!(sent.iter().all(|o| o.to_tag() == "other"));
+        assert!(sent.iter().all(|o| o.first_line().contains("sip:alice@10.0.0.10")));
+        b.ask(&sent[1].answer("200 OK", "", ""));
+    }
+    assert_eq!(b.changes(), [end], "the call stays over");
+    // When the transaction is over, nobody knows of the INVITE.
+    b.run(32_000);
+    assert_eq!(b.ask(&out.answer("200 OK", "other", "")).len(), 0);
+    nothing_left(&mut b);
+}
+
 // RFC 3261 13.2.2.4: each 2xx has its own ACK.
 #[test]
 fn a_repeated_2xx_of_the_first_invite_does_not_get_the_ack_of_the_second() {
@@ -385,20 +415,61 @@ fn a_provisional_response_after_the_final_one_is_ignored() {
     assert_eq!(b.engine.stats().dialogs, 1);
 }
 
-// RFC 3261 14.2: one at a time. The second 2xx took the place of the first, whose block nobody freed.
+// RFC 5407 3.1.4: who sends it has our 2xx.
 #[test]
-fn a_reinvite_before_the_ack_of_the_one_before_is_500() {
+fn a_reinvite_before_the_ack_of_the_one_before_acknowledges_that() {
+    let mut b = bench();
+    let tag = accepted(&mut b);
+    let (call, now) = (b.call(), b.at());
+    for cseq in [11, 12] {
+        b.ask(&in_dialog("INVITE", cseq, &tag, ""));
+        assert_eq!(b.changes()[1..3], [CallChange::Confirmed, CallChange::Reinvite]);
+        b.engine.answer_call(now, call, Extras::default()).unwrap();
+        assert_eq!(lines(&b.drain()), [format!("200 {cseq} INVITE")]);
+    }
+    let (seen, _) = b.feed(&in_dialog("ACK", 11, &tag, ""));
+    assert_eq!(seen, Seen::Ignored(Ignored::StrayAck), "it comes too late");
+    b.ask(&in_dialog("ACK", 12, &tag, ""));
+    assert_eq!(b.run(40_000).len(), 0, "nothing is repeated");
+    assert_eq!(
+        b.changes()[1..],
+        [CallChange::Confirmed, CallChange::Reinvite, CallChange::Reinvite]
+    );
+    let now = b.at();
+    b.engine.hangup(now, call).unwrap();
+    nothing_left(&mut b);
+}
+
+// RFC 5407 3.1.5: not where the ACK is to answer our offer. Who gets 491 tries again.
+#[test]
+fn a_reinvite_before_the_ack_with_the_answer_of_the_one_before_is_491() {
     let mut b = bench();
     let tag = answered(&mut b);
     let (call, now) = (b.call(), b.at());
     b.ask(&in_dialog("INVITE", 11, &tag, ""));
-    b.engine.answer_call(now, call, Extras::default()).unwrap();
+    b.engine.answer_call(now, call, OFFER).unwrap();
     b.drain();
     let sent = b.ask(&in_dialog("INVITE", 12, &tag, ""));
-    assert_eq!(lines(&sent), ["500 12 INVITE"]);
-    assert!(sent[0].header("Retry-After").parse::<u32>().is_ok_and(|s| s <= 10));
+    assert_eq!(lines(&sent), ["491 12 INVITE"]);
     b.ask(&in_dialog("ACK", 11, &tag, ""));
     b.engine.hangup(now, call).unwrap();
+    nothing_left(&mut b);
+}
+
+// RFC 5407 3.2.2, 3.3.3: our BYE is on its way.
+#[test]
+fn a_request_of_a_session_that_we_have_left_is_481() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    let (call, now) = (b.call(), b.at());
+    b.engine.hangup(now, call).unwrap();
+    let bye = b.drain().remove(0);
+    for (cseq, method) in (11..).zip(["INVITE", "UPDATE", "REFER", "INFO", "MESSAGE", "OPTIONS"]) {
+        let sent = b.ask(&in_dialog(method, cseq, &tag, "Refer-To: <sip:c@d>\r\n"));
+        assert_eq!(lines(&sent), [format!("481 {cseq} {method}")]);
+    }
+    assert_eq!(lines(&b.ask(&in_dialog("BYE", 20, &tag, ""))), ["200 20 BYE"]);
+    b.ask(&bye.answer("200 OK", "", ""));
     nothing_left(&mut b);
 }
 

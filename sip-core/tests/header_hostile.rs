@@ -131,6 +131,32 @@ fn accepted_is_stable(name: Name, value: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What chance once found: a URI in brackets that is empty was read, and could not be written.
+#[test]
+fn a_parameter_that_is_an_empty_uri_is_refused() {
+    assert!(header::check(Name::PDcsRedirect, b"<sip:a@b>;count=<>").is_err());
+    for value in [&b"<sip:a@b>;count=<>"[..], b"<sip:a@b>;count=\0", b"<sip:a@b>;count=\"\0\""] {
+        accepted_is_stable(Name::PDcsRedirect, value).unwrap();
+    }
+}
+
+#[test]
+fn a_byte_put_in_or_in_place_anywhere_is_refused_or_stable() {
+    for (name, value, _) in header_table::GOOD {
+        for at in 0..=value.len() {
+            for byte in [0, 1, b'\r', b'\n', 0x7f, 0x80, b'"', b'\\', b';', b'=', b',', b'<'] {
+                for cut in [0, 1] {
+                    let mut bytes = value.as_bytes().to_vec();
+                    let piece: &[u8] = if byte == b'<' { b"<>" } else { &[byte] };
+                    bytes.splice(at..value.len().min(at + cut), piece.iter().copied());
+                    let stable = accepted_is_stable(*name, &bytes);
+                    assert!(stable.is_ok(), "{name:?} {}: {stable:?}", bytes.escape_ascii());
+                }
+            }
+        }
+    }
+}
+
 /// S07 of the security table: every string of up to six of these bytes.
 #[test]
 fn all_short_names_and_addresses_end_in_a_value_or_an_error() {

@@ -128,11 +128,15 @@ fn a_table_full_of_working_transactions_answers_503_and_nothing_else_changes() {
     let now = Instant(5);
     // Each admitted call keeps a place for its BYE.
     let mut admitted = 0;
+    let mut told = 0;
+    let full = |e: &Event| *e == Event::Limited(Limit::Transactions);
     for n in 0..20 {
         engine.receive(now, udp(), &request("INVITE", n)).unwrap();
         let (sent, events) = drain(&mut engine);
-        admitted += events.len();
-        if events.is_empty() {
+        told += events.iter().filter(|e| full(e)).count();
+        let calls = events.iter().filter(|e| !full(e)).count();
+        admitted += calls;
+        if calls == 0 {
             assert_eq!(sent.len(), 1);
             assert_eq!(label(&sent[0]), "503 INVITE");
             assert!(String::from_utf8_lossy(&sent[0]).contains("\r\nRetry-After: "));
@@ -146,6 +150,12 @@ fn a_table_full_of_working_transactions_answers_503_and_nothing_else_changes() {
         assert_eq!(label(&drain(&mut engine).0[0]), "503 INVITE");
     }
     assert_eq!(counted(engine.stats()), before);
+    // The application is told once a second, however many there are.
+    assert_eq!(told, 1);
+    for (at, wanted) in [(1_004, 0), (1_005, 1), (1_900, 0), (2_100, 1)] {
+        engine.receive(Instant(at), udp(), &request("INVITE", 200 + at as usize)).unwrap();
+        assert_eq!(drain(&mut engine).1.iter().filter(|e| full(e)).count(), wanted, "{at}");
+    }
 }
 
 #[test]

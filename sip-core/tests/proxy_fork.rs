@@ -4,7 +4,7 @@
 mod hop;
 
 use hop::{Hop, Routes, Sent, config, request, response};
-use sansip::Limits;
+use sansip::{Limits, Order};
 
 const CALLER: u8 = 1;
 const BOB: &str = "sip:b@example.com";
@@ -78,6 +78,23 @@ fn two_that_answer_at_once_are_both_relayed() {
     answers(&mut hop, &invites[0], 200);
     answers(&mut hop, &invites[1], 200);
     assert_eq!(hop.labels(), ["1 200", "1 200"]);
+    hop.finish();
+}
+
+// RFC 3261 16.7 step 5: another fork beyond may pass on a 2xx after a refusal, by the same branch.
+#[test]
+fn a_2xx_of_a_branch_that_has_refused_is_relayed_while_the_others_ring() {
+    let mut hop = Hop::new();
+    let invites = forked(&mut hop, 2);
+    answers(&mut hop, &invites[0], 180);
+    answers(&mut hop, &invites[1], 486);
+    hop.take();
+    answers(&mut hop, &invites[1], 200);
+    assert_eq!(hop.labels(), ["1 200", "2 CANCEL"]);
+    answers(&mut hop, &invites[1], 200);
+    assert_eq!(hop.labels(), ["1 200"]);
+    answers(&mut hop, &invites[0], 487);
+    assert_eq!(hop.labels(), ["2 ACK"]);
     hop.finish();
 }
 
@@ -266,7 +283,9 @@ fn another_method_than_invite_forks_too_and_is_answered_once() {
 
 #[test]
 fn the_same_contact_twice_is_one_branch_and_too_many_are_cut() {
-    let mut hop = Hop::with(config(), &Limits { branches: 3, ..Limits::TESTER });
+    let mut config = config();
+    config.forking.order = Order::Parallel;
+    let mut hop = Hop::with(config, &Limits { branches: 3, ..Limits::TESTER });
     let target = |n: u8, q| (format!("sip:b@10.0.0.{n}"), String::new(), q);
     hop.routes = Routes::To(vec![
         target(2, 100),
@@ -284,7 +303,9 @@ fn the_same_contact_twice_is_one_branch_and_too_many_are_cut() {
 #[test]
 fn a_hundred_branches_fit_through_a_small_ring() {
     let limits = Limits { outputs: 8, branches: 100, ..Limits::TESTER };
-    let mut hop = Hop::with(config(), &limits);
+    let mut config = config();
+    config.forking.breadth = 90;
+    let mut hop = Hop::with(config, &limits);
     for n in 0..90u8 {
         hop.bind(BOB, &format!("sip:b{n}@10.0.0.{}", n + 2));
     }

@@ -253,6 +253,11 @@ impl World {
                 keep(&mut self.heard.requests, request);
             }
             Output::Query(id, query) => {
+                if let Query::Route { request, .. } | Query::Locate { request: Some(request), .. } =
+                    query
+                {
+                    keep(&mut self.heard.requests, request);
+                }
                 let kind = match query {
                     Query::Dns { .. } => 0,
                     Query::Connect { .. } => 1,
@@ -513,16 +518,13 @@ impl World {
             target("sip:x@10.0.0.3"),
             target("sip:y@10.0.0.4;transport=tcp"),
             target("sip:z@far.example"),
-            Target { uri: "bad uri", q: 9, ..Target::default() },
-            Target {
-                uri: "sip:q@example.com",
-                next_hop: "sip:10.0.0.5",
-                q: 1,
-                ..Target::default()
-            },
+            Target { q: 9, ..target("bad uri") },
+            Target { next_hop: "sip:10.0.0.5", q: 1, ..target("sip:q@example.com") },
         ];
-        let bindings = ["sip:c@10.0.0.3", "sip:d@10.0.0.4;transport=tcp", "sip:e@far.example"]
-            .map(|uri| Binding { uri, params: "", q: 900, expires: 60, call_id: "c", cseq: 1 });
+        let bindings =
+            ["sip:c@10.0.0.3", "sip:d@10.0.0.4;transport=tcp", "sip:e@far.example"].map(|uri| {
+                Binding { uri, q: 900, expires: 60, call_id: "c", cseq: 1, ..Binding::default() }
+            });
         let from = self.random.below(6);
         let version = self.random.below(3) as u64;
         let flow = self.random.pick(&self.flows).copied().unwrap_or(FlowId(999_999));
@@ -592,6 +594,14 @@ impl World {
             17 => Input::Register { line },
             18 => Input::Unregister { line },
             19 => Input::Send { path, bytes: b"raw" },
+            21 => {
+                let targets = [Target { uri: target, q: status, ..Target::default() }];
+                Input::AddTargets {
+                    request,
+                    targets: &targets[usize::from(status / 600)..],
+                    more: status < 300,
+                }
+            }
             20 if self.random.one_in(10) => Input::Shutdown,
             20 if self.random.one_in(3) => {
                 self.lines.retain(|l| *l != line);

@@ -425,3 +425,21 @@ fn the_forward_flows_fit_the_smallest_engines() {
         net.finish();
     }
 }
+
+// RFC 3261 13.2.2.4: a fork beyond may answer the first INVITE after it was redirected.
+#[test]
+fn a_late_2xx_to_the_first_invite_does_not_answer_the_next_one() {
+    let mut b = bench(follow());
+    let (_, first) = dial(&mut b);
+    let second = next(b.ask(&moved(&first, "Contact: <sip:carol@10.0.0.9>\r\n")));
+    let late = b.ask(&first.answer("200 OK", "other", "Contact: <sip:alice@10.0.0.10>\r\n"));
+    let ended = ["ACK sip:alice@10.0.0.10 SIP/2.0", "BYE sip:alice@10.0.0.10 SIP/2.0"];
+    assert_eq!(lines(&late), ended);
+    assert!(!b.changes().iter().any(|c| matches!(c, CallChange::Answered { .. })));
+    let ack = b.ask(&second.answer("200 OK", "carol", "Contact: <sip:carol@10.0.0.9>\r\n"));
+    assert_eq!(lines(&ack), ["ACK sip:carol@10.0.0.9 SIP/2.0"]);
+    assert_eq!(b.changes().last(), Some(&CallChange::Answered { status: 200 }));
+    let (call, now) = (b.call(), b.at());
+    b.engine.hangup(now, call).unwrap();
+    nothing_left(&mut b);
+}

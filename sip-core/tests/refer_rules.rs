@@ -300,7 +300,7 @@ fn a_refer_outside_a_dialog() {
     nothing_left(&mut b);
 }
 
-// RFC 4538 4: the tags are seen from the sender's side.
+// RFC 4538 3: the tags are seen from the recipient's side.
 #[test]
 fn a_target_dialog() {
     let mut b = bench();
@@ -308,10 +308,11 @@ fn a_target_dialog() {
     let names = |local: &str, remote: &str| {
         format!("Target-Dialog: {};local-tag={local};remote-tag={remote}\r\n", p.id)
     };
-    b.ask(&outside("t1", &names("at", &p.ours)));
+    b.ask(&outside("t1", &names(&p.ours, "at")));
     assert_eq!(asked(&b).unwrap().1, Some(p.call));
-    for (n, wrong) in
-        [names(&p.ours, "at"), names("at", "x"), "Target-Dialog: x\r\n".into()].iter().enumerate()
+    for (n, wrong) in [names("at", &p.ours), names(&p.ours, "x"), "Target-Dialog: x\r\n".into()]
+        .iter()
+        .enumerate()
     {
         b.ask(&outside(&format!("w{n}"), wrong));
         assert_eq!(asked(&b).unwrap().1, None, "{wrong}");
@@ -328,7 +329,7 @@ fn policy_takes_only_what_a_calls_peer_sends() {
     b.ask(&outside("t1", ""));
     assert!(asked(&b).is_some());
     b.events.clear();
-    let target = format!("Target-Dialog: {};local-tag=at;remote-tag={}\r\n", p.id, p.ours);
+    let target = format!("Target-Dialog: {};local-tag={};remote-tag=at\r\n", p.id, p.ours);
     b.ask(&outside("t2", &target));
     assert_eq!(starts(&b.run(0)), ["202", "NOTIFY", "INVITE"]);
     p.refer(&mut b, "Refer-To: <sip:carol@10.0.0.7>\r\n");

@@ -1,6 +1,10 @@
-//! The call flows of RFC 3665 section 3 between our phones and proxies, each message held field by
-//! field against the one of the RFC.
+//! The call flows of RFC 3665 section 3, all of them, between our phones and proxies: each message
+//! held field by field against the one of the RFC, and against those before it.
 
+#[path = "support/fields.rs"]
+mod fields;
+#[path = "support/message.rs"]
+mod message;
 #[path = "support/net.rs"]
 mod net;
 #[path = "support/vectors.rs"]
@@ -132,6 +136,7 @@ fn drawn(section: &str) -> Option<Vec<Drawn>> {
             "Proxy 1",
             "Proxy 2",
             "Proxy 3",
+            "ALG",
             "Redirect Server",
             "Redirect Proxy",
             "Proxy",
@@ -140,6 +145,7 @@ fn drawn(section: &str) -> Option<Vec<Drawn>> {
         let name = |n: &str| match n {
             "Redirect Proxy" => "Redirect Server".to_string(),
             "Proxy" => "Proxy 3".to_string(),
+            "SIP ALG" => "ALG".to_string(),
             n => n.to_string(),
         };
         all.push(Drawn {
@@ -160,14 +166,23 @@ struct World {
     answers: Option<(&'static str, &'static str)>,
 }
 
+/// The name that two proxies have in section 3.4.
+const ONE_NAME: &str = "ss.example.com";
+
 const DOMAINS: [&str; 2] = ["atlanta.example.com", "biloxi.example.com"];
 
 fn answer_all(net: &mut Net) {
     let bob = format!("sip:bob@10.0.0.{}", net.nodes.len());
     for (n, id, locate) in std::mem::take(&mut net.asked) {
         let next = format!("sip:10.0.0.{}:5060", n + 2);
-        let binding =
-            Binding { uri: &bob, params: "", q: 1_000, expires: 3_600, call_id: "x", cseq: 1 };
+        let binding = Binding {
+            uri: &bob,
+            q: 1_000,
+            expires: 3_600,
+            call_id: "x",
+            cseq: 1,
+            ..Binding::default()
+        };
         let target = Target { next_hop: &next, q: 1_000, ..Target::default() };
         let now = net.at();
         let answer = if locate {
@@ -182,14 +197,20 @@ fn answer_all(net: &mut Net) {
 impl World {
     /// Alice, these proxies, and Bob. Those in `challenge` ask Alice for her password.
     fn new(proxies: &[&'static str], challenge: &[&'static str]) -> Self {
-        Self::with(proxies, challenge, true)
+        Self::with(proxies, challenge, true, None)
     }
 
     fn without_record_route(proxies: &[&'static str]) -> Self {
-        Self::with(proxies, &[], false)
+        Self::with(proxies, &[], false, None)
     }
 
-    fn with(proxies: &[&'static str], challenge: &[&'static str], record_route: bool) -> Self {
+    /// The same, with the proxy that Alice is told to use.
+    fn with(
+        proxies: &[&'static str],
+        challenge: &[&'static str],
+        record_route: bool,
+        told: Option<&str>,
+    ) -> Self {
         let mut net = Net::new();
         net.on_query = Some(answer_all);
         net.passwords = vec![("alice", "secret")];
@@ -197,13 +218,17 @@ impl World {
         let names: Vec<&'static str> =
             ["Alice"].iter().chain(proxies).chain(&["Bob"]).copied().collect();
         for (n, name) in names.iter().enumerate() {
-            let proxy = name.starts_with("Proxy");
+            let proxy = name.starts_with("Proxy") || *name == "ALG";
             let mut c = config(n as u8 + 1);
-            c.record_route = record_route;
+            // Section 3.5: the ALG alone stays in the path.
+            c.record_route = record_route && (proxies.first() != Some(&"ALG") || *name == "ALG");
             c.roles = Roles { ua: !proxy, proxy, registrar: proxy };
             if proxy {
                 // The last one knows Bob.
                 c.domains = vec![DOMAINS[usize::from(n + 2 == names.len())].into()];
+            }
+            if told.is_some() {
+                c.domains.push(ONE_NAME.into());
             }
             if challenge.contains(name) {
                 let methods = Challenged::Calls;
@@ -223,10 +248,10 @@ impl World {
                     continue;
                 }
                 let (alice, next) = (n == 0, format!("sip:10.0.0.{}:5060", n.max(2)));
-                let next = if proxies.is_empty() || proxies[0] == "Redirect Server" {
-                    String::new()
-                } else {
-                    next
+                let next = match told.filter(|_| alice) {
+                    Some(told) => told.into(),
+                    None if proxies.is_empty() || proxies[0] == "Redirect Server" => String::new(),
+                    None => next,
                 };
                 let aor = if alice {
                     "sip:alice@atlanta.example.com"
@@ -286,6 +311,7 @@ impl World {
     /// Holds what was sent against the section: every message that the RFC shows, in the order of its
     /// two parties, and no others but as many as it leaves out. `except` are the fields that differ.
     fn check(mut self, section: &str, except: &[Except]) {
+        fields::check(&self.net);
         self.check_dialog();
         if let Some(drawn) = drawn(section) {
             let mut wrong = Vec::new();
@@ -417,6 +443,42 @@ fn section_3_3_session_with_multiple_proxy_authentication() {
             (&[20, 21], "Contact", "RFC 3261 table 2: optional in an ACK"),
         ],
     );
+}
+
+// Alice's proxy is a name with two addresses (RFC 3263 4.2), and the first one is out of service. The
+// RFC draws another call for the second; by RFC 3263 4.3 it is the same request with another branch.
+#[test]
+fn section_3_4_successful_session_with_proxy_failure() {
+    let told = format!("sip:{ONE_NAME}");
+    let mut w = World::with(&["Proxy 1", "Proxy 2"], &["Proxy 2"], true, Some(&told));
+    let [first, second] = [1, 2].map(|n| w.net.nodes[n].addr);
+    w.net.names = vec![(ONE_NAME, vec![first, second])];
+    w.net.drop = Box::new(move |s| s.to == first);
+    w.dial(BOB, sdp());
+    w.net.run(31_960);
+    w.ring();
+    let call = w.answer();
+    let bob = w.bob();
+    w.hangup(bob, call);
+    w.check(
+        "3.4",
+        &[
+            (&[8, 10, 11], "Route", "RFC 3261 8.1.2: both proxies have one name"),
+            (&[18], "Proxy-Authorization", "RFC 3261 13.2.2.4: the credentials of the INVITE"),
+        ],
+    );
+}
+
+// To SIP the ALG is a proxy; that it moves the media to addresses of its own is the work of a media
+// relay, which this is not.
+#[test]
+fn section_3_5_session_through_a_sip_alg() {
+    let mut w = World::new(&["ALG", "Proxy 2"], &[]);
+    w.dial(BOB, sdp());
+    w.ring();
+    let call = w.answer();
+    w.hangup(0, call);
+    w.check("3.5", &[UNASKED]);
 }
 
 #[test]

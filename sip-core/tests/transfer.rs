@@ -142,8 +142,8 @@ fn a_transfer_that_is_refused_leaves_the_call() {
     let bad = engine.reject_transfer(now, request, 200);
     assert_eq!(bad, Err(Error::Misuse(Misuse::BadStatus)));
     engine.reject_transfer(now, request, 603).unwrap();
-    assert_eq!(engine.reject_transfer(now, request, 603), Err(Error::Late));
-    assert_eq!(engine.accept_transfer(now, request, 0, Extras::default()), Err(Error::Late));
+    assert_eq!(engine.reject_transfer(now, request, 603), Err(Error::Gone));
+    assert_eq!(engine.accept_transfer(now, request, 0, Extras::default()), Err(Error::Gone));
     t.net.run(10);
     assert_eq!(t.told(1, b), [(603, true)]);
     assert!(t.lives(0, a) && t.lives(1, b));

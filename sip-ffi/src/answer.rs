@@ -20,13 +20,16 @@ pub struct SansipTarget {
     pub uri: SansipStr,
     /// Where to send it in spite of its Request-URI: a URI; empty for none.
     pub next_hop: SansipStr,
+    /// Routes that the request gets before its own, as one Route field lists them (RFC 3327); empty
+    /// for none.
+    pub path: SansipStr,
+    /// The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
+    /// 3841), and which device it is. Empty for one that says nothing.
+    pub params: SansipStr,
     /// Preference, 0 to 1000, higher first.
     pub q: u32,
     /// 0.
     pub reserved: u32,
-    /// The parameters of its Contact: what it can do (RFC 3840), for the caller's preferences (RFC
-    /// 3841). Empty for one that says nothing.
-    pub params: SansipStr,
 }
 
 impl SansipTarget {
@@ -39,8 +42,8 @@ impl SansipTarget {
                 uri: self.uri.text()?,
                 next_hop: self.next_hop.text()?,
                 q: quality(self.q)?,
+                path: self.path.text()?,
                 params: self.params.text()?,
-                ..Target::default()
             })
         }
     }
@@ -180,6 +183,7 @@ pub unsafe extern "C" fn sansip_answer_located(
             binding.uri = given!(from.uri.text());
             binding.params = given!(from.params.text());
             binding.call_id = given!(from.call_id.text());
+            binding.path = given!(from.path.text());
             binding.q = given!(quality(from.q));
             binding.expires = from.expires_s;
             binding.cseq = from.cseq;

@@ -1,8 +1,8 @@
 //! How much room an engine has and how it behaves.
 
 use sansip_core::{
-    Algorithm, Challenge, Challenged, Config, Error, Leaves, Limit, Limits, Network, Reliable,
-    Retransmit, Ringing, Roles, Transfers,
+    Algorithm, Challenge, Challenged, Config, Edge, Error, Forking, Leaves, Limit, Limits, Nat,
+    Network, Order, PathUse, Reliable, Retransmit, Ringing, Roles, Transfers,
 };
 
 use crate::abi::{SansipAddr, SansipStr, Sized32, array, fill, item, read};
@@ -204,6 +204,13 @@ pub const SANSIP_RETRANSMIT_PAID: u32 = 1;
 /// As the timers of RFC 3261 17 say, without that bound: for closed networks and tests.
 pub const SANSIP_RETRANSMIT_RFC: u32 = 2;
 
+/// All targets at once.
+pub const SANSIP_ORDER_PARALLEL: u32 = 1;
+/// One target after the other, the highest q first.
+pub const SANSIP_ORDER_SERIAL: u32 = 2;
+/// The targets of the highest q at once, then those of the next.
+pub const SANSIP_ORDER_MIXED: u32 = 3;
+
 /// No provisional response is sent reliably (RFC 3262), and 100rel is not supported.
 pub const SANSIP_RELIABLE_NEVER: u32 = 1;
 /// Those with a body are, to a caller that supports it.
@@ -237,6 +244,22 @@ pub const SANSIP_TRANSFERS_REFUSE: u32 = 3;
 pub const SANSIP_CHALLENGE_CALLS: u32 = 1;
 /// All requests are challenged but ACK and CANCEL.
 pub const SANSIP_CHALLENGE_ALL: u32 = 2;
+
+/// The proxy adds no Path to the REGISTERs that it forwards (RFC 3327).
+pub const SANSIP_PATH_NEVER: u32 = 1;
+/// It does where the device supports it.
+pub const SANSIP_PATH_SUPPORTED: u32 = 2;
+/// It always does: a device that does not support it gets 421.
+pub const SANSIP_PATH_REQUIRED: u32 = 3;
+/// It always does, whatever the device says.
+pub const SANSIP_PATH_ALWAYS: u32 = 4;
+
+/// Only devices of RFC 5626 and those on WebSockets are reached where their requests come from.
+pub const SANSIP_NAT_NEVER: u32 = 1;
+/// Those too whose Via and Contact name one address, and whose requests come from another.
+pub const SANSIP_NAT_DETECT: u32 = 2;
+/// All are whose requests come without a proxy between.
+pub const SANSIP_NAT_ALWAYS: u32 = 3;
 
 /// MD5.
 pub const SANSIP_MD5: u32 = 1;
@@ -287,6 +310,20 @@ pub struct SansipConfig {
     pub timer_c_ms: u32,
     /// How long the proxy works on a request at most; 0: 3600000.
     pub timer_c_total_ms: u32,
+    /// SANSIP_ORDER_...: in what order the proxy tries the targets of a request; 0: mixed.
+    pub fork_order: u32,
+    /// How long targets may ring before those that come after them are tried; 0: 20000.
+    pub fork_ring_ms: u32,
+    /// Not 0: the proxy tries the contacts of a 300, 301 or 302.
+    pub fork_recurse: u32,
+    /// Not 0: the proxy tells the caller of the targets by a 302.
+    pub fork_redirect: u32,
+    /// Not 0: what callers ask by Request-Disposition does not count.
+    pub no_dispositions: u32,
+    /// The Max-Breadth of a request that has none (RFC 5393); 0: 60; 65536 or more: none is added.
+    pub max_breadth: u32,
+    /// How long a request waits for late targets when nothing else is left to try; 0: 30000.
+    pub fork_late_ms: u32,
     /// SANSIP_RETRANSMIT_...; 0: paid.
     pub retransmit: u32,
     /// Not 0: the proxy does not stay in the path of the dialogs it forwards.
@@ -351,6 +388,26 @@ pub struct SansipConfig {
     pub algorithms: [u32; 4],
     /// The realm of the challenges.
     pub realm: SansipStr,
+    /// SANSIP_PATH_...; 0: never.
+    pub path_use: u32,
+    /// SANSIP_NAT_...; 0: those are reached where they come from that are seen to need it.
+    pub nat: u32,
+    /// Not 0: the registrar gives no GRUUs (RFC 5627).
+    pub no_gruu: u32,
+    /// Not 0: requests are forwarded without keeping anything of them (RFC 3261 16.11), where that
+    /// can be.
+    pub stateless: u32,
+    /// The most server transactions that requests from one address may have open; 0: no bound.
+    pub per_source: u32,
+    /// From how many percent of its transactions in use on an upstream neighbour is told to send
+    /// less (RFC 7339), at most 100; 0: never.
+    pub overload: u32,
+    /// The Service-Route that registrations get (RFC 3608), as the field lists them; empty for none.
+    pub service_route: SansipStr,
+    /// The trust domain of RFC 3325.
+    pub trust: *const SansipNetwork,
+    /// How many, at most 65535; 0: P-Asserted-Identity passes like any other field.
+    pub n_trust: usize,
 }
 
 // SAFETY: integers, pointers and structs of them, the size first.
@@ -393,6 +450,7 @@ impl SansipConfig {
         c.query = or(self.query_ms, c.query)?;
         c.timer_c = or(self.timer_c_ms, c.timer_c)?;
         c.timer_c_total = or(self.timer_c_total_ms, c.timer_c_total)?;
+        c.forking = self.forking(c.forking)?;
         c.retransmit = match self.retransmit {
             0 | SANSIP_RETRANSMIT_PAID => Retransmit::Paid,
             SANSIP_RETRANSMIT_RFC => Retransmit::Rfc,
@@ -431,7 +489,29 @@ impl SansipConfig {
         unsafe { self.lists(&mut c) }?;
         // SAFETY: passed on.
         unsafe { self.challenges(&mut c.challenge) }?;
+        // SAFETY: passed on.
+        unsafe { self.edge(&mut c.edge) }?;
         Ok(c)
+    }
+
+    fn forking(&self, c: Forking) -> Result<Forking, Code> {
+        Ok(Forking {
+            order: match self.fork_order {
+                SANSIP_ORDER_PARALLEL => Order::Parallel,
+                SANSIP_ORDER_SERIAL => Order::Serial,
+                0 | SANSIP_ORDER_MIXED => Order::Mixed,
+                _ => return Err(ARGUMENT),
+            },
+            ring: or(self.fork_ring_ms, c.ring)?,
+            recurse: self.fork_recurse != 0,
+            redirect: self.fork_redirect != 0,
+            dispositions: self.no_dispositions == 0,
+            breadth: match self.max_breadth {
+                0 => c.breadth,
+                n => u16::try_from(n).unwrap_or(0),
+            },
+            late: or(self.fork_late_ms, c.late)?,
+        })
     }
 
     fn transfer(&self, c: &mut Config) -> Result<(), Code> {
@@ -495,16 +575,55 @@ impl SansipConfig {
             // SAFETY: `n` are there.
             c.domains.push(unsafe { owned(item(self.domains, i)) }?);
         }
-        let n = array(self.trusted, self.n_trusted, LIST)?;
-        c.trusted.try_reserve_exact(n).map_err(memory)?;
-        for i in 0..n {
-            // SAFETY: `n` are there.
-            let range = unsafe { item(self.trusted, i) };
-            let prefix = u8::try_from(range.prefix).map_err(|_| ARGUMENT)?;
-            c.trusted.push(Network { ip: range.addr.ip()?, prefix });
-        }
+        // SAFETY: passed on.
+        c.trusted = unsafe { networks(self.trusted, self.n_trusted) }?;
         Ok(())
     }
+
+    /// # Safety
+    /// Its pointers are valid.
+    unsafe fn edge(&self, c: &mut Edge) -> Result<(), Code> {
+        c.path = match self.path_use {
+            0 | SANSIP_PATH_NEVER => PathUse::Never,
+            SANSIP_PATH_SUPPORTED => PathUse::Supported,
+            SANSIP_PATH_REQUIRED => PathUse::Required,
+            SANSIP_PATH_ALWAYS => PathUse::Always,
+            _ => return Err(ARGUMENT),
+        };
+        c.nat = match self.nat {
+            SANSIP_NAT_NEVER => Nat::Never,
+            0 | SANSIP_NAT_DETECT => Nat::Detect,
+            SANSIP_NAT_ALWAYS => Nat::Always,
+            _ => return Err(ARGUMENT),
+        };
+        c.gruu = self.no_gruu == 0;
+        c.stateless = self.stateless != 0;
+        c.per_source = self.per_source;
+        c.overload = match self.overload {
+            n @ 0..=100 => n as u8,
+            _ => return Err(ARGUMENT),
+        };
+        // SAFETY: passed on.
+        c.service_route = unsafe { owned(self.service_route) }?;
+        // SAFETY: passed on.
+        c.trust = unsafe { networks(self.trust, self.n_trust) }?;
+        Ok(())
+    }
+}
+
+/// # Safety
+/// `n` are there.
+unsafe fn networks(list: *const SansipNetwork, n: usize) -> Result<Vec<Network>, Code> {
+    let n = array(list, n, LIST)?;
+    let mut out = Vec::new();
+    out.try_reserve_exact(n).map_err(memory)?;
+    for i in 0..n {
+        // SAFETY: `n` are there.
+        let range = unsafe { item(list, i) };
+        let prefix = u8::try_from(range.prefix).map_err(|_| ARGUMENT)?;
+        out.push(Network { ip: range.addr.ip()?, prefix });
+    }
+    Ok(out)
 }
 
 fn roles(bits: u32) -> Result<Roles, Code> {
@@ -542,6 +661,13 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             query_ms: ms(c.query),
             timer_c_ms: ms(c.timer_c),
             timer_c_total_ms: ms(c.timer_c_total),
+            fork_order: SANSIP_ORDER_MIXED,
+            fork_ring_ms: ms(c.forking.ring),
+            fork_recurse: 0,
+            fork_redirect: 0,
+            no_dispositions: 0,
+            max_breadth: c.forking.breadth.into(),
+            fork_late_ms: ms(c.forking.late),
             retransmit: SANSIP_RETRANSMIT_PAID,
             no_record_route: 0,
             no_dns: 0,
@@ -573,6 +699,15 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             n_algorithms: 0,
             algorithms: [0; 4],
             realm: SansipStr::NONE,
+            path_use: SANSIP_PATH_NEVER,
+            nat: SANSIP_NAT_DETECT,
+            no_gruu: 0,
+            stateless: 0,
+            per_source: 0,
+            overload: 0,
+            service_route: SansipStr::NONE,
+            trust: std::ptr::null(),
+            n_trust: 0,
         };
         // SAFETY: by the header's rules.
         unsafe { fill(out, config) }.map(|()| 0)

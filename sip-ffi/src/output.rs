@@ -104,6 +104,9 @@ pub const SANSIP_EV_TRANSFER: u32 = 0x302;
 /// Our request of sansip_options was answered with `status`, 408 where nothing came, 503 where there
 /// was no way; `user` is your own number of it, the message is the response.
 pub const SANSIP_EV_ANSWERED: u32 = 0x501;
+/// Everything has failed that was to be tried for `request`, which waits for late targets: see
+/// sansip_add_targets. `status` is what goes back when no more come.
+pub const SANSIP_EV_EXHAUSTED: u32 = 0x601;
 /// The limit whose error is `code` was reached, and something was refused because of it.
 pub const SANSIP_EV_LIMITED: u32 = 0x401;
 
@@ -182,6 +185,8 @@ pub struct SansipBinding {
     pub params: SansipStr,
     /// The Call-ID of the REGISTER that made it.
     pub call_id: SansipStr,
+    /// The routes to it (RFC 3327). To be kept as it is.
+    pub path: SansipStr,
     /// The CSeq of that REGISTER.
     pub cseq: u32,
     /// Seconds until it expires, from now.
@@ -474,6 +479,7 @@ impl Lent {
                 uri: self.keep_text(b.uri),
                 params: self.keep_text(b.params),
                 call_id: self.keep_text(b.call_id),
+                path: self.keep_text(b.path),
                 cseq: b.cseq,
                 expires_s: b.expires,
                 q: b.q.into(),
@@ -525,6 +531,11 @@ impl Lent {
             Event::Answered { user, status } => {
                 e.kind = SANSIP_EV_ANSWERED;
                 e.user = user;
+                e.status = status.into();
+            }
+            Event::Exhausted { request, status } => {
+                e.kind = SANSIP_EV_EXHAUSTED;
+                e.request = SansipRequest { v: RequestHandle::raw(request) };
                 e.status = status.into();
             }
             Event::Limited(limit) => {

@@ -5,12 +5,14 @@ use std::ptr::null;
 
 use sansip_core::{
     CallHandle, Engine, Error, Extras, Instant, LineConfig, LineHandle, Misuse, RequestHandle,
+    Target,
 };
 
 use crate::abi::{
     SansipBytes, SansipCall, SansipLine, SansipPath, SansipRequest, SansipStr, Sized32, array,
     bytes, fill, item, local, read, store,
 };
+use crate::answer::SansipTarget;
 use crate::code::{Code, SANSIP_NOT_FOUND};
 use crate::engine::SansipEngine;
 use crate::guard::{look_at_engine, with_engine};
@@ -591,6 +593,36 @@ pub unsafe extern "C" fn sansip_respond(
             let adds = Adds::read(extras)?;
             let status = self::status(status)?;
             adds.with(|x| e.respond(Instant(now_ms), request, status, x))
+        })
+    }
+}
+
+/// Adds targets, at most 32, to a request that the proxy is forwarding, which SANSIP_Q_ROUTE or
+/// SANSIP_Q_LOCATE has asked about (RFC 3261 16.5): a device that has registered since, or was woken
+/// first (RFC 8599). They take their places by q; a URI that was named before is not tried again. With
+/// `more` not 0 the request stays open: when nothing is left to try, SANSIP_EV_EXHAUSTED tells so and
+/// it waits for others; say it before the question is answered, without targets, where that may be so
+/// from the start. May queue output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_LATE, SANSIP_E_STATE, SANSIP_E_BAD_URI, SANSIP_E_FULL_...
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_add_targets(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    request: SansipRequest,
+    targets: *const SansipTarget,
+    n: usize,
+    more: u32,
+) -> i32 {
+    let request = RequestHandle::from_raw(request.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let mut list = [Target::default(); 32];
+            let n = array(targets, n, list.len())?;
+            for (i, target) in list.iter_mut().enumerate().take(n) {
+                *target = item(targets, i).read()?;
+            }
+            Ok(e.add_targets(Instant(now_ms), request, &list[..n], more != 0)?)
         })
     }
 }

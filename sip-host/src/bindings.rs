@@ -18,6 +18,7 @@ pub struct Kept {
     q: u16,
     call_id: String,
     cseq: u32,
+    path: String,
     /// In milliseconds, by whatever clock it was made.
     expires_at: u64,
 }
@@ -32,6 +33,7 @@ impl Kept {
             q: b.q,
             call_id: b.call_id.to_owned(),
             cseq: b.cseq,
+            path: b.path.to_owned(),
             expires_at: now.after(u64::from(b.expires) * 1_000).0,
         }
     }
@@ -47,6 +49,7 @@ impl Kept {
             expires: u32::try_from(left).unwrap_or(u32::MAX),
             call_id: &self.call_id,
             cseq: self.cseq,
+            path: &self.path,
         })
     }
 
@@ -195,7 +198,7 @@ mod tests {
     use super::*;
 
     const NONE: Binding<'static> =
-        Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0 };
+        Binding { uri: "", params: "", q: 0, expires: 0, call_id: "", cseq: 0, path: "" };
 
     fn at(uri: &'static str, expires: u32) -> Binding<'static> {
         Binding { uri, expires, q: 1_000, call_id: "c", cseq: 1, ..NONE }

@@ -379,5 +379,5 @@ fn open_phone(
 }
 
 fn binding(uri: &str) -> Binding<'_> {
-    Binding { uri, params: "", q: 1_000, expires: 3_600, call_id: "flow", cseq: 1 }
+    Binding { uri, q: 1_000, expires: 3_600, call_id: "flow", cseq: 1, ..Binding::default() }
 }

@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use sansip::sdp::Hold;
 use sansip::wire::{Span, WireLimits};
 use sansip::{
-    Addr, Algorithm, Challenge, Challenged, Leaves, Network, Reliable, Retransmit, Ringing, Roles,
-    Transfers,
+    Addr, Algorithm, Challenge, Challenged, Edge, Forking, Leaves, Nat, Network, Order, PathUse,
+    Reliable, Retransmit, Ringing, Roles, Transfers,
 };
 
 /// The attributes of `sansip.Config`.
@@ -33,6 +33,13 @@ pub(crate) struct Config {
     query_ms: u64,
     timer_c_ms: u64,
     timer_c_total_ms: u64,
+    fork_order: String,
+    fork_ring_ms: u64,
+    fork_recurse: bool,
+    fork_redirect: bool,
+    dispositions: bool,
+    max_breadth: u16,
+    fork_late_ms: u64,
     record_route: bool,
     datagram_max: usize,
     ask_media: bool,
@@ -56,6 +63,14 @@ pub(crate) struct Config {
     session_expires: u32,
     min_se: u32,
     reliable: String,
+    path_use: String,
+    nat: String,
+    trust: Vec<(IpAddr, u8)>,
+    service_route: String,
+    gruu: bool,
+    stateless: bool,
+    per_source: u32,
+    overload: u8,
 }
 
 impl TryFrom<Config> for sansip::Config {
@@ -107,6 +122,19 @@ impl TryFrom<Config> for sansip::Config {
         to.query = c.query_ms;
         to.timer_c = c.timer_c_ms;
         to.timer_c_total = c.timer_c_total_ms;
+        to.forking = Forking {
+            order: match c.fork_order.as_str() {
+                "parallel" => Order::Parallel,
+                "serial" => Order::Serial,
+                _ => Order::Mixed,
+            },
+            ring: c.fork_ring_ms,
+            recurse: c.fork_recurse,
+            redirect: c.fork_redirect,
+            dispositions: c.dispositions,
+            breadth: c.max_breadth,
+            late: c.fork_late_ms,
+        };
         to.record_route = c.record_route;
         to.dns = c.dns;
         to.outbound = c.outbound.map(Addr::from);
@@ -125,6 +153,27 @@ impl TryFrom<Config> for sansip::Config {
             algorithms: c.algorithms.iter().map(|name| algorithm(name)).collect(),
             integrity: c.integrity,
             nonce: c.nonce_ms,
+        };
+        to.edge = Edge {
+            path: match c.path_use.as_str() {
+                "never" => PathUse::Never,
+                "supported" => PathUse::Supported,
+                "required" => PathUse::Required,
+                "always" => PathUse::Always,
+                _ => return Err(PyValueError::new_err("no such path_use")),
+            },
+            nat: match c.nat.as_str() {
+                "never" => Nat::Never,
+                "detect" => Nat::Detect,
+                "always" => Nat::Always,
+                _ => return Err(PyValueError::new_err("no such nat")),
+            },
+            trust: c.trust.into_iter().map(|(ip, prefix)| Network { ip, prefix }).collect(),
+            service_route: c.service_route,
+            gruu: c.gruu,
+            stateless: c.stateless,
+            per_source: c.per_source,
+            overload: c.overload,
         };
         to.session_expires = c.session_expires;
         to.min_se = c.min_se;

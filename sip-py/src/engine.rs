@@ -69,6 +69,7 @@ struct TargetIn {
     uri: String,
     next_hop: String,
     q: u16,
+    path: String,
     params: String,
 }
 
@@ -78,8 +79,8 @@ impl TargetIn {
             uri: &self.uri,
             next_hop: &self.next_hop,
             q: self.q,
+            path: &self.path,
             params: &self.params,
-            ..Target::default()
         }
     }
 }
@@ -93,16 +94,17 @@ struct BindingIn {
     expires: u32,
     call_id: String,
     cseq: u32,
+    path: String,
 }
 
 fn transport(name: &str) -> PyResult<Transport> {
     Transport::of(name.as_bytes()).ok_or_else(|| PyValueError::new_err("no such transport"))
 }
 
-/// An engine.
 /// Line, the caller's number, the call that it replaces, the one that it joins, focus.
 type CallInfoOut = (Option<u64>, u64, Option<u64>, Option<u64>, bool);
 
+/// An engine.
 #[pyclass]
 pub(crate) struct Engine {
     core: sansip::Engine,
@@ -281,6 +283,7 @@ impl Engine {
                 expires: b.expires,
                 call_id: &b.call_id,
                 cseq: b.cseq,
+                path: &b.path,
             })
             .collect();
         let answer = Answer::Located { version, bindings: &bindings };
@@ -538,6 +541,19 @@ impl Engine {
     ) -> PyResult<()> {
         let request = RequestHandle::from_raw(request);
         extras.with(|extras| self.done(py, now, &Input::Respond { request, status, extras }))
+    }
+
+    fn add_targets(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        request: u64,
+        targets: Vec<TargetIn>,
+        more: bool,
+    ) -> PyResult<()> {
+        let request = RequestHandle::from_raw(request);
+        let targets = &targets.iter().map(TargetIn::target).collect::<Vec<_>>();
+        self.done(py, now, &Input::AddTargets { request, targets, more })
     }
 
     fn send(&mut self, py: Python<'_>, now: u64, path: PathIn, data: &[u8]) -> PyResult<()> {

@@ -58,8 +58,9 @@ fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
             ("LocateQuery", id, aor, request.map(RequestHandle::raw)).into_bound_py_any(py)
         }
         Query::Store { aor, version, bindings } => {
-            let bindings: Vec<_> =
-                bindings.map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)).collect();
+            let bindings: Vec<_> = bindings
+                .map(|b| (b.uri, b.params, b.q, b.expires, b.call_id, b.cseq, b.path))
+                .collect();
             ("StoreQuery", id, aor, version, bindings).into_bound_py_any(py)
         }
         Query::Credentials { line, realm, algorithm, user } => {
@@ -126,6 +127,9 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
         }
         Event::Answered { user, status } => {
             ("RequestAnswered", user, status, message).into_bound_py_any(py)
+        }
+        Event::Exhausted { request, status } => {
+            ("Exhausted", request.raw(), status).into_bound_py_any(py)
         }
         Event::Limited(limit) => ("Limited", limit.to_string()).into_bound_py_any(py),
         _ => ("Unknown",).into_bound_py_any(py),

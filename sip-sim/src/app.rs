@@ -36,6 +36,8 @@ pub struct StoredBinding {
     pub call_id: String,
     /// The CSeq that made it.
     pub cseq: u32,
+    /// The routes to it.
+    pub path: String,
 }
 
 /// A question that the world does not answer itself.
@@ -103,6 +105,7 @@ fn own(bindings: sansip::Bindings<'_>, now: u64) -> Vec<StoredBinding> {
             until: now + u64::from(b.expires) * 1_000,
             call_id: b.call_id.to_string(),
             cseq: b.cseq,
+            path: b.path.to_string(),
         })
         .collect()
 }

@@ -62,6 +62,7 @@ impl ProxyApp {
                 expires: u32::try_from((b.until - io.now.0).div_ceil(1_000)).unwrap_or(u32::MAX),
                 call_id: &b.call_id,
                 cseq: b.cseq,
+                path: &b.path,
             })
             .collect();
         io.answer(id, Answer::Located { version, bindings: &bindings });

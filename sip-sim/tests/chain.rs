@@ -72,7 +72,15 @@ struct Chain {
 
 fn binding(uri: String) -> StoredBinding {
     let call_id = uri.clone();
-    StoredBinding { uri, params: String::new(), q: 1_000, until: u64::MAX / 2, call_id, cseq: 1 }
+    StoredBinding {
+        uri,
+        params: String::new(),
+        path: String::new(),
+        q: 1_000,
+        until: u64::MAX / 2,
+        call_id,
+        cseq: 1,
+    }
 }
 
 /// A proxy that sends everything on to the next.

@@ -138,7 +138,7 @@ fn every_flow_runs_in_24_kb_with_two_streams_and_a_key() {
 #[test]
 fn a_call_is_held_and_resumed_in_24_kb() {
     for media in [&DESK, &KEYED] {
-        for (pause, times) in [(50, 2), (8_000, 9), (40_000, 9)] {
+        for (pause, times) in [(50, 50), (500, 50), (8_000, 9), (40_000, 9)] {
             let flow = FLOWS.iter().find(|f| f.name == "hold").unwrap();
             let mut w = World::new(11);
             w.net.set_default(Link::slow(3));

@@ -5,9 +5,9 @@ use crate::error::{Error, Misuse};
 use crate::header::essentials::Essentials;
 use crate::limits::Limits;
 use crate::path::Path;
-use crate::store::queries::{Answer, Owner, Query};
+use crate::store::queries::{Answer, Owner, Query, Target};
 use crate::store::timers::TimerKey;
-use crate::tx::Failure;
+use crate::tx::{Failure, TxHandle};
 use crate::wire::message::MessageRef;
 
 /// The layers below, in vain.
@@ -22,6 +22,9 @@ impl ForkLow<'_> {
 /// Takes no room and does nothing.
 #[derive(Debug)]
 pub(crate) struct Forks;
+
+/// No event is of this kind.
+pub(crate) const EVENT_EXHAUSTED: u16 = 0;
 
 const NOT_BUILT: Result<(), Error> = Err(Error::Misuse(Misuse::NotBuilt));
 
@@ -73,6 +76,16 @@ impl Forks {
         NOT_BUILT
     }
 
+    pub(crate) fn on_late_success(
+        &mut self,
+        _: &mut ForkLow<'_>,
+        _: Owner,
+        _: &MessageRef<'_>,
+        _: &Essentials,
+    ) -> Result<(), Error> {
+        NOT_BUILT
+    }
+
     pub(crate) fn on_failure(
         &mut self,
         _: &mut ForkLow<'_>,
@@ -87,6 +100,16 @@ impl Forks {
         _: &mut ForkLow<'_>,
         _: Owner,
         _: Failure,
+    ) -> Result<(), Error> {
+        NOT_BUILT
+    }
+
+    pub(crate) fn add_targets(
+        &mut self,
+        _: &mut ForkLow<'_>,
+        _: TxHandle,
+        _: &[Target<'_>],
+        _: bool,
     ) -> Result<(), Error> {
         NOT_BUILT
     }

@@ -173,6 +173,43 @@ impl Keyring {
         }
     }
 
+    /// A server names the nonce of the next request: of the realm that was answered with `cnonce`,
+    /// or of the only one there is (RFC 7616 3.5). Without room the old nonce stays, and is
+    /// challenged as stale.
+    pub fn next_nonce(
+        &mut self,
+        pool: &mut Pool,
+        scratch: &mut [u8],
+        (between, proxy): (Between, bool),
+        cnonce: Option<&[u8]>,
+        nonce: &[u8],
+    ) {
+        let fits = |e: &Entry| {
+            let same = cnonce.is_none_or(|c| c == e.cnonce.as_bytes());
+            e.between == between && e.proxy == proxy && same
+        };
+        let mut fitting = self.entries.iter_mut().filter(|e| fits(e));
+        let (Some(entry), None) = (fitting.next(), fitting.next()) else { return };
+        let bytes = pool.bytes_of(entry.text);
+        let asked = Asked {
+            proxy,
+            realm: entry.realm.of(bytes),
+            nonce,
+            opaque: entry.opaque.map(|o| o.of(bytes)),
+            algorithm: entry.algorithm,
+            qop: entry.qop,
+            stale: false,
+        };
+        let packed = Known::pack(&asked, entry.username.of(bytes), scratch);
+        let Some((len, known)) = packed.filter(|_| !nonce.is_empty()) else { return };
+        let Ok(text) = pool.copy_in(scratch.get(..len).unwrap_or(&[])) else { return };
+        let known = known(text);
+        pool.release(core::mem::replace(&mut entry.text, text));
+        (entry.username, entry.realm) = (known.username, known.realm);
+        (entry.nonce, entry.opaque) = (known.nonce, known.opaque);
+        entry.count = 0;
+    }
+
     /// Forgets all that a line has answered.
     pub fn forget(&mut self, pool: &mut Pool, line: u64) {
         self.entries.retain(|e| {

@@ -16,7 +16,7 @@ impl Dialogs {
     /// The peer's From or To value, tag included.
     #[must_use]
     pub fn remote<'c>(&self, cx: &'c Cx, h: DialogHandle) -> &'c [u8] {
-        self.slab.get(h).map_or(&[], |d| d.text.remote.of(cx.pool.bytes_of(d.block)))
+        self.slab.get(h).map_or(&[], |d| d.text.remote().of(cx.pool.bytes_of(d.block)))
     }
 
     /// Our requests carry this From from now on, with our tag. `BadHeader` for a value that cannot
@@ -48,24 +48,24 @@ fn rename(cx: &mut Cx, d: &mut Dialog, names: &Names<'_>) -> Result<(), Error> {
     let Cx { pool, scratch, .. } = cx;
     let (old, t) = (pool.bytes_of(d.block), d.text);
     let mut p = Packer { out: scratch, at: 0 };
-    let mut text = Text { call_id: p.put(t.call_id.of(old))?, ..Text::default() };
-    match names.local {
-        Some(local) => {
-            let start = p.at;
-            p.put(local)?;
-            p.put(b";tag=")?;
-            text.local_tag = p.put(t.local_tag.of(old))?;
-            text.local = Span::new(start, p.at);
-        }
-        None => {
-            text.local = p.put(t.local.of(old))?;
-            text.local_tag = p.put(t.local_tag.of(old))?;
-        }
+    let mut text = Text { call_id: p.put(t.call_id().of(old))?.len, ..Text::default() };
+    let (start, own_tag) = (p.at, t.local_tag.of(old));
+    let own = names.local.unwrap_or_else(|| t.local().of(old));
+    p.put(own)?;
+    if names.local.is_some() {
+        p.put(b";tag=")?;
+        text.local_tag = p.put(own_tag)?;
     }
-    text.remote = p.put(names.remote.unwrap_or_else(|| t.remote.of(old)))?;
-    text.remote_tag = p.put(t.remote_tag.of(old))?;
+    text.local = p.since(start).len;
+    let at = p.at;
+    let other = names.remote.unwrap_or_else(|| t.remote().of(old));
+    text.remote = p.put(other)?.len;
+    if names.local.is_none() {
+        text.local_tag = p.again(start, own, own_tag)?;
+    }
+    text.remote_tag = p.again(at, other, t.remote_tag.of(old))?;
     text.target = p.put(t.target.of(old))?;
-    text.routes = p.put(t.routes.of(old))?;
+    text.routes = p.put(t.routes().of(old))?.len;
     let len = p.at;
     let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
     pool.release(d.block);

@@ -11,16 +11,17 @@ use crate::header::essentials::Essentials;
 use crate::header::name_addr::NameAddr;
 use crate::header::uri::Scheme;
 use crate::limits::Limits;
-use crate::path::{FlowId, LocalId, Path, port_text};
+use crate::path::{FlowId, LocalId, MaybeFlow, Path, port_text};
 use crate::store::index::{Index, Key};
 use crate::store::pool::{BlockId, Pool};
-use crate::store::queries::Owner;
+use crate::store::queries::{Owner, OwnerKind};
 use crate::store::slab::{Slab, handle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
 
 pub use peer::Peer;
+pub(crate) use peer::Said;
 pub use request::{Extra, InDialog, Kept, Made};
 pub use session::{Exchange, Session};
 
@@ -38,28 +39,46 @@ pub enum DialogState {
     Confirmed,
 }
 
-/// The parts of a dialog's text.
+/// The parts of a dialog's text, which begins with the Call-ID, our From or To value and the peer's,
+/// tags included, and ends with the remote target and the route set.
 #[derive(Clone, Copy, Debug, Default)]
 struct Text {
-    call_id: Span,
-    /// Our From or To value, tag included.
-    local: Span,
+    call_id: u16,
+    local: u16,
+    remote: u16,
     local_tag: Span,
-    /// The peer's, tag included.
-    remote: Span,
     remote_tag: Span,
-    /// The remote target: a URI.
+    /// A URI.
     target: Span,
-    /// The route set: the values of a Route header field, or nothing.
-    routes: Span,
+    /// The values of a Route header field, or nothing.
+    routes: u16,
+}
+
+impl Text {
+    const fn call_id(&self) -> Span {
+        Span { at: 0, len: self.call_id }
+    }
+
+    const fn local(&self) -> Span {
+        Span { at: self.call_id, len: self.local }
+    }
+
+    const fn remote(&self) -> Span {
+        Span { at: self.call_id.saturating_add(self.local), len: self.remote }
+    }
+
+    const fn routes(&self) -> Span {
+        Span { at: self.target.at.saturating_add(self.target.len), len: self.routes }
+    }
 }
 
 /// A dialog.
 #[derive(Debug)]
 pub struct Dialog {
     pub(crate) state: DialogState,
-    /// Whose it is.
-    pub owner: Owner,
+    owner_kind: OwnerKind,
+    owner_part: u8,
+    owner_object: u64,
     /// The next dialog of the same call.
     pub next: Option<DialogHandle>,
     block: BlockId,
@@ -67,20 +86,56 @@ pub struct Dialog {
     key: Key,
     /// Our last CSeq number.
     pub(crate) local_seq: u32,
-    /// The peer's last CSeq number, once there is one.
-    pub(crate) remote_seq: Option<u32>,
+    /// The peer's last CSeq number, if there was any.
+    remote_seq: u32,
+    remote_seen: bool,
     /// RFC 3261 12.1.1: made by a request to a sips URI over TLS.
     pub(crate) secure: bool,
     /// The identity at our end.
     pub(crate) local_id: LocalId,
     /// The connection that the peer's requests come by.
-    pub(crate) flow: Option<FlowId>,
+    flow: MaybeFlow,
     /// What the peer says of itself.
     pub(crate) peer: Peer,
-    /// The CSeq number and the RSeq of the last reliable provisional response (RFC 3262 4).
-    pub reliable: Option<(u32, u32)>,
+    /// Whether there was a reliable provisional response, and the CSeq number and the RSeq of the
+    /// last one (RFC 3262 4).
+    reliable: bool,
+    provisional: (u32, u32),
     /// Its session.
     pub(crate) session: Session,
+}
+
+impl Dialog {
+    /// Whose it is.
+    #[must_use]
+    pub const fn owner(&self) -> Owner {
+        Owner::part(self.owner_kind, self.owner_object, self.owner_part)
+    }
+
+    /// It is another's from now on.
+    pub const fn set_owner(&mut self, owner: Owner) {
+        self.owner_kind = owner.kind;
+        self.owner_object = owner.object;
+        self.owner_part = owner.part;
+    }
+
+    /// The connection that the peer's requests come by.
+    #[must_use]
+    pub fn flow(&self) -> Option<FlowId> {
+        self.flow.get()
+    }
+
+    /// The CSeq number and the RSeq of the last reliable provisional response (RFC 3262 4).
+    #[must_use]
+    pub fn reliable(&self) -> Option<(u32, u32)> {
+        self.reliable.then_some(self.provisional)
+    }
+
+    /// Notes a reliable provisional response.
+    pub const fn note_reliable(&mut self, cseq: u32, rseq: u32) {
+        self.reliable = true;
+        self.provisional = (cseq, rseq);
+    }
 }
 
 /// What a request in a dialog is (RFC 3261 12.2.2).
@@ -194,7 +249,7 @@ impl Dialogs {
     ) -> Result<DialogHandle, Error> {
         let (Some(from), Some(cseq)) = (e.from, e.cseq) else { return Err(Error::Gone) };
         let local = m.header(Name::To).unwrap_or(&[]);
-        let contact = contact_uri(m);
+        let contact = e.contact.map(|c| c.uri_text);
         let parts = Parts {
             call_id: m.text(e.call_id),
             local,
@@ -209,19 +264,23 @@ impl Dialogs {
         let (block, text) = pack(cx, m, &parts, !to_has_tag, false)?;
         let dialog = Dialog {
             state: DialogState::Early,
-            owner,
+            owner_kind: owner.kind,
+            owner_part: owner.part,
+            owner_object: owner.object,
             next: None,
             block,
             text,
             key: Self::key(cx, parts.call_id, tag, parts.remote_tag),
             // The first request of ours starts anywhere below 2**31 (RFC 3261 8.1.1.5).
             local_seq: 0,
-            remote_seq: Some(cseq.number),
+            remote_seq: cseq.number,
+            remote_seen: true,
             secure,
             local_id: path.local,
-            flow: path.flow,
+            flow: MaybeFlow::of(path.flow),
             peer: Peer::of(m),
-            reliable: None,
+            reliable: false,
+            provisional: (0, 0),
             session: Session::default(),
         };
         self.insert(cx, dialog)
@@ -240,7 +299,7 @@ impl Dialogs {
         let (Some(from), Some(to), Some(cseq)) = (e.from, e.to, e.cseq) else {
             return Err(Error::Gone);
         };
-        let contact = contact_uri(m);
+        let contact = e.contact.map(|c| c.uri_text);
         let parts = Parts {
             call_id: m.text(e.call_id),
             local: m.header(Name::From).unwrap_or(&[]),
@@ -253,18 +312,22 @@ impl Dialogs {
         let (block, text) = pack(cx, m, &parts, false, true)?;
         let dialog = Dialog {
             state: DialogState::Early,
-            owner,
+            owner_kind: owner.kind,
+            owner_part: owner.part,
+            owner_object: owner.object,
             next: None,
             block,
             text,
             key,
             local_seq: cseq.number,
-            remote_seq: None,
+            remote_seq: 0,
+            remote_seen: false,
             secure,
             local_id: path.local,
-            flow: path.flow,
+            flow: MaybeFlow::of(path.flow),
             peer: Peer::of(m),
-            reliable: None,
+            reliable: false,
+            provisional: (0, 0),
             session: Session::default(),
         };
         self.insert(cx, dialog)
@@ -283,11 +346,12 @@ impl Dialogs {
         cx: &mut Cx,
         h: DialogHandle,
         m: &MessageRef<'_>,
+        e: &Essentials,
     ) -> Result<(), Error> {
         let d = self.slab.live_mut(h)?;
         d.state = DialogState::Confirmed;
         d.peer.learn(m);
-        let target = contact_uri(m).map_or(Target::Kept, |s| Target::Text(m.text(s)));
+        let target = e.contact.map_or(Target::Kept, |c| Target::Text(m.text(c.uri_text)));
         repack(cx, d, target, Some(m))
     }
 
@@ -305,11 +369,11 @@ impl Dialogs {
         path: &Path,
     ) -> Result<Order, Error> {
         let d = self.slab.live_mut(h)?;
-        if d.remote_seq.is_some_and(|seen| number < seen) {
+        if d.remote_seen && number < d.remote_seq {
             return Ok(Order::Lower);
         }
-        d.remote_seq = Some(number);
-        d.flow = path.flow;
+        (d.remote_seq, d.remote_seen) = (number, true);
+        d.flow = MaybeFlow::of(path.flow);
         Ok(Order::Next)
     }
 
@@ -380,10 +444,10 @@ impl Dialogs {
         let d = self.slab.get(h)?;
         let bytes = cx.pool.bytes_of(d.block);
         Some(Names {
-            call_id: d.text.call_id.of(bytes),
+            call_id: d.text.call_id().of(bytes),
             local_tag: d.text.local_tag.of(bytes),
             remote_tag: d.text.remote_tag.of(bytes),
-            remote: d.text.remote.of(bytes),
+            remote: d.text.remote().of(bytes),
         })
     }
 
@@ -427,6 +491,24 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
+    fn since(&self, start: usize) -> Span {
+        Span::new(start, self.at)
+    }
+
+    /// Where `part` stands in `value`, which was put at `at`; else it is put too.
+    fn again(&mut self, at: usize, value: &[u8], part: &[u8]) -> Result<Span, Error> {
+        let found = match value.len().checked_sub(part.len()) {
+            // As a rule a tag is the last parameter.
+            Some(last) if value.ends_with(part) => Some(last),
+            Some(_) if !part.is_empty() => value.windows(part.len()).position(|w| w == part),
+            _ => None,
+        };
+        match found {
+            Some(found) => Ok(Span::new(at + found, at + found + part.len())),
+            None => self.put(part),
+        }
+    }
+
     fn put(&mut self, part: &[u8]) -> Result<Span, Error> {
         let end = self.at + part.len();
         let place = self.out.get_mut(self.at..end).ok_or(Error::Full(Limit::MessageBytes))?;
@@ -447,21 +529,22 @@ fn pack(
     reverse: bool,
 ) -> Result<(BlockId, Text), Error> {
     let mut p = Packer { out: &mut cx.scratch, at: 0 };
-    let mut text = Text { call_id: p.put(parts.call_id)?, ..Text::default() };
+    let mut text = Text { call_id: p.put(parts.call_id)?.len, ..Text::default() };
     let start = p.at;
     p.put(parts.local)?;
     if add_tag {
         p.put(b";tag=")?;
         text.local_tag = p.put(parts.local_tag)?;
-        text.local = Span::new(start, p.at);
-    } else {
-        text.local = Span::new(start, p.at);
-        text.local_tag = p.put(parts.local_tag)?;
     }
-    text.remote = p.put(parts.remote)?;
-    text.remote_tag = p.put(parts.remote_tag)?;
+    text.local = p.since(start).len;
+    let at = p.at;
+    text.remote = p.put(parts.remote)?.len;
+    if !add_tag {
+        text.local_tag = p.again(start, parts.local, parts.local_tag)?;
+    }
+    text.remote_tag = p.again(at, parts.remote, parts.remote_tag)?;
     text.target = p.put(parts.target)?;
-    text.routes = put_routes(&mut p, m, reverse)?;
+    text.routes = put_routes(&mut p, m, reverse)?.len;
     let len = p.at;
     let block = cx.pool.copy_in(cx.scratch.get(..len).unwrap_or(&[]))?;
     Ok((block, text))
@@ -536,13 +619,16 @@ fn repack(
     let mut text = t;
     text.target = p.put(target.of(pool, d))?;
     text.routes = match m {
-        Some(m) => put_routes(&mut p, m, true)?,
-        None => p.put(t.routes.of(old))?,
+        Some(m) => put_routes(&mut p, m, true)?.len,
+        None => p.put(t.routes().of(old))?.len,
     };
     let len = p.at;
-    let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-    pool.release(d.block);
-    d.block = block;
+    let new = scratch.get(..len).unwrap_or(&[]);
+    if new != old {
+        let block = pool.copy_in(new)?;
+        pool.release(d.block);
+        d.block = block;
+    }
     d.text = text;
     Ok(())
 }

@@ -2,6 +2,92 @@
 
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
+use crate::wire::scan::Span;
+
+/// What one message says of its sender, read in one walk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    /// The bits of [`Peer`] that it has.
+    has: u8,
+    /// Of those, the ones that it requires.
+    required: u8,
+    /// The bits that its fields are the last word on.
+    named: u8,
+    /// Its Session-Expires (RFC 4028 4).
+    pub session_expires: Option<Span>,
+    /// Its Min-SE (RFC 4028 5).
+    pub min_se: Option<Span>,
+}
+
+impl Said {
+    pub(crate) fn of(m: &MessageRef<'_>) -> Self {
+        let mut said = Self::default();
+        for field in m.fields() {
+            let named = match field.name {
+                Name::Allow => Peer::UPDATE,
+                Name::Supported => Peer::OPTIONS,
+                Name::Require => 0,
+                Name::SessionExpires => {
+                    said.session_expires.get_or_insert(field.value);
+                    continue;
+                }
+                Name::MinSe => {
+                    said.min_se.get_or_insert(field.value);
+                    continue;
+                }
+                _ => continue,
+            };
+            said.named |= named;
+            let value = m.text(field.value);
+            let has = if field.name == Name::Allow { methods(value) } else { options(value) };
+            said.has |= has;
+            said.required |= if field.name == Name::Require { has } else { 0 };
+        }
+        said
+    }
+
+    /// Whether it has the bit.
+    pub(crate) const fn has(&self, bit: u8) -> bool {
+        self.has & bit != 0
+    }
+}
+
+/// What the methods in Allow say. RFC 3261 7.1: they are compared with case.
+fn methods(value: &[u8]) -> u8 {
+    const UPDATE: &[u8] = b"UPDATE";
+    let apart = |b: Option<&u8>| b.is_none_or(|b| *b == b',' || b.is_ascii_whitespace());
+    let updates = memchr::memchr_iter(UPDATE[0], value).any(|at| {
+        let (before, rest) = value.split_at_checked(at).unwrap_or_default();
+        rest.starts_with(UPDATE) && apart(before.last()) && apart(rest.get(UPDATE.len()))
+    });
+    if updates { Peer::UPDATE } else { 0 }
+}
+
+/// What option tags say. RFC 3261 7.1: they are compared without case.
+fn options(value: &[u8]) -> u8 {
+    let (mut bits, mut start) = (0, 0);
+    for (at, b) in value.iter().enumerate() {
+        if *b == b',' {
+            bits |= option(value.get(start..at).unwrap_or(&[]));
+            start = at.wrapping_add(1);
+        }
+    }
+    bits | option(value.get(start..).unwrap_or(&[]))
+}
+
+fn option(tag: &[u8]) -> u8 {
+    let tag = tag.strip_prefix(b" ").unwrap_or(tag);
+    let tag = match tag {
+        [b'!'..=b'~', .., b'!'..=b'~'] => tag,
+        _ => tag.trim_ascii(),
+    };
+    match tag.len() {
+        5 if tag.eq_ignore_ascii_case(b"timer") => Peer::TIMER,
+        6 if tag.eq_ignore_ascii_case(b"100rel") => Peer::RELIABLE,
+        11 if tag.eq_ignore_ascii_case(b"from-change") => Peer::FROM_CHANGE,
+        _ => 0,
+    }
+}
 
 /// What the peer of a dialog takes and supports: one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -12,49 +98,29 @@ impl Peer {
     pub const UPDATE: u8 = 1;
     /// It supports session timers (RFC 4028).
     pub const TIMER: u8 = 1 << 1;
-    /// It supports reliable provisional responses (RFC 3262).
+    /// It supports reliable provisional responses in the request that made the dialog (RFC 3262).
     pub const RELIABLE: u8 = 1 << 2;
     /// It takes another identity within a dialog (RFC 4916).
     pub const FROM_CHANGE: u8 = 1 << 3;
 
-    const SAYS: [(Name, &[u8], u8); 7] = [
-        (Name::Allow, b"UPDATE", Self::UPDATE),
-        (Name::Supported, b"timer", Self::TIMER),
-        (Name::Require, b"timer", Self::TIMER),
-        (Name::Supported, b"100rel", Self::RELIABLE),
-        (Name::Require, b"100rel", Self::RELIABLE),
-        (Name::Supported, b"from-change", Self::FROM_CHANGE),
-        (Name::Require, b"from-change", Self::FROM_CHANGE),
-    ];
+    /// It asks in its INVITE for what must be reliable (RFC 3262 3), and nothing later changes that.
+    pub const INSISTS: u8 = 1 << 4;
 
-    /// What this message of the peer's says.
+    /// What Supported is the last word on.
+    const OPTIONS: u8 = Self::TIMER | Self::FROM_CHANGE;
+
+    /// What this message of the peer's, which makes the dialog, says.
     #[must_use]
     pub fn of(m: &MessageRef<'_>) -> Self {
-        let mut peer = Self::default();
-        peer.learn(m);
-        peer
+        let said = Said::of(m);
+        Self(said.has | if said.required & Self::RELIABLE == 0 { 0 } else { Self::INSISTS })
     }
 
     /// What it says now. A field that is not there says nothing.
     pub fn learn(&mut self, m: &MessageRef<'_>) {
-        for name in [Name::Allow, Name::Supported] {
-            if m.header_span(name).is_some() {
-                let said = Self::SAYS.iter().filter(|(n, ..)| *n == name);
-                self.0 &= !said.fold(0, |bits, (_, _, bit)| bits | bit);
-            }
-        }
-        for name in [Name::Allow, Name::Supported, Name::Require] {
-            for value in m.values(name) {
-                let text = m.text(value).trim_ascii();
-                // RFC 3261 7.1: methods are compared with case, option tags without.
-                let same = |to: &[u8]| {
-                    if name == Name::Allow { to == text } else { to.eq_ignore_ascii_case(text) }
-                };
-                for (_, _, bit) in Self::SAYS.iter().filter(|(n, t, _)| *n == name && same(t)) {
-                    self.0 |= bit;
-                }
-            }
-        }
+        let said = Said::of(m);
+        let learned = Self::UPDATE | Self::OPTIONS;
+        self.0 = (self.0 & !said.named) | (said.has & learned);
     }
 
     /// Whether it has the bit.
@@ -78,18 +144,33 @@ mod tests {
         format!("UPDATE sip:a@b SIP/2.0\r\n{fields}\r\n")
     }
 
+    fn lazy(text: &str) -> MessageRef<'_> {
+        MessageRef::lazy(text.as_bytes()).unwrap()
+    }
+
     #[test]
     fn what_a_message_does_not_say_stays_as_it_was() {
         let text = message("Allow: INVITE, UPDATE\r\nk: timer, 100REL\r\n");
-        let mut peer = Peer::of(&MessageRef::lazy(text.as_bytes()).unwrap());
+        let mut peer = Peer::of(&lazy(&text));
         assert!(peer.has(Peer::UPDATE) && peer.has(Peer::TIMER) && peer.has(Peer::RELIABLE));
         assert!(!peer.has(Peer::FROM_CHANGE));
-        let text = message("Supported: from-change\r\n");
-        peer.learn(&MessageRef::lazy(text.as_bytes()).unwrap());
-        assert!(peer.has(Peer::UPDATE) && peer.has(Peer::FROM_CHANGE));
-        assert!(!peer.has(Peer::TIMER) && !peer.has(Peer::RELIABLE));
-        let text = message("Allow: update\r\nSupported:\r\nRequire: timer\r\n");
-        peer.learn(&MessageRef::lazy(text.as_bytes()).unwrap());
+        peer.learn(&lazy(&message("Supported: from-change\r\n")));
+        assert!(peer.has(Peer::UPDATE) && peer.has(Peer::FROM_CHANGE) && !peer.has(Peer::TIMER));
+        peer.learn(&lazy(&message("Allow: update\r\nSupported:\r\nRequire: timer\r\n")));
         assert!(!peer.has(Peer::UPDATE) && !peer.has(Peer::FROM_CHANGE) && peer.has(Peer::TIMER));
+        peer.learn(&lazy(&message("Allow: INVITE\r\nAllow: BYE,\r\n UPDATE , X\r\n")));
+        assert!(peer.has(Peer::UPDATE), "of several fields and lines each is read");
+        peer.learn(&lazy(&message("Allow: XUPDATE, UPDATES, UPDATE-X\r\nk: a,\r\n\ttimer \r\n")));
+        assert!(!peer.has(Peer::UPDATE) && peer.has(Peer::TIMER));
+    }
+
+    #[test]
+    fn only_what_makes_the_dialog_says_whether_provisionals_can_be_reliable() {
+        let mut peer = Peer::of(&lazy(&message("Require: 100rel\r\n")));
+        peer.learn(&lazy(&message("Supported: timer\r\n")));
+        assert!(peer.has(Peer::RELIABLE) && peer.has(Peer::INSISTS));
+        let mut peer = Peer::of(&lazy(&message("Supported: timer\r\n")));
+        peer.learn(&lazy(&message("Require: 100rel\r\n")));
+        assert!(!peer.has(Peer::RELIABLE) && !peer.has(Peer::INSISTS));
     }
 }

@@ -120,7 +120,7 @@ impl Dialogs {
         let contact = contact.get(..contact_len).unwrap_or(&[]);
         let Cx { pool, scratch, config, .. } = &mut *cx;
         let bytes = pool.bytes_of(d.block);
-        let at = address(d.text.target.of(bytes), d.text.routes.of(bytes));
+        let at = address(d.text.target.of(bytes), d.text.routes().of(bytes));
         let own = Own { cseq, contact, product: config.product.as_bytes() };
         let stored = |kept: Option<Kept>| kept.map(|k| pool.bytes_of(k.block));
         let kept = (stored(what.credentials), stored(what.kept));
@@ -128,7 +128,7 @@ impl Dialogs {
         let len = write_request(w, (d, bytes), &at, what, &own, kept).map_err(write_error)?;
         let hop = next_hop(cx, {
             let bytes = cx.pool.bytes_of(d.block);
-            address(d.text.target.of(bytes), d.text.routes.of(bytes)).hop
+            address(d.text.target.of(bytes), d.text.routes().of(bytes)).hop
         });
         let block = cx.pool.copy_in(cx.scratch.get(..len).unwrap_or(&[]))?;
         if what.cseq.is_none() {
@@ -161,9 +161,9 @@ fn write_request(
     if let Some(target) = at.target_last {
         joined(&mut w, Name::Route, &[b"<", target, b">"])?;
     }
-    w.header(Name::From, d.text.local.of(bytes))?;
-    w.header(Name::To, d.text.remote.of(bytes))?;
-    w.header(Name::CallId, d.text.call_id.of(bytes))?;
+    w.header(Name::From, d.text.local().of(bytes))?;
+    w.header(Name::To, d.text.remote().of(bytes))?;
+    w.header(Name::CallId, d.text.call_id().of(bytes))?;
     w.cseq(own.cseq, what.method.as_str().as_bytes())?;
     if !own.contact.is_empty() {
         w.header(Name::Contact, own.contact)?;

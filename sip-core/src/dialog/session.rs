@@ -112,10 +112,22 @@ impl Session {
     /// # Errors
     /// `Full` without room.
     pub fn local_copy(&self, pool: &mut Pool) -> Result<Option<BlockId>, Error> {
+        self.copy(pool, |both| parts(both).0)
+    }
+
+    /// The peer's description that holds, in a block of its own, held once.
+    ///
+    /// # Errors
+    /// `Full` without room.
+    pub fn remote_copy(&self, pool: &mut Pool) -> Result<Option<BlockId>, Error> {
+        self.copy(pool, |both| parts(both).1)
+    }
+
+    fn copy(&self, pool: &mut Pool, of: fn(&[u8]) -> &[u8]) -> Result<Option<BlockId>, Error> {
         let Some(agreed) = self.agreed else { return Ok(None) };
-        let len = parts(pool.bytes_of(agreed)).0.len();
+        let len = of(pool.bytes_of(agreed)).len();
         let copy = pool.take(len)?;
-        pool.read_write(agreed, copy, |from, to| to.copy_from_slice(parts(from).0));
+        pool.read_write(agreed, copy, |from, to| to.copy_from_slice(of(from)));
         Ok(Some(copy))
     }
 
@@ -152,6 +164,9 @@ mod tests {
         assert_eq!(s.descriptions(&pool), Some((&b"ours"[..], &b"another"[..])));
         let copy = s.local_copy(&mut pool).unwrap().unwrap();
         assert_eq!(pool.bytes_of(copy), b"ours");
+        pool.release(copy);
+        let copy = s.remote_copy(&mut pool).unwrap().unwrap();
+        assert_eq!(pool.bytes_of(copy), b"another");
         pool.release(copy);
         s.release(&mut pool);
         pool.release(a);

@@ -2,7 +2,7 @@
 
 use crate::engine::output::{Answer, CallHandle, LineHandle, RequestHandle, SendId};
 use crate::path::{FlowId, Local, LocalId, Path};
-use crate::store::queries::QueryId;
+use crate::store::queries::{QueryId, Target};
 
 pub use crate::flow::{FlowEnd, FlowInfo};
 pub use crate::ua::{AutoAnswer, Extras, Follow, LineConfig, Policy};
@@ -56,6 +56,7 @@ pub enum Input<'a> {
     Resume { call: CallHandle },
     Options { line: Option<LineHandle>, target: &'a str, user: u64, extras: Extras<'a> },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
+    AddTargets { request: RequestHandle, targets: &'a [Target<'a>], more: bool },
     Send { path: Path, bytes: &'a [u8] },
     Drain,
     Shutdown,

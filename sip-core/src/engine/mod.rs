@@ -125,7 +125,8 @@ impl Engine {
         Ok(Self { index, wire: limits.wire, core, lent: None })
     }
 
-    /// Takes one input. May queue output: call `poll`.
+    /// Takes one input: what the method of its name does, with its clause, states and errors. One
+    /// that is refused has changed nothing. May queue output: call `poll`.
     pub fn apply(&mut self, now: Instant, input: &Input<'_>) -> Result<Done, Error> {
         self.tick(now);
         match *input {
@@ -339,15 +340,19 @@ impl core::fmt::Debug for Engine {
 
 /// The inputs, each one line over [`Engine::apply`].
 impl Engine {
-    /// A whole message: a datagram, or one that the host has framed itself (`path.flow` set).
-    /// May queue output: call `poll`. `Full` means that it was not taken: packet loss.
+    /// A whole message: a datagram, or one that the host has framed itself (`path.flow` set; RFC 3261
+    /// 18.1.2, 18.2.1). `Full` means that it was not taken: packet loss. `Misuse(Local)` where no
+    /// identity is set, `Misuse(Flow)` where the connection is not open. May queue output: call
+    /// `poll`.
     pub fn receive(&mut self, now: Instant, path: Path, message: &[u8]) -> Result<Seen, Error> {
         self.tick(now);
         self.take_datagram(&path, message)
     }
 
-    /// Bytes of a stream; how many were taken. The caller keeps the rest and presents it again
-    /// with more. `Ok(0)` while output waits: poll first. May queue output: call `poll`.
+    /// Bytes of a stream (RFC 3261 18.3); how many were taken. The caller keeps the rest and presents
+    /// it again with more. `Ok(0)` while output waits: poll first. Of a connection that is being closed
+    /// all is taken and nothing read; `Misuse(Flow)` where it is not open. May queue output: call
+    /// `poll`.
     pub fn receive_stream(
         &mut self,
         now: Instant,
@@ -358,7 +363,9 @@ impl Engine {
         self.take_stream(flow, bytes)
     }
 
-    /// A connection has opened, accepted or asked for. Queues nothing.
+    /// A connection has opened, accepted or asked for (RFC 3261 18, RFC 5922 7). `Misuse(Flow)` for a
+    /// number that is not higher than all before, `Misuse(Local)` where the identity is none of its
+    /// transport. Queues nothing.
     pub fn flow_opened(
         &mut self,
         now: Instant,
@@ -368,12 +375,14 @@ impl Engine {
         self.apply(now, &Input::FlowOpened { flow, info }).map(drop)
     }
 
-    /// A connection has ended. May queue output: call `poll`.
+    /// A connection has ended: so do the transactions on it (RFC 3261 17.1.4, 18.4). `Gone` where it is
+    /// not open. May queue output: call `poll`.
     pub fn flow_closed(&mut self, now: Instant, flow: FlowId, why: FlowEnd) -> Result<(), Error> {
         self.apply(now, &Input::FlowClosed { flow, why }).map(drop)
     }
 
-    /// What `send` names could not be sent. May queue output: call `poll`.
+    /// What `send` names could not be sent (RFC 3261 17.1.4, 18.4). Harmless in every state: what has
+    /// ended is not told. May queue output: call `poll`.
     pub fn send_failed(
         &mut self,
         now: Instant,
@@ -383,7 +392,9 @@ impl Engine {
         self.apply(now, &Input::SendFailed { send, why }).map(drop)
     }
 
-    /// Sets an identity of this side, new or in place of an old one. Queues nothing.
+    /// Sets an identity of this side, new or in place of an old one, in every state: what Via and
+    /// Contact say from now on (RFC 3261 18.1.1, 8.1.1.8). `Misuse(Local)` for a host that no URI has.
+    /// Queues nothing.
     pub fn set_local(
         &mut self,
         now: Instant,
@@ -393,13 +404,16 @@ impl Engine {
         self.apply(now, &Input::SetLocal { local, entry }).map(drop)
     }
 
-    /// The clock has reached [`next_timeout`](Self::next_timeout). May queue output: call `poll`.
+    /// The clock has reached [`next_timeout`](Self::next_timeout): what is due is done (RFC 3261 17,
+    /// appendix A). Right in every state, too early and too late. May queue output: call `poll`.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
         self.apply(now, &Input::HandleTimeout).map(drop)
     }
 
-    /// The answer to a question. A question that is forgotten or answered takes it without effect.
-    /// May queue output: call `poll`.
+    /// The answer to a question (RFC 3261 8.1.2, 10.3, 16.5, 22; RFC 3264 5). A question that is
+    /// forgotten or answered takes it without effect. `Misuse(Answer)` for one of another kind,
+    /// `Misuse(Flow)` and `Misuse(Media)` for what cannot be used: the question stays open. May queue
+    /// output: call `poll`.
     pub fn answer(
         &mut self,
         now: Instant,

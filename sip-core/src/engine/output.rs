@@ -43,15 +43,18 @@ pub struct Transmit<'e> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Output<'e> {
-    /// Send bytes.
+    /// Send bytes (RFC 3261 18).
     Transmit(Transmit<'e>),
-    /// Write what was lent for this flow before, then close it, then report `flow_closed`.
+    /// Write what was lent for this flow before, then close it, then report `flow_closed` (RFC 3261
+    /// 18.3, 18.4). Nothing more is taken from it.
     Close(FlowId),
-    /// A question: answer it with [`Engine::answer`](super::Engine::answer), now or later, once.
+    /// A question: answer it with [`Engine::answer`](super::Engine::answer), now or later, once. What
+    /// waits for it goes on by its deadline, `Config::query`, as if it had failed (RFC 3261 8.1.3.1,
+    /// 16.7).
     Query(QueryId, Query<'e>),
-    /// The asker of that question has ended; a late answer is harmless.
+    /// The asker of that question has ended, or its deadline has passed; a late answer is harmless.
     Forget(QueryId),
-    /// Something happened; the message that caused it, if there is one.
+    /// Something happened; the message that caused it, if there is one. Each event names its clause.
     Event(Event, Option<MessageRef<'e>>),
     /// The session of a call has changed: what to send and hear from now on (RFC 3264).
     Media {
@@ -70,14 +73,14 @@ pub enum Output<'e> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Query<'e> {
-    /// The IPv4 and IPv6 addresses of a name (A and AAAA).
+    /// The IPv4 and IPv6 addresses of a name (A and AAAA; RFC 3263 4.2).
     Dns {
         /// The name.
         name: &'e str,
         /// The transport that they are for.
         transport: Transport,
     },
-    /// A connection. When it is open: `flow_opened` with a new [`FlowId`], then
+    /// A connection (RFC 3261 18.1.1). When it is open: `flow_opened` with a new [`FlowId`], then
     /// [`Answer::Connected`].
     Connect {
         /// Where to.
@@ -87,7 +90,8 @@ pub enum Query<'e> {
         /// The name that TLS has to verify: the host of the URI; empty for an address.
         name: &'e str,
     },
-    /// Where the proxy shall send a request that no binding and no Route of its own decides.
+    /// Where the proxy shall send a request that no binding and no Route of its own decides (RFC 3261
+    /// 16.5).
     Route {
         /// The request; [`Engine::message`](super::Engine::message) shows it until it is answered.
         request: RequestHandle,
@@ -96,7 +100,7 @@ pub enum Query<'e> {
         /// Whether the Request-URI's host is one of our domains or identities.
         ours: bool,
     },
-    /// The media of a call that no verb gave: answer with [`Answer::Media`], or with
+    /// The media of a call that no verb gave (RFC 3264 5, 6): answer with [`Answer::Media`], or with
     /// [`Answer::Description`] to make offers and answers yourself. `NotFound` and `Failed` call
     /// without, and refuse a call that came in with 488.
     Media {
@@ -105,7 +109,8 @@ pub enum Query<'e> {
         /// The peer's offer; empty where it has made none.
         offer: &'e str,
     },
-    /// The bindings of an address of record, to route a request or to register. `NotFound` says
+    /// The bindings of an address of record, to route a request (RFC 3261 16.5) or to register
+    /// (10.3). `NotFound` says
     /// that there is no such address (404); one that exists without bindings is `Located` with
     /// none, version 0 if it never had any.
     Locate {
@@ -115,7 +120,7 @@ pub enum Query<'e> {
         request: Option<RequestHandle>,
     },
     /// Store these bindings in place of all that the address of record has, if its version is
-    /// still `version`.
+    /// still `version` (RFC 3261 10.3 step 7).
     Store {
         /// The canonical address of record.
         aor: &'e str,
@@ -156,7 +161,7 @@ pub enum Event {
         /// What changed.
         change: CallChange,
     },
-    /// A line changed (RFC 3261 10.2).
+    /// A line changed (RFC 3261 10.2). A line takes every verb in every state, until it is removed.
     Line {
         /// The line.
         line: LineHandle,
@@ -167,7 +172,8 @@ pub enum Event {
     },
     /// A request, in a call or outside, that the engine leaves to the application (RFC 3261 8.2):
     /// answer it with
-    /// [`Engine::respond`](super::Engine::respond). Unanswered, the engine answers it.
+    /// [`Engine::respond`](super::Engine::respond). Unanswered after 63*T1, the engine answers it:
+    /// 480, an UPDATE 504 (RFC 3311 5.2); from then on the verb is `Late`.
     Request {
         /// The request.
         request: RequestHandle,
@@ -179,8 +185,8 @@ pub enum Event {
     /// A peer asks by REFER for a call, in a call or outside (RFC 3515 2.4.2); the message is the
     /// REFER. Accept it with
     /// [`Engine::accept_transfer`](super::Engine::accept_transfer) or refuse it with
-    /// [`Engine::reject_transfer`](super::Engine::reject_transfer). Unanswered, the engine answers
-    /// 480.
+    /// [`Engine::reject_transfer`](super::Engine::reject_transfer). Unanswered after 63*T1, the engine
+    /// answers 480; from then on both are `Late`.
     Transfer {
         /// The request.
         request: RequestHandle,
@@ -197,7 +203,18 @@ pub enum Event {
         /// The status; 408 where nothing came, 503 where there was no way (RFC 3261 8.1.3.1).
         status: u16,
     },
-    /// A limit was reached and something was refused because of it.
+    /// Everything has failed that was to be tried for a request which waits for late targets
+    /// ([`Engine::add_targets`](super::Engine::add_targets)): add some, or say that no more come, and
+    /// the best response goes back. It goes by itself after `Forking::late`.
+    Exhausted {
+        /// The request, as in [`Query::Route`].
+        request: RequestHandle,
+        /// The status of that response.
+        status: u16,
+    },
+    /// A limit was reached, and requests get 503 with Retry-After because of it (RFC 3261 21.5.4).
+    /// Told at most once a second, in whatever state calls and lines are;
+    /// [`Stats::refused_full`](super::Stats::refused_full) counts them.
     Limited(Limit),
 }
 
@@ -257,6 +274,21 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
     }
 }
 
+/// The record number of [`Event::Limited`].
+const EVENT_LIMITED: u16 = 0x401;
+
+/// The record of [`Event::Limited`].
+pub(super) const fn limited(limit: Limit) -> EventRecord {
+    EventRecord {
+        kind: EVENT_LIMITED,
+        code: limit as u16,
+        object: 0,
+        other: 0,
+        user: 0,
+        block: None,
+    }
+}
+
 fn line_of(record: &EventRecord) -> Option<LineHandle> {
     (record.other != 0).then(|| LineHandle::from_raw(record.other))
 }
@@ -285,9 +317,14 @@ fn event_of(record: &EventRecord, message: Option<&MessageRef<'_>>) -> Option<Ev
             line,
             call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
         }),
+        4 if record.kind == EVENT_LIMITED => Some(Event::Limited(Limit::of(record.code)?)),
         5 if record.kind == ua::EVENT_ANSWERED => {
             Some(Event::Answered { user: record.user, status: record.code })
         }
+        6 if record.kind == crate::proxy::EVENT_EXHAUSTED => Some(Event::Exhausted {
+            request: TxHandle::from_raw(record.object),
+            status: record.code,
+        }),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Core;
 use crate::attempt::{AttemptHandle, FromAttempt};
+use crate::dialog::DialogHandle;
 use crate::error::{Error, Ignored, Limit, Seen};
 use crate::header::essentials::Essentials;
 use crate::header::name_addr::NameAddr;
@@ -14,6 +15,9 @@ use crate::wire::defect::{Role, Verdict, judge};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
+
+/// Milliseconds between two events that tell of a full table.
+const LIMITED: u64 = 1_000;
 
 /// Who a new request is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,7 +51,7 @@ impl Core {
             return Ok(Seen::Ignored(Ignored::StrayResponse));
         }
         match self.tx.on_response(&mut self.cx, m, e, path) {
-            FromResponse::Absorbed => Ok(Seen::Ignored(Ignored::Repeated)),
+            FromResponse::Absorbed => self.on_absorbed(m, e, path),
             FromResponse::Response { tx, owner } => {
                 self.deliver(owner, tx, (m, e, path))?;
                 Ok(Seen::Used)
@@ -56,9 +60,34 @@ impl Core {
         }
     }
 
+    // RFC 3261 13.2.2.4, 16.7 step 5: a fork beyond may answer an INVITE after it was refused.
+    fn on_absorbed(
+        &mut self,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<Seen, Error> {
+        let invite = e.cseq.is_some_and(|c| c.method == Method::Invite);
+        if !invite || !(200..300).contains(&m.status()) {
+            return Ok(Seen::Ignored(Ignored::Repeated));
+        }
+        match self.tx.owner_of_response(&self.cx, m, e) {
+            Some(owner) if owner.kind == OwnerKind::Call => {
+                let (ua, mut low) = self.low();
+                ua.on_late_success(&mut low, owner, m, e, path)?;
+            }
+            Some(owner) if owner.kind == OwnerKind::Fork => {
+                let (forks, mut low) = self.fork_low();
+                forks.on_late_success(&mut low, owner, m, e)?;
+            }
+            _ => return Ok(Seen::Ignored(Ignored::Repeated)),
+        }
+        Ok(Seen::Used)
+    }
+
     /// RFC 3261 8.1.3.3: a response to a user agent has one Via.
     fn is_misrouted(&self, m: &MessageRef<'_>, e: &Essentials) -> bool {
-        if self.ua.lines.is_empty() || m.values(Name::Via).nth(1).is_none() {
+        if self.ua.lines.is_empty() || !has_two_vias(m) {
             return false;
         }
         let owner = self.tx.owner_of_response(&self.cx, m, e).and_then(|o| match o.kind {
@@ -80,6 +109,27 @@ impl Core {
         Ok(Seen::Ignored(Ignored::StrayResponse))
     }
 
+    /// Whether a response makes the request of an attempt go again, or a question about that. May
+    /// queue output.
+    fn goes_again(
+        &mut self,
+        h: AttemptHandle,
+        tx: TxHandle,
+        (m, _, path): Received<'_, '_>,
+    ) -> Result<bool, Error> {
+        let (ua, mut low) = self.low();
+        match m.status() {
+            200..=299 => {
+                ua.on_proven(&mut low, h, m, path);
+                Ok(false)
+            }
+            401 | 407 => ua.on_challenge(&mut low, h, tx, m, path),
+            420 | 421 => ua.on_extension_refused(&mut low, h, tx, m),
+            422 => ua.on_too_short(&mut low, h, tx, m),
+            _ => Ok(false),
+        }
+    }
+
     /// A response for its owner.
     fn deliver(
         &mut self,
@@ -90,17 +140,8 @@ impl Core {
         match owner.kind {
             OwnerKind::Attempt => {
                 let h = AttemptHandle::from_raw(owner.object);
-                if matches!(m.status(), 401 | 407) {
-                    let (ua, mut low) = self.low();
-                    if ua.on_challenge(&mut low, h, tx, m, path)? {
-                        return Ok(());
-                    }
-                }
-                if m.status() == 422 {
-                    let (ua, mut low) = self.low();
-                    if ua.on_too_short(&mut low, h, tx, m)? {
-                        return Ok(());
-                    }
+                if self.goes_again(h, tx, (m, e, path))? {
+                    return Ok(());
                 }
                 let mut down = crate::attempt::Down {
                     tx: &mut self.tx,
@@ -120,7 +161,7 @@ impl Core {
             }
             OwnerKind::Line => {
                 let (ua, mut low) = self.low();
-                ua.on_line_response(&mut low, owner, m, e)
+                ua.on_line_response(&mut low, owner, (m, e), path)
             }
             OwnerKind::Fork => {
                 let (forks, mut low) = self.fork_low();
@@ -300,17 +341,22 @@ impl Core {
         }
     }
 
+    /// The dialog of ours that a request belongs to.
+    fn dialog_of(&self, m: &MessageRef<'_>, e: &Essentials) -> Option<DialogHandle> {
+        if self.dialogs.is_empty() { None } else { self.dialogs.of_request(&self.cx, m, e) }
+    }
+
     fn on_ack(
         &mut self,
         owner: Option<Owner>,
         destination: Destination,
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let by_dialog = self.dialogs.of_request(&self.cx, m, e);
+        let by_dialog = self.dialog_of(m, e);
         if let Some(d) = by_dialog {
             self.cx.prove(path);
             // A dialog without a call has no INVITE.
-            let owner = self.dialogs.get(d).map(|d| d.owner);
+            let owner = self.dialogs.get(d).map(|d| d.owner());
             let h = owner.filter(|o| o.kind == OwnerKind::Call).map_or(0, |o| o.object);
             let (ua, mut low) = self.low();
             return ua.on_ack(&mut low, CallHandle::from_raw(h), m, e);
@@ -377,7 +423,7 @@ impl Core {
     /// Who a request is for, a transaction apart. The order is the rule.
     pub(super) fn destination(&self, m: &MessageRef<'_>, e: &Essentials) -> Destination {
         let roles = self.cx.config.roles;
-        if roles.ua && self.dialogs.of_request(&self.cx, m, e).is_some() {
+        if roles.ua && self.dialog_of(m, e).is_some() {
             return Destination::Ua;
         }
         let ours = |host, port| self.cx.locals.is_ours(host, port, None);
@@ -392,16 +438,20 @@ impl Core {
             return Destination::Ua;
         }
         let host = e.uri.map(|u| (m.text(u.host), u.port, u.user.is_empty()));
+        let here = |host, port| self.cx.config.is_domain(host) || ours(host, port);
         if roles.registrar
             && m.method() == Method::Register
-            && host
-                .is_some_and(|(host, port, _)| self.cx.config.is_domain(host) || ours(host, port))
+            && host.is_some_and(|(host, port, _)| here(host, port))
             && !self.cx.config.domains.is_empty()
         {
             return Destination::Registrar;
         }
-        let to_us = host.is_some_and(|(host, port, no_user)| no_user && ours(host, port));
+        let to_us = host.is_some_and(|(host, port, no_user)| no_user && here(host, port));
         if m.method() == Method::Options && to_us && e.route.is_none() {
+            return Destination::Ourselves;
+        }
+        // RFC 3261 16.3 step 3: it goes no further, but asks.
+        if roles.proxy && m.method() == Method::Options && e.max_forwards == Some(0) {
             return Destination::Ourselves;
         }
         if roles.proxy { Destination::Proxy } else { Destination::Ua }
@@ -412,15 +462,14 @@ impl Core {
         destination: Destination,
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
-        let in_dialog = self.dialogs.of_request(&self.cx, m, e);
+        let in_dialog = self.dialog_of(m, e);
         if self.draining && e.to.is_none_or(|to| to.tag.is_empty()) {
             return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
         }
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
         if !self.tx.room_for(1 + kept) {
-            self.counts.refused_full += 1;
-            return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
+            return self.refuse_full(Limit::Transactions, (m, e, path));
         }
         let done = match (destination, in_dialog) {
             (Destination::Ua, Some(dialog)) => {
@@ -452,10 +501,30 @@ impl Core {
         match done {
             Ok(()) => Ok(Seen::Used),
             Err(Error::Full(limit)) if limit != Limit::Outputs && limit != Limit::Blocks => {
-                self.counts.refused_full += 1;
-                self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")])
+                self.refuse_full(limit, (m, e, path))
             }
             Err(error) => Err(error),
         }
     }
+
+    /// Refuses a request for which there is no room (RFC 3261 21.5.4). The application is told, but
+    /// not for each.
+    fn refuse_full(&mut self, limit: Limit, received: Received<'_, '_>) -> Result<Seen, Error> {
+        let seen = self.answer_stateless(received, 503, &[(Name::RetryAfter, b"10")])?;
+        self.counts.refused_full += 1;
+        let now = self.cx.now;
+        if self.counts.limited.is_none_or(|last| last.after(LIMITED) <= now) {
+            self.counts.limited = Some(now);
+            // Without room the next one tells.
+            let _ = self.cx.event(super::output::limited(limit));
+        }
+        Ok(seen)
+    }
+}
+
+/// Whether there is a second Via value.
+fn has_two_vias(m: &MessageRef<'_>) -> bool {
+    let mut vias = m.fields().filter(|f| f.name == Name::Via);
+    let first = vias.next().map_or(&[][..], |f| m.text(f.value));
+    vias.next().is_some() || (first.contains(&b',') && m.values(Name::Via).nth(1).is_some())
 }

@@ -1,6 +1,7 @@
 //! Live counts and totals.
 
 use super::Core;
+use crate::time::Instant;
 
 /// What an engine holds now, and what it has seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -78,6 +79,8 @@ pub(crate) struct Counts {
     pub received: u64,
     pub ignored: u64,
     pub refused_full: u64,
+    /// When the application was last told of a full table.
+    pub limited: Option<Instant>,
 }
 
 impl Core {

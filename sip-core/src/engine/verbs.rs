@@ -1,13 +1,14 @@
 //! The verbs: checked for room, then handed to their layer.
 
 use super::input::{Done, Extras, Input, LineConfig, Policy};
-use super::output::{CallHandle, LineHandle, RequestHandle};
+use super::output::{CallHandle, LineHandle, RequestHandle, Target};
 use super::{Core, Engine, need};
 use crate::error::{Error, Misuse};
 use crate::path::Path;
 use crate::store::timers::TimerKey;
 use crate::time::Instant;
 use crate::ua::{self, Verb};
+use crate::wire::name::Name;
 
 /// How long a shutdown waits for room.
 const RETRY: u64 = 100;
@@ -15,6 +16,33 @@ const RETRY: u64 = 100;
 fn added(extras: &Extras<'_>) -> usize {
     let fields: usize = extras.headers.iter().map(|(n, v)| n.len() + v.len() + 4).sum();
     fields + extras.content_type.len() + extras.body.len()
+}
+
+/// The fields that only the engine writes: who sends to whom, in which dialog and by which way
+/// (RFC 3261 8.1.1), and how long the body is. A re-INVITE and an UPDATE may change who we are
+/// (RFC 4916 4.4.1).
+const RESERVED: [Name; 8] = [
+    Name::From,
+    Name::To,
+    Name::CallId,
+    Name::CSeq,
+    Name::Via,
+    Name::MaxForwards,
+    Name::ContentLength,
+    Name::ContentType,
+];
+
+fn usable(input: &Input<'_>, extras: &Extras<'_>) -> Result<(), Error> {
+    let renames = matches!(input, Input::Reinvite { .. } | Input::Update { .. });
+    let bad = |name: &str| {
+        let name = Name::of(name.as_bytes());
+        RESERVED.contains(&name) && !(renames && name == Name::From)
+    };
+    let no_type = !extras.body.is_empty() && extras.content_type.is_empty();
+    if no_type || extras.headers.iter().any(|(name, _)| bad(name)) {
+        return Err(Error::Misuse(Misuse::BadHeader));
+    }
+    Ok(())
 }
 
 /// The call that a verb is for, and what it asks of it.
@@ -72,10 +100,11 @@ impl Core {
             | Input::AcceptTransfer { extras, .. }
             | Input::Options { extras, .. }
             | Input::Respond { extras, .. } => {
-                if !extras.body.is_empty() && extras.content_type.is_empty() {
-                    return Err(Error::Misuse(Misuse::BadHeader));
-                }
+                usable(input, extras)?;
                 added(extras)
+            }
+            Input::AddTargets { targets, .. } => {
+                targets.iter().map(|t| t.uri.len() + t.next_hop.len() + t.params.len()).sum()
             }
             Input::Send { bytes, .. } => bytes.len(),
             _ => 0,
@@ -129,6 +158,10 @@ impl Core {
                     return Err(Error::Misuse(Misuse::BadStatus));
                 }
                 ua.respond_request(&mut low, request, status, &extras).map(nothing)
+            }
+            Input::AddTargets { request, targets, more } => {
+                let (forks, mut low) = self.fork_low();
+                forks.add_targets(&mut low, request, targets, more).map(nothing)
             }
             Input::Send { path, bytes } => self.send(&path, bytes).map(nothing),
             Input::Drain => {
@@ -190,7 +223,9 @@ impl Core {
 
 /// The verbs, each one line over [`Engine::apply`].
 impl Engine {
-    /// Adds a line. Queues nothing.
+    /// Adds a line: an address of record whose requests it takes and sends (RFC 3261 8.1.1.3, 8.2.2.1,
+    /// 10.2). `Misuse(BadUri)` where the address or the proxy is no SIP URI, `Misuse(BadHeader)` for a
+    /// control byte, `Full(Lines)`. Queues nothing.
     pub fn add_line(&mut self, now: Instant, line: LineConfig<'_>) -> Result<LineHandle, Error> {
         match self.apply(now, &Input::AddLine { line })? {
             Done::Line(line) => Ok(line),
@@ -198,13 +233,17 @@ impl Engine {
         }
     }
 
-    /// Takes a line out; its calls go on. Unregister it first. May queue output: call `poll`.
+    /// Takes a line out, in every state; its calls go on. Its registration is not ended (RFC 3261
+    /// 10.2.2): unregister it first. From then on every verb of it is `Gone`. May queue output: call
+    /// `poll`.
     pub fn remove_line(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
         self.apply(now, &Input::RemoveLine { line }).map(drop)
     }
 
-    /// Sets what a line does with calls before a person does, and how its own go on when they are
-    /// redirected. It applies to calls that begin from now on. Queues nothing.
+    /// Sets what a line does with calls before a person does (RFC 3261 13.3.1), and how its own go on
+    /// when they are redirected (8.1.3.4). It applies to calls that begin from now on. Right in every
+    /// state of the line; `Misuse(BadUri)` or `Misuse(BadStatus)` for a target or a status that cannot
+    /// be sent. Queues nothing.
     pub fn set_policy(
         &mut self,
         now: Instant,
@@ -221,19 +260,23 @@ impl Engine {
         self.apply(now, &Input::Follow { call, target }).map(drop)
     }
 
-    /// Registers a line and keeps it registered (RFC 3261 10.2), registered already or not. May queue
-    /// output: call `poll`.
+    /// Registers a line and keeps it registered (RFC 3261 10.2). Right in every state of the line:
+    /// registered already, it is refreshed; while a REGISTER is on its way, it is done after that
+    /// (10.2: one at a time). May queue output: call `poll`.
     pub fn register(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
         self.apply(now, &Input::Register { line }).map(drop)
     }
 
-    /// Ends a line's registration (RFC 3261 10.2.2). May queue output: call `poll`.
+    /// Ends a line's registration (RFC 3261 10.2.2). Right in every state of the line: one that we do
+    /// not know of may have been left from before. While a REGISTER is on its way, it is done after
+    /// that. May queue output: call `poll`.
     pub fn unregister(&mut self, now: Instant, line: LineHandle) -> Result<(), Error> {
         self.apply(now, &Input::Unregister { line }).map(drop)
     }
 
     /// Calls `target`, a `sip:` or `sips:` URI (RFC 3261 13.2). `user` comes back in the call's
-    /// events. May queue output: call `poll`.
+    /// events. Right in every state of the line; `Misuse(BadUri)`, `Misuse(BadHeader)`,
+    /// `Misuse(Media)` for what cannot be sent. May queue output: call `poll`.
     pub fn invite(
         &mut self,
         now: Instant,
@@ -275,7 +318,8 @@ impl Engine {
     }
 
     /// Refuses a call that came in and is not answered, or the peer's re-INVITE, 300 to 699 (RFC 3261
-    /// 13.3.1.3, 14.2); 0 as the line's policy says, else 486. May queue output: call `poll`.
+    /// 13.3.1.3, 14.2); 0 as the line's policy says, else 486. In any other state `Misuse`, or `Late`
+    /// where it has just been answered, cancelled or has ended. May queue output: call `poll`.
     pub fn reject(
         &mut self,
         now: Instant,
@@ -287,7 +331,8 @@ impl Engine {
     }
 
     /// Sends the caller of a call that came in and is not answered elsewhere: a 3xx with this URI as
-    /// Contact (RFC 3261 13.3.1.2). May queue output: call `poll`.
+    /// Contact (RFC 3261 13.3.1.2). Errors as for [`reject`](Self::reject), but a re-INVITE is not
+    /// redirected. May queue output: call `poll`.
     pub fn redirect(
         &mut self,
         now: Instant,
@@ -365,8 +410,9 @@ impl Engine {
 
     /// Places the call that [`Event::Transfer`](super::output::Event::Transfer) asks for, with its
     /// header fields, and tells the peer how it goes (RFC 3515 2.4.2, 2.4.4). `user` comes back in
-    /// the new call's events. `Late` once the engine has answered it, `Gone` once it is over. May queue
-    /// output: call `poll`.
+    /// the new call's events. `Late` where the engine has answered it, `Gone` once it is over or the
+    /// application has answered it, `Misuse(State)` for any other request and without the line that it
+    /// came on. May queue output: call `poll`.
     pub fn accept_transfer(
         &mut self,
         now: Instant,
@@ -406,8 +452,9 @@ impl Engine {
     }
 
     /// Asks `target`, a `sip:` or `sips:` URI, what it can do, as a line or as the engine itself (RFC
-    /// 3261 11.1). [`Event::Answered`](super::output::Event::Answered) tells the answer. May queue
-    /// output: call `poll`.
+    /// 3261 11.1). [`Event::Answered`](super::output::Event::Answered) tells the answer. Right in every
+    /// state of the line; `Misuse(BadUri)` for what no request can be sent to. May queue output: call
+    /// `poll`.
     pub fn options(
         &mut self,
         now: Instant,
@@ -419,8 +466,12 @@ impl Engine {
         self.apply(now, &Input::Options { line, target, user, extras }).map(drop)
     }
 
-    /// Answers a request that [`Event::Request`](super::output::Event::Request) brought, 100 to 699
-    /// (RFC 3261 8.2.6). `Late` or `Gone` once it is answered. May queue output: call `poll`.
+    /// Answers a request that [`Event::Request`](super::output::Event::Request) brought, 200 to 699
+    /// (RFC 3261 8.2.6), or 100 after T2 (RFC 4320 4.1); an offer is answered by a body or media (RFC
+    /// 3311 5.2), a REFER only refused, as by [`reject_transfer`](Self::reject_transfer). `Late` where
+    /// the engine has answered it or its call has ended, `Gone` once it is over or the application has
+    /// answered it, `Misuse(State)` for a request that was not brought by that event. May queue
+    /// output: call `poll`.
     pub fn respond(
         &mut self,
         now: Instant,
@@ -431,7 +482,28 @@ impl Engine {
         self.apply(now, &Input::Respond { request, status, extras }).map(drop)
     }
 
-    /// Sends these bytes, whatever they are. May queue output: call `poll`.
+    /// Adds targets to a request that the proxy is forwarding, which
+    /// [`Query::Route`](super::output::Query::Route) or
+    /// [`Query::Locate`](super::output::Query::Locate) has asked about (RFC 3261 16.5): a device that
+    /// has registered since, or was woken first (RFC 8599). They take their places by q; a URI that
+    /// was named before is not tried again. `more` keeps the request open: when nothing is left to
+    /// try, [`Event::Exhausted`](super::output::Event::Exhausted) tells so and it waits for others; say
+    /// it before the question is answered, without targets, where that may be so from the start.
+    /// `Late` once it is answered or its caller has given up, `Misuse` where nothing was asked or a URI
+    /// is none. May queue output: call `poll`.
+    pub fn add_targets(
+        &mut self,
+        now: Instant,
+        request: RequestHandle,
+        targets: &[Target<'_>],
+        more: bool,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::AddTargets { request, targets, more }).map(drop)
+    }
+
+    /// Sends these bytes, whatever they are, in every state and by no rule of RFC 3261 but the way to
+    /// the peer (18). `Misuse(Local)` or `Misuse(Flow)` where there is no such way. May queue output:
+    /// call `poll`.
     pub fn send(&mut self, now: Instant, path: Path, bytes: &[u8]) -> Result<(), Error> {
         self.apply(now, &Input::Send { path, bytes }).map(drop)
     }
@@ -443,8 +515,8 @@ impl Engine {
         self.apply(now, &Input::Drain).map(drop)
     }
 
-    /// Ends all calls and registrations (RFC 3261 15, 10.2.2), in whatever state they are. May queue
-    /// output: call `poll`.
+    /// Ends all calls and registrations (RFC 3261 15, 10.2.2), in every state, and again while that
+    /// goes on. May queue output: call `poll`.
     pub fn shutdown(&mut self, now: Instant) -> Result<(), Error> {
         self.apply(now, &Input::Shutdown).map(drop)
     }

@@ -53,8 +53,9 @@ fn value(c: &mut Cursor<'_>, fault: &mut Fault) -> Span {
 fn odd_value(c: &mut Cursor<'_>, start: usize, fault: &mut Fault) {
     if c.at == start && c.eat(b'<') {
         // A URI in angle brackets (RFC 8224 4, RFC 5318 4.1).
-        c.run(Class::URI | Class::UTF8);
-        *fault = (*fault).max(if c.eat(b'>') { Fault::Odd } else { Fault::Bad });
+        let uri = c.run(Class::URI | Class::UTF8);
+        let whole = !uri.is_empty() && c.eat(b'>');
+        *fault = (*fault).max(if whole { Fault::Odd } else { Fault::Bad });
         return;
     }
     let more = c.run(Class::LOOSE | Class::UTF8);

@@ -291,7 +291,8 @@ pub fn is_user(text: &[u8]) -> bool {
 /// Whether the text is a `sips` URI.
 #[must_use]
 pub fn is_sips(text: &[u8]) -> bool {
-    Uri::parse(text).is_ok_and(|u| u.scheme == Scheme::Sips)
+    let starts = text.get(..5).is_some_and(|s| s.eq_ignore_ascii_case(b"sips:"));
+    starts && Uri::parse(text).is_ok_and(|u| u.scheme == Scheme::Sips)
 }
 
 #[cfg(test)]

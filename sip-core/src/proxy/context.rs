@@ -2,22 +2,26 @@
 //! and the best response goes back (RFC 3261 16.6 to 16.10).
 
 use super::best::{is_better, is_challenge};
-use super::forward::{self, Copy, Survey, URI_ROOM, hop_of};
+use super::forward::{self, Copy, Leg, Survey, URI_ROOM, Way, leg_of};
 use super::preprocess::{Plan, is_secure};
-use super::record_route::RecordRoute;
+use super::record_route::OwnRoutes;
+use super::recurse::{Followed, without_followed};
 use super::response::{with_challenges, without_via};
+use super::schedule::{Step, breadth, next_entry};
 use super::targets::Entry;
 use super::{Branch, BranchHandle, Fork, ForkHandle, ForkLow, Forks, GiveUp, RELAY};
+use super::{disposition::Disposition, early, late::More};
 use crate::attempt::{Down, FromAttempt, Start};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
+use crate::flow::Flows;
 use crate::header::Essentials;
 use crate::path::LocalId;
-use crate::resolve::{Hop, NoWay};
+use crate::resolve::Hop;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::store::timers::{TimerKey, kind};
-use crate::tx::{Reply, TxHandle};
+use crate::tx::{LoopMark, Reply, TxHandle};
 use crate::wire::name::Name;
 use crate::wire::{MessageRef, Method};
 
@@ -38,6 +42,8 @@ impl Fork {
             incoming,
             source: None,
             plan,
+            how: Disposition::new(&cx.config.forking),
+            mark: None,
             request: None,
             targets: None,
             next: 0,
@@ -46,7 +52,18 @@ impl Fork {
             open: 0,
             first: None,
             asked: None,
+            breadth: 0,
+            bounded: false,
+            group: 0,
+            group_at: cx.now,
+            more: More::No,
+            late: false,
+            ours: false,
+            routed: false,
+            wants_199: false,
             known: false,
+            closed: false,
+            lacked: false,
             done: false,
             cancelled: false,
             untried: false,
@@ -55,9 +72,46 @@ impl Fork {
         }
     }
 
-    /// Whether a final response is due: nothing is being tried, nor can be.
-    const fn is_settled(&self) -> bool {
+    /// A context for `m`, which is to be known again by `mark`.
+    pub(super) fn of(
+        cx: &Cx,
+        (m, e): (&MessageRef<'_>, &Essentials),
+        incoming: LocalId,
+        plan: Plan,
+        mark: LoopMark,
+    ) -> Self {
+        let forking = &cx.config.forking;
+        let most = breadth(forking, m);
+        Self {
+            how: Disposition::of(forking, m),
+            mark: Some(mark),
+            breadth: most.unwrap_or(u16::MAX),
+            bounded: most.is_some(),
+            wants_199: early::is_wanted(m, e),
+            ..Self::new(cx, m.method(), incoming, plan)
+        }
+    }
+
+    /// Where its targets come from is known.
+    pub(super) const fn take(&mut self, way: super::Way) {
+        self.routed = !matches!(way, super::Way::Direct);
+        self.ours = matches!(way, super::Way::Locate | super::Way::Route { ours: true });
+    }
+
+    /// The status where there is no target: a resource none of whose devices is there, or none at
+    /// all (16.5).
+    pub(super) const fn nobody(&self) -> u16 {
+        if self.known { 480 } else { 404 }
+    }
+
+    /// Whether nothing is being tried, nor can be yet.
+    const fn is_idle(&self) -> bool {
         self.open == 0 && self.left == 0 && self.asked.is_none()
+    }
+
+    /// Whether a final response is due: nothing is being tried, nor will be.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.is_idle() && !self.more.is_open()
     }
 }
 
@@ -72,6 +126,8 @@ impl Branch {
             give_up: GiveUp::No,
             status: 0,
             response: None,
+            tags: None,
+            breadth: 0,
         }
     }
 }
@@ -86,7 +142,7 @@ enum Work {
 
 impl Forks {
     /// The branches of a context, the youngest first.
-    fn list(&self, h: ForkHandle) -> impl Iterator<Item = (BranchHandle, &Branch)> {
+    pub(super) fn list(&self, h: ForkHandle) -> impl Iterator<Item = (BranchHandle, &Branch)> {
         let first = self.forks.get(h).and_then(|f| f.first);
         let step = |b: BranchHandle| self.branches.get(b).map(|branch| (b, branch));
         core::iter::successors(first.and_then(step), move |(_, b)| b.next.and_then(step))
@@ -97,26 +153,34 @@ impl Forks {
         self.list(h).find(|(_, b)| b.part == part && b.attempt.is_some()).map(|(b, _)| b)
     }
 
+    /// The branch that has ended under this number.
+    pub(super) fn refused_branch(&self, h: ForkHandle, part: u8) -> Option<BranchHandle> {
+        self.list(h).find(|(_, b)| b.part == part && b.status >= 300).map(|(b, _)| b)
+    }
+
     /// Does what is to be done: CANCELs, further targets, the final response; then waits for the
     /// next timer, or ends.
     pub(super) fn work(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Result<(), Error> {
         let work = loop {
-            let Some(fork) = self.forks.get(h) else { return Ok(()) };
-            let (left, done) = (fork.left, fork.done);
+            if self.forks.get(h).is_none() {
+                return Ok(());
+            }
             let wanted = self.list(h).find(|(_, b)| b.give_up == GiveUp::Wanted).map(|(b, _)| b);
             if let Some(b) = wanted {
                 if low.down.cx.out.room() < 2 {
                     break Work::Waits;
                 }
                 self.cancel(low, b);
-            } else if left > 0 && !done {
-                match self.launch(low, h) {
+                continue;
+            }
+            match self.next_step(low.down.cx, h) {
+                Step::Launch(breadth) => match self.launch(low, h, breadth) {
                     Ok(()) => {}
                     Err(Error::Full(Limit::Outputs | Limit::Blocks)) => break Work::Waits,
                     Err(e) => return Err(e),
-                }
-            } else {
-                break self.settle(low, h);
+                },
+                Step::Skip => self.skip(low.down.cx, h),
+                Step::Rest => break self.settle(low, h),
             }
         };
         self.wait_or_end(low, h, work)
@@ -146,6 +210,7 @@ impl Forks {
     pub(super) fn drop_targets(&mut self, cx: &mut Cx, h: ForkHandle) {
         let Some(fork) = self.forks.get_mut(h) else { return };
         fork.left = 0;
+        (fork.closed, fork.more) = (true, More::No);
         for block in [fork.request.take(), fork.targets.take()].into_iter().flatten() {
             cx.pool.release(block);
         }
@@ -153,37 +218,46 @@ impl Forks {
 
     /// Tries the next target (16.6). `Full` of outputs or blocks changes nothing; another table
     /// that is full counts as a branch without a way.
-    fn launch(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Result<(), Error> {
+    fn launch(&mut self, low: &mut ForkLow<'_>, h: ForkHandle, breadth: u16) -> Result<(), Error> {
         let fork = self.forks.live_mut(h)?;
         let Some(request) = fork.request else {
             fork.left = 0;
             return Ok(());
         };
         let cx = &mut *low.down.cx;
-        let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
-        let entry = Entry::at(set, fork.next).unwrap_or_default();
-        let len = cx.pool.bytes_of(request).len() + usize::from(entry.uri.len) + GROWTH;
+        let entry = next_entry(cx, fork);
+        let len = cx.pool.bytes_of(request).len()
+            + usize::from(entry.uri.len)
+            + usize::from(entry.path.len)
+            + GROWTH;
         let given_up = cx.now.since(fork.opened) >= cx.config.t1.saturating_mul(64);
         let has_room = cx.has_room(2, 3, len.min(cx.scratch.len()));
         if !has_room && !given_up {
             return Err(Error::Full(Limit::Blocks));
         }
         let made = if has_room {
-            copy_for(cx, fork, request, entry)
+            copy_for(cx, low.down.flows, fork, (request, entry, breadth))
         } else {
             Err(Error::Full(Limit::Transactions))
         };
-        let (method, incoming, part) = (fork.method, fork.incoming, fork.parts);
+        let (method, part) = (fork.method, fork.parts);
         fork.next = entry.next;
         fork.left -= 1;
         fork.parts = fork.parts.saturating_add(1);
-        if fork.left == 0 {
-            self.drop_targets(low.down.cx, h);
-        }
+        let now = cx.now;
+        self.begin_group(h, entry.rank, now);
         let begun = match made {
-            Ok((block, hop)) => self.set_off(low, h, (method, incoming, part), block, hop),
+            Ok((block, leg)) => self.set_off(low, h, (method, part), block, &leg),
             Err(e) => Err(e),
         };
+        let begun = begun.map(|branch| {
+            if let Some(branch) = branch.and_then(|b| self.branches.get_mut(b))
+                && let Some(fork) = self.forks.get_mut(h)
+            {
+                branch.breadth = breadth.min(fork.breadth);
+                fork.breadth -= branch.breadth;
+            }
+        });
         if begun.is_err()
             && let Some(fork) = self.forks.get_mut(h)
         {
@@ -197,12 +271,13 @@ impl Forks {
         &mut self,
         low: &mut ForkLow<'_>,
         h: ForkHandle,
-        (method, incoming, part): (Method, LocalId, u8),
+        (method, part): (Method, u8),
         request: BlockId,
-        hop: Result<Hop, NoWay>,
-    ) -> Result<(), Error> {
+        leg: &Leg,
+    ) -> Result<Option<BranchHandle>, Error> {
         let is_ack = method == Method::Ack;
-        let first = self.forks.live_mut(h)?.first;
+        let fork = self.forks.live_mut(h)?;
+        let (first, mark) = (fork.first, fork.mark);
         let b = if is_ack {
             None
         } else {
@@ -213,8 +288,13 @@ impl Forks {
             Some(_) => Owner::part(OwnerKind::Fork, h.raw(), part),
             None => Owner::default(),
         };
-        let start =
-            Start { owner, request, method, hop, near: Some(incoming), flow: None, line: 0 };
+        if let Some(b) = b.filter(|_| leg.lost) {
+            low.down.cx.pool.release(request);
+            self.lose_branch(h, b);
+            return Ok(None);
+        }
+        let (near, flow) = (Some(leg.near), leg.flow);
+        let start = Start { owner, request, method, hop: leg.hop, near, flow, line: 0, mark };
         let started = low.attempts.start(&mut low.down, &start);
         let (attempt, from) = started.inspect_err(|_| {
             if let Some(b) = b {
@@ -235,7 +315,26 @@ impl Forks {
             fork.first = Some(b);
             fork.open += 1;
         }
-        Ok(())
+        Ok(b)
+    }
+
+    /// Leaves the next target out: it would be a branch too many.
+    fn skip(&mut self, cx: &Cx, h: ForkHandle) {
+        let Some(fork) = self.forks.get_mut(h) else { return };
+        fork.next = next_entry(cx, fork).next;
+        fork.left = fork.left.saturating_sub(1);
+        fork.parts = fork.parts.saturating_add(1);
+        fork.lacked = true;
+    }
+
+    /// The device's connection is there no more: for the others it is not there (RFC 5626 5.3).
+    fn lose_branch(&mut self, h: ForkHandle, b: BranchHandle) {
+        if let Some(branch) = self.branches.get_mut(b) {
+            (branch.status, branch.give_up) = (480, GiveUp::Done);
+        }
+        if let Some(fork) = self.forks.get_mut(h) {
+            fork.first = Some(b);
+        }
     }
 
     /// A branch has its final status.
@@ -245,8 +344,10 @@ impl Forks {
         branch.deadline = None;
         branch.give_up = GiveUp::Done;
         branch.status = status;
+        let breadth = core::mem::take(&mut branch.breadth);
         if let Some(fork) = self.forks.get_mut(h) {
             fork.open = fork.open.saturating_sub(1);
+            fork.breadth = fork.breadth.saturating_add(breadth);
         }
     }
 
@@ -270,6 +371,9 @@ impl Forks {
         if branch.deadline.is_some() {
             branch.deadline = Some(cx.now.after(cx.config.timer_c).min(last));
         }
+        if fork.wants_199 && !fork.done {
+            early::note(cx, branch, m, e);
+        }
         let Some(tx) = fork.tx.filter(|_| !fork.done) else { return Ok(()) };
         let Some(block) = without_via(cx, m, e)? else { return Ok(()) };
         match low.down.tx.respond(cx, tx, m.status(), block) {
@@ -288,7 +392,7 @@ impl Forks {
         e: &Essentials,
     ) -> Result<(), Error> {
         let fork = self.forks.live(h)?;
-        let (tx, is_invite) = (fork.tx, fork.method == Method::Invite);
+        let (tx, is_invite, keeps) = (fork.tx, fork.method == Method::Invite, fork.how.keeps);
         let forwards = !fork.done || is_invite;
         let mut relayed = Ok(());
         self.end_branch(h, b, m.status());
@@ -302,7 +406,11 @@ impl Forks {
             relayed = super::relay(low, tx, m, e);
         }
         self.set_done(h);
-        self.give_up(low, h);
+        if keeps {
+            self.drop_targets(low.down.cx, h);
+        } else {
+            self.give_up(low, h);
+        }
         self.work(low, h)?;
         relayed
     }
@@ -317,12 +425,25 @@ impl Forks {
         e: &Essentials,
     ) -> Result<(), Error> {
         let status = m.status();
-        let cancelled = self.forks.live(h)?.cancelled;
-        let done = self.forks.live(h)?.done;
+        let fork = self.forks.live(h)?;
+        let (cancelled, done) = (fork.cancelled, fork.done);
+        let secure = self.follows(low.down.cx, h, status);
+        let follow = |s| self.follow(low.down.cx, h, m, s).unwrap_or(Followed::No);
+        let followed = secure.map_or(Followed::No, follow);
+        if followed == Followed::Whole {
+            // 16.7 step 4: without its contacts it says nothing.
+            self.end_branch(h, b, 0);
+            self.early_ended(low, h, b, status);
+            return self.work(low, h);
+        }
         let best = self.best(h);
         let beats = best.is_none_or(|(_, old)| is_better(status, old, cancelled));
         if !done && (beats || is_challenge(status)) {
-            let block = without_via(low.down.cx, m, e)?;
+            let mut block = without_via(low.down.cx, m, e)?;
+            if followed == Followed::Partly {
+                let secure = secure.unwrap_or(false);
+                block = block.map(|b| without_followed(low.down.cx, b, secure));
+            }
             if let Some(branch) = self.branches.get_mut(b) {
                 branch.response = block;
             }
@@ -337,7 +458,16 @@ impl Forks {
         if status >= 600 {
             self.give_up(low, h);
         }
+        self.early_ended(low, h, b, status);
         self.work(low, h)
+    }
+
+    /// Whether a response with this status is followed, and then whether the request is a sips one
+    /// (16.7 step 4): by setting, for what we are responsible for, as long as targets may be tried.
+    fn follows(&self, cx: &Cx, h: ForkHandle, status: u16) -> Option<bool> {
+        let fork = self.forks.get(h).filter(|f| f.how.recurses && f.ours && !f.closed)?;
+        let m = MessageRef::lazy(cx.pool.bytes_of(fork.request?))?;
+        matches!(status, 300..=302).then(|| is_secure(m.request_uri()))
     }
 
     /// The best of the branches that have ended, the oldest of equals, with its status (16.7 step
@@ -374,25 +504,26 @@ impl Forks {
 
     /// Sends the final response once every branch has ended and none has been sent.
     fn settle(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Work {
-        let Some(fork) = self.forks.get(h).filter(|f| !f.done && f.is_settled()) else {
+        let Some(fork) = self.forks.get(h).filter(|f| !f.done && f.is_idle()) else {
             return Work::Done;
         };
-        let (tx, untried, cancelled) = (fork.tx, fork.untried, fork.cancelled);
-        let Some(tx) = tx else {
+        let Some(tx) = fork.tx else {
             self.set_done(h);
             return Work::Done;
         };
         if low.down.cx.out.room() == 0 {
             return Work::Waits;
         }
-        let best = self.best(h);
-        let status = match best {
-            Some((_, status)) => status,
-            None if cancelled => 487,
-            None if untried => 503,
-            None => 408,
-        };
-        let kept = best.and_then(|(b, _)| self.branches.get_mut(b)?.response.take());
+        let (status, best) = self.outcome(h, fork);
+        match fork.more {
+            More::No => {}
+            More::Until(_) => return Work::Done,
+            More::Open => {
+                let told = self.tell_exhausted(low.down.cx, h, status);
+                return if told.is_ok() { Work::Done } else { Work::Waits };
+            }
+        }
+        let kept = best.and_then(|b| self.branches.get_mut(b)?.response.take());
         let sent = match kept {
             // 16.7 step 6: what another server cannot do now is no word about this one.
             _ if status == 503 => {
@@ -411,6 +542,21 @@ impl Forks {
         }
         self.set_done(h);
         Work::Done
+    }
+
+    /// The status of the final response, and the branch whose it is.
+    fn outcome(&self, h: ForkHandle, fork: &Fork) -> (u16, Option<BranchHandle>) {
+        let best = self.best(h);
+        match best {
+            // RFC 5393 5.3.3.2: a target that may not be tried counts as one that says so.
+            Some((_, s)) if fork.lacked && is_better(440, s, fork.cancelled) => (440, None),
+            Some((b, s)) => (s, Some(b)),
+            None if fork.cancelled => (487, None),
+            None if fork.lacked => (440, None),
+            None if fork.untried => (503, None),
+            None if fork.parts == 0 => (fork.nobody(), None),
+            None => (408, None),
+        }
     }
 
     /// No target could be reached: 500, or 503 where it was for our own lack of room.
@@ -505,7 +651,11 @@ impl Forks {
         let due = match work {
             Work::Waits if cx.out.room() < OUTPUTS => Some(cx.now),
             Work::Waits => Some(cx.now.after(PAUSE)),
-            Work::Done => self.list(h).filter_map(|(_, b)| b.deadline).min(),
+            Work::Done => {
+                let late = if let More::Until(at) = fork.more { Some(at) } else { None };
+                let others = [self.group_due(cx, h), late].into_iter().flatten();
+                self.list(h).filter_map(|(_, b)| b.deadline).chain(others).min()
+            }
         };
         let armed = fork.timer;
         let Some(due) = due.filter(|due| armed.is_none_or(|(_, at)| *due < at)) else {
@@ -528,7 +678,7 @@ impl Forks {
         }
         let mut next = fork.first;
         while let Some(branch) = next.and_then(|b| self.branches.remove(b)) {
-            if let Some(block) = branch.response {
+            for block in [branch.response, branch.tags].into_iter().flatten() {
                 low.down.cx.pool.release(block);
             }
             if let Some(attempt) = branch.attempt {
@@ -550,15 +700,16 @@ impl Forks {
 /// The copy of a request for one target, in a block held once, and where it goes.
 fn copy_for(
     cx: &mut Cx,
+    flows: &Flows,
     fork: &Fork,
-    request: BlockId,
-    entry: Entry,
-) -> Result<(BlockId, Result<Hop, NoWay>), Error> {
+    what: (BlockId, Entry, u16),
+) -> Result<(BlockId, Leg), Error> {
+    cx.index(what.0);
     let mut scratch = core::mem::take(&mut cx.scratch);
-    let made = write_copy(cx, fork, request, entry, &mut scratch);
-    let kept = made.and_then(|(len, hop)| {
+    let made = write_copy(cx, flows, fork, what, &mut scratch);
+    let kept = made.and_then(|(len, leg)| {
         let block = cx.pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-        Ok((block, hop))
+        Ok((block, leg))
     });
     cx.scratch = scratch;
     kept
@@ -566,33 +717,41 @@ fn copy_for(
 
 fn write_copy(
     cx: &Cx,
+    flows: &Flows,
     fork: &Fork,
-    request: BlockId,
-    entry: Entry,
+    (request, entry, breadth): (BlockId, Entry, u16),
     out: &mut [u8],
-) -> Result<(usize, Result<Hop, NoWay>), Error> {
-    let m = MessageRef::lazy(cx.pool.bytes_of(request)).ok_or(Error::Gone)?;
+) -> Result<(usize, Leg), Error> {
+    let m = cx.message(request).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let survey = Survey::of(&m, fork.plan);
     let mut room = [0; URI_ROOM];
+    let asked = fork.plan.request_uri(&m, &mut room);
     let uri = match entry.uri.of(set) {
-        [] => fork.plan.request_uri(&m, &mut room),
+        [] => asked,
         target => target,
     };
-    let hop = hop_of(cx, &m, &survey, uri, entry.hop.of(set));
-    let fields = RecordRoute::of(cx, fork.method, fork.incoming, &hop, is_secure(uri));
-    let transport = match &hop {
+    let way = Way { uri, hop: entry.hop.of(set), path: entry.path.of(set) };
+    let (mut leg, path) = leg_of(cx, flows, &m, &survey, &fork.plan, way, fork.incoming);
+    // RFC 5630 3.3.1: what was asked for by a sips URI is not sent to any other.
+    leg.lost |= is_secure(asked) && !is_secure(uri);
+    let (path, strict) = forward::strict(path);
+    let fields = OwnRoutes::of(cx, &m, fork.incoming, &leg, &fork.plan, is_secure(uri));
+    let transport = match &leg.hop {
         Ok(Hop::Address { transport, .. } | Hop::Name { transport, .. }) => Some(*transport),
-        Err(_) => None,
+        Err(_) => leg.device.map(|d| cx.transport(d.local)),
     };
     let copy = Copy {
         plan: fork.plan,
         uri,
+        path,
+        strict,
         record_route: fields.lines(),
         stream: transport.is_some_and(|t| t.is_reliable()),
         source: fork.source,
         realm: cx.config.challenge.own_realm(),
+        breadth: fork.bounded.then_some(breadth),
     };
     let len = forward::write(&m, &survey, &copy, out)?;
-    Ok((len, hop))
+    Ok((len, leg))
 }

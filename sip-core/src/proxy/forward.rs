@@ -4,11 +4,12 @@
 use core::net::IpAddr;
 
 use super::authenticate::own_fields;
-use super::preprocess::{Plan, is_secure, route};
+use super::preprocess::{Onward, Plan, is_secure, own_route, route};
 use crate::cx::{Cx, write_error};
 use crate::error::Error;
+use crate::flow::Flows;
 use crate::header::{NameAddr, Uri, Via};
-use crate::path::{Addr, parse_ip};
+use crate::path::{Addr, FlowId, LocalId, Path, parse_ip};
 use crate::resolve::{Hop, NoWay, next_hop};
 use crate::wire::edit::{Edit, apply, lines, sort};
 use crate::wire::message::Field;
@@ -28,7 +29,11 @@ pub(super) struct Copy<'a> {
     pub plan: Plan,
     /// The Request-URI that it gets, before a strict router takes its place.
     pub uri: &'a [u8],
-    /// The Record-Route lines that it gets.
+    /// The Route values that it gets before its own.
+    pub path: &'a [u8],
+    /// The first of those, where it is a strict router: it takes the Request-URI's place.
+    pub strict: Option<&'a [u8]>,
+    /// The Record-Route or Path lines that it gets.
     pub record_route: &'a [u8],
     /// Whether it goes by a stream, where Content-Length is needed.
     pub stream: bool,
@@ -36,31 +41,136 @@ pub(super) struct Copy<'a> {
     pub source: Option<Addr>,
     /// The realm whose credentials are for us alone; empty for none.
     pub realm: &'a [u8],
+    /// How many branches it may have further on (RFC 5393 5.3.3), to be said.
+    pub breadth: Option<u16>,
 }
 
-/// Where the copy with the Request-URI `uri` goes: to the target's own next `hop`, else to the first
-/// Route value that stays, else by its Request-URI (16.6 step 7). A strict router too is where its
-/// URI says.
-pub(super) fn hop_of(
+/// Where a copy goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leg {
+    /// The next hop.
+    pub hop: Result<Hop, NoWay>,
+    /// The identity whose network is preferred.
+    pub near: LocalId,
+    /// The connection to use.
+    pub flow: Option<FlowId>,
+    /// The way to the device that a token of ours names.
+    pub device: Option<Path>,
+    /// That token's connection is there no more (RFC 5626 5.3: 430).
+    pub lost: bool,
+}
+
+impl Leg {
+    const fn by(hop: Result<Hop, NoWay>, near: LocalId) -> Self {
+        Self { hop, near, flow: None, device: None, lost: false }
+    }
+
+    const fn lost(near: LocalId) -> Self {
+        Self { lost: true, ..Self::by(Err(NoWay::Host), near) }
+    }
+
+    /// The way to a device. A sips resource is behind TLS (RFC 5630 3.3).
+    fn to_device(cx: &Cx, path: Path, secure: bool) -> Self {
+        let transport = cx.transport(path.local);
+        let hop = match path.flow {
+            _ if secure && !transport.is_secure() => return Self::lost(path.local),
+            Some(_) => Err(NoWay::Host),
+            None => Ok(Hop::Address { to: path.remote, transport, name: None }),
+        };
+        Self { flow: path.flow, device: Some(path), ..Self::by(hop, path.local) }
+    }
+}
+
+/// The text that a target brings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Way<'a> {
+    /// Its Request-URI.
+    pub uri: &'a [u8],
+    /// Its next hop; empty for none.
+    pub hop: &'a [u8],
+    /// The Route values that come before the request's own; empty for none.
+    pub path: &'a [u8],
+}
+
+/// Where a copy goes: to the target's own next hop; else where a token leads, be it of the request's
+/// Route or of the target's path; else to the first of the target's path, then of the Route values
+/// that stay, else by its Request-URI (16.6 step 7). A strict router too is where its URI says. With
+/// it what is left of the path.
+pub(super) fn leg_of<'a>(
     cx: &Cx,
+    flows: &Flows,
     m: &MessageRef<'_>,
     survey: &Survey,
-    uri: &[u8],
-    hop: &[u8],
-) -> Result<Hop, NoWay> {
-    let text = match survey.next_route {
-        _ if !hop.is_empty() => hop,
-        Some(route) => m.text(route.uri_text),
-        None if survey.bad_route => return Err(NoWay::Host),
-        None => uri,
+    plan: &Plan,
+    way: Way<'a>,
+    incoming: LocalId,
+) -> (Leg, &'a [u8]) {
+    let secure = is_secure(way.uri);
+    let (path, onward) = follow(cx, flows, way.path);
+    let onward = if onward == Onward::Free { plan.onward } else { onward };
+    let first = NameAddr::parse(path, first_value(path)).ok();
+    let text = match (onward, survey.next_route) {
+        _ if !way.hop.is_empty() => way.hop,
+        (Onward::Flow(to), _) => return (Leg::to_device(cx, to, secure), path),
+        (Onward::Failed | Onward::Forged, _) => return (Leg::lost(incoming), path),
+        (Onward::Free, _) if first.is_some() => first.map_or(&[][..], |f| f.uri_text.of(path)),
+        (Onward::Free, Some(route)) => m.text(route.uri_text),
+        (Onward::Free, None) if survey.bad_route || !path.is_empty() => {
+            return (Leg::by(Err(NoWay::Host), incoming), path);
+        }
+        (Onward::Free, None) => way.uri,
     };
-    // 16.6 step 7: a sips resource is reached as if the next hop's URI were a sips URI.
-    if is_secure(uri) && !is_secure(text) {
+    (Leg::by(hop_of(cx, text, secure), incoming), path)
+}
+
+// 16.6 step 7: a sips resource is reached as if the next hop's URI were a sips URI.
+fn hop_of(cx: &Cx, text: &[u8], secure: bool) -> Result<Hop, NoWay> {
+    if secure && !is_secure(text) {
         let mut sips = [0; URI_ROOM];
         let text = as_sips(text, &mut sips).ok_or(NoWay::Scheme)?;
         return next_hop(cx, text);
     }
     next_hop(cx, text)
+}
+
+/// The first of the values in `list`.
+fn first_value(list: &[u8]) -> Span {
+    let mut c = Cursor::new(list, Span::new(0, list.len()));
+    core::iter::from_fn(|| {
+        let item = c.item()?;
+        c.eat(b',');
+        Some(item)
+    })
+    .find(|item| !item.is_empty())
+    .unwrap_or_default()
+}
+
+/// Takes the values in front that are ours off a path; where a token among them leads.
+fn follow<'a>(cx: &Cx, flows: &Flows, path: &'a [u8]) -> (&'a [u8], Onward) {
+    let (mut rest, mut onward) = (path, Onward::Free);
+    loop {
+        let value = first_value(rest);
+        let Some(token) = own_route(cx, flows, rest, value) else { return (rest, onward) };
+        if token != Onward::Free {
+            onward = token;
+        }
+        let behind = rest.get(value.end()..).unwrap_or(&[]).trim_ascii_start();
+        rest = behind.strip_prefix(b",").unwrap_or(behind).trim_ascii_start();
+    }
+}
+
+/// What of a path is left for Route, and the strict router that takes the Request-URI's place, where
+/// the first value is one (16.6 step 6).
+pub(super) fn strict(path: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let value = first_value(path);
+    match NameAddr::parse(path, value).ok().filter(|r| !r.uri.lr) {
+        Some(first) => {
+            let behind = path.get(value.end()..).unwrap_or(&[]).trim_ascii_start();
+            let rest = behind.strip_prefix(b",").unwrap_or(behind).trim_ascii_start();
+            (rest, Some(first.uri_text.of(path)))
+        }
+        None => (path, None),
+    }
 }
 
 fn as_sips<'a>(text: &[u8], room: &'a mut [u8]) -> Option<&'a [u8]> {
@@ -73,15 +183,15 @@ fn as_sips<'a>(text: &[u8], room: &'a mut [u8]) -> Option<&'a [u8]> {
 }
 
 /// The edits of one copy, in the order in which they were added: at most eight of Route values,
-/// four of the top Via, five others, and credentials for us.
+/// four of the top Via, six others, and credentials for us.
 struct Edits<'a> {
-    list: [Edit<'a>; 24],
+    list: [Edit<'a>; 25],
     len: usize,
 }
 
 impl<'a> Edits<'a> {
     const fn new() -> Self {
-        Self { list: [Edit::Insert { at: 0, text: &[] }; 24], len: 0 }
+        Self { list: [Edit::Insert { at: 0, text: &[] }; 25], len: 0 }
     }
 
     fn add(&mut self, edit: Edit<'a>) {
@@ -111,7 +221,9 @@ pub(super) struct Survey {
     /// Where Record-Route and Max-Forwards go when there is none yet: behind the first Vias.
     top: usize,
     record_route: Option<usize>,
+    route: Option<usize>,
     max_forwards: Option<Span>,
+    breadth: Option<Span>,
     has_length: bool,
     via: Option<Field>,
     /// How many Route values there are, and the first that stays.
@@ -129,7 +241,9 @@ impl Survey {
         let mut s = Self {
             top: 0,
             record_route: None,
+            route: None,
             max_forwards: None,
+            breadth: None,
             has_length: false,
             via: None,
             routes: 0,
@@ -145,10 +259,13 @@ impl Survey {
             }
             match field.name {
                 Name::Via => s.via = s.via.or(Some(field)),
-                Name::RecordRoute => s.record_route = s.record_route.or(Some(at)),
+                // A copy gets the one or the other.
+                Name::RecordRoute | Name::Path => s.record_route = s.record_route.or(Some(at)),
                 Name::MaxForwards => s.max_forwards = s.max_forwards.or(Some(field.value)),
+                Name::MaxBreadth => s.breadth = s.breadth.or(Some(field.value)),
                 Name::ContentLength => s.has_length = true,
                 Name::Route => {
+                    s.route = s.route.or(Some(at));
                     let mut c = Cursor::new(m.bytes(), field.value);
                     while let Some(item) = c.item() {
                         c.eat(b',');
@@ -187,13 +304,15 @@ pub(super) fn write(
     copy: &Copy<'_>,
     out: &mut [u8],
 ) -> Result<usize, Error> {
-    let (mut hops, mut length) = ([0; 3], [0; 40]);
+    let (mut hops, mut length, mut breadth) = ([0; 3], [0; 40], [0; 24]);
     let mut marks = Marks { ip: [0; 40], port: [0; 5] };
-    let strict = survey.next_route.filter(|r| !r.uri.lr);
+    let led = copy.path.is_empty() && copy.strict.is_none();
+    let own_strict = survey.next_route.filter(|r| led && !r.uri.lr);
+    let strict = copy.strict.or(own_strict.map(|r| m.text(r.uri_text)));
     let mut edits = Edits::new();
     // 16.6 steps 2 and 6.
     match strict {
-        Some(route) => edits.replace(m.request_uri_span(), m.text(route.uri_text)),
+        Some(uri) => edits.replace(m.request_uri_span(), uri),
         None if copy.uri != m.request_uri() => edits.replace(m.request_uri_span(), copy.uri),
         None => {}
     }
@@ -202,14 +321,30 @@ pub(super) fn write(
     }
     // 16.6 step 4
     edits.insert(survey.record_route.unwrap_or(survey.top), copy.record_route);
+    // RFC 3327 5.3
+    if !copy.path.is_empty() {
+        let at = survey.route.unwrap_or(survey.top);
+        [&b"Route: "[..], copy.path, b"\r\n"].into_iter().for_each(|t| edits.insert(at, t));
+    }
     // 16.6 step 3
     match survey.max_forwards {
         Some(span) => edits.replace(span, one_less(m.text(span), &mut hops)),
         None => edits.insert(survey.top, MAX_FORWARDS),
     }
+    if let Some(most) = copy.breadth {
+        match survey.breadth {
+            Some(span) => edits.replace(span, text(&mut breadth, format_args!("{most}"))),
+            None => {
+                let line = text(&mut breadth, format_args!("Max-Breadth: {most}\r\n"));
+                edits.insert(survey.top, line);
+            }
+        }
+    }
     // 22.3: what was meant for us goes no further.
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
-    routes(m, survey.routes, copy.plan, strict.map(|_| copy.uri), &mut edits);
+    let gone = usize::from(copy.plan.popped) + usize::from(own_strict.is_some());
+    let stay = gone..survey.routes.saturating_sub(usize::from(copy.plan.restored));
+    routes(m, stay, survey.routes, strict.map(|_| copy.uri), &mut edits);
     // 16.6 step 9
     if copy.stream && !survey.has_length {
         edits.insert(survey.end, content_length(m.body().len(), &mut length));
@@ -224,16 +359,14 @@ pub(super) fn write(
 /// the Request-URI.
 fn routes<'a>(
     m: &MessageRef<'_>,
+    stay: core::ops::Range<usize>,
     total: usize,
-    plan: Plan,
     appended: Option<&'a [u8]>,
     edits: &mut Edits<'a>,
 ) {
-    let gone = usize::from(plan.popped) + usize::from(appended.is_some());
-    if gone == 0 && !plan.restored {
+    if stay == (0..total) && appended.is_none() {
         return;
     }
-    let stay = gone..total.saturating_sub(usize::from(plan.restored));
     let mut index = 0usize;
     // Where the last value that stays ends, and where the last field ended.
     let (mut after, mut behind) = (None, m.headers_at());
@@ -300,7 +433,7 @@ impl core::fmt::Write for Short<'_> {
     }
 }
 
-fn text<'b>(room: &'b mut [u8], args: core::fmt::Arguments<'_>) -> &'b [u8] {
+pub(super) fn text<'b>(room: &'b mut [u8], args: core::fmt::Arguments<'_>) -> &'b [u8] {
     let mut short = Short { room, len: 0 };
     // The rooms are made for the longest text there is.
     let _ = core::fmt::Write::write_fmt(&mut short, args);
@@ -366,12 +499,15 @@ mod tests {
     use std::string::{String, ToString};
 
     const PLAIN: Copy<'static> = Copy {
-        plan: Plan { popped: 0, restored: false, stripped: false },
+        plan: plan(0, false),
         uri: b"",
+        path: b"",
+        strict: None,
         record_route: b"",
         stream: false,
         source: None,
         realm: b"",
+        breadth: None,
     };
 
     fn copied(message: &str, copy: &Copy<'_>) -> String {
@@ -432,6 +568,23 @@ mod tests {
         assert_eq!(copied(only, &PLAIN), only.replace("h\r\n", "h\r\nMax-Forwards: 70\r\n"));
     }
 
+    // RFC 5393 5.3.3
+    #[test]
+    fn max_breadth_is_said_once() {
+        let message = |fields: &str| {
+            std::format!("INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n{fields}\r\n")
+        };
+        let copy = Copy { breadth: Some(7), ..PLAIN };
+        assert_eq!(
+            copied(&message("Max-Forwards: 9\r\nmax-breadth :  60 \r\n"), &copy),
+            message("Max-Forwards: 8\r\nmax-breadth :  7 \r\n")
+        );
+        assert_eq!(
+            copied(&message("Max-Forwards: 9\r\n"), &copy),
+            message("Max-Breadth: 7\r\nMax-Forwards: 8\r\n")
+        );
+    }
+
     #[test]
     fn max_forwards_goes_down_by_one() {
         for (from, to) in [("1", "0"), ("10", "9"), ("100", "99"), ("255", "254"), ("300", "254")] {
@@ -451,7 +604,7 @@ mod tests {
     }
 
     const fn plan(popped: u8, restored: bool) -> Plan {
-        Plan { popped, restored, stripped: false }
+        Plan { popped, restored, stripped: false, onward: Onward::Free, home: None }
     }
 
     // RFC 3261 16.4

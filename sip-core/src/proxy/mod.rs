@@ -7,18 +7,30 @@
 
 pub(crate) mod authenticate;
 mod best;
+mod choose;
 mod context;
+mod disposition;
+mod early;
+pub(crate) mod edge;
+mod feature;
+pub(crate) mod flow_token;
 mod forward;
+pub(crate) mod gruu;
+mod late;
+mod loops;
+mod preferences;
 mod preprocess;
 mod record_route;
+mod recurse;
+mod redirect;
 mod response;
+mod schedule;
 mod targets;
 mod validate;
 
 use crate::attempt::{AttemptHandle, Attempts, Down};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
-use crate::header::aor::canonical;
 use crate::header::{Essentials, Scheme, Uri};
 use crate::limits::Limits;
 use crate::path::{Addr, LocalId, Path, Transport};
@@ -27,13 +39,18 @@ use crate::store::queries::{Answer, Ask, Owner, OwnerKind, Query, QueryId, Targe
 use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey};
 use crate::time::Instant;
-use crate::tx::{Failure, Reply, TxHandle};
+use crate::tx::{Failure, LoopMark, Reply, TxHandle};
 use crate::wire::{MessageRef, Method};
 
 use authenticate::{By, Gate, Shown};
+use disposition::Disposition;
 use forward::URI_ROOM;
+use gruu::Wanted;
+use late::More;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
+#[cfg(feature = "registrar")]
+pub(crate) use record_route::OwnRoutes;
 #[cfg(feature = "registrar")]
 pub(crate) use validate::unsupported;
 
@@ -45,6 +62,9 @@ handle!(
     /// A branch of a response context.
     BranchHandle
 );
+
+/// The kind of an event record: nothing is left to try of a request that waits for late targets.
+pub(crate) const EVENT_EXHAUSTED: u16 = 0x601;
 
 /// The part of an owner that stands for no branch: what comes is relayed to the server transaction
 /// that the owner names.
@@ -75,9 +95,13 @@ struct Fork {
     /// Where it came from, if its top Via does not say so yet.
     source: Option<Addr>,
     plan: Plan,
-    /// The request, as long as targets are left.
+    /// How its targets are worked on.
+    how: Disposition,
+    /// What its copies are known by if they come back.
+    mark: Option<LoopMark>,
+    /// The request, as long as targets may be tried.
     request: Option<BlockId>,
-    /// The encoded targets, unless the request itself names the only one.
+    /// The encoded targets, tried or not, unless the request itself names the only one.
     targets: Option<BlockId>,
     /// Where the next of them begins, and how many are left.
     next: usize,
@@ -87,8 +111,29 @@ struct Fork {
     open: u8,
     first: Option<BranchHandle>,
     asked: Option<QueryId>,
+    /// How many branches it may still have, here and further on (RFC 5393 5.3.3).
+    breadth: u16,
+    /// Whether that is a number that the copies tell.
+    bounded: bool,
+    /// The rank of the targets that are being tried, and since when.
+    group: u32,
+    group_at: Instant,
+    /// Whether further targets may come.
+    more: More,
+    /// Some have come while others were tried.
+    late: bool,
+    /// We are responsible for its Request-URI (16.5).
+    ours: bool,
+    /// Its targets are named by others.
+    routed: bool,
+    /// The caller wants to know of early dialogs that have ended (RFC 6228).
+    wants_199: bool,
     /// Whether the address of record has had bindings, none of which is left.
     known: bool,
+    /// No target is tried any more (16.7 step 5).
+    closed: bool,
+    /// One was not tried because it would have been a branch too many.
+    lacked: bool,
     /// A final response has gone back, or none can any more.
     done: bool,
     /// The caller has given up.
@@ -122,6 +167,10 @@ struct Branch {
     status: u16,
     /// The final response without our Via, while it may be needed.
     response: Option<BlockId>,
+    /// The tags of its early dialogs, if they are to be told of.
+    tags: Option<BlockId>,
+    /// The branches that may come of it.
+    breadth: u16,
 }
 
 /// Where the targets of a request come from (RFC 3261 16.5).
@@ -136,6 +185,17 @@ enum Way {
         /// Whether we are responsible for the Request-URI.
         ours: bool,
     },
+}
+
+/// What has become of the question for targets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found {
+    Targets,
+    Nothing,
+    /// None suits the caller.
+    Unsuited,
+    /// None has a sips URI.
+    Insecure,
 }
 
 /// The table of response contexts.
@@ -208,8 +268,18 @@ impl Forks {
             return Err(Error::Full(Limit::Attempts));
         }
         let Some(uri) = e.uri else { return Ok(()) };
-        let plan = Plan::of(low.down.cx, m, &uri, path);
-        let h = self.forks.insert(Fork::new(low.down.cx, m.method(), path.local, plan))?;
+        // 16.3 step 4
+        let mark = loops::mark(low.down.cx, m, e);
+        if loops::is_loop(low.down.cx, m, mark) {
+            let reply = Reply::default();
+            return low.down.tx.reply_stateless(low.down.cx, m, e, path, 482, &reply).map(drop);
+        }
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if let Some(status) = plan.refusal() {
+            let reply = Reply::default();
+            return low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(drop);
+        }
+        let h = self.forks.insert(Fork::of(low.down.cx, (m, e), path.local, plan, mark))?;
         let owner = Owner::new(OwnerKind::Fork, h.raw());
         let opened = low.down.tx.open_server(low.down.cx, owner, m, e, path);
         let begun = opened.and_then(|tx| {
@@ -250,9 +320,12 @@ impl Forks {
         let Some(uri) = e.uri.filter(|_| validate::refusal(low.down.cx, m, e).is_none()) else {
             return Ok(());
         };
-        let plan = Plan::of(low.down.cx, m, &uri, path);
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if plan.refusal().is_some() {
+            return Ok(());
+        }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;
-        let begun = low.down.cx.pool.copy_in(m.bytes()).and_then(|block| {
+        let begun = low.down.cx.copy_message(m).and_then(|block| {
             if let Some(fork) = self.forks.get_mut(h) {
                 (fork.request, fork.source) = (Some(block), Some(path.remote));
             }
@@ -275,6 +348,7 @@ impl Forks {
         let fork = self.forks.live_mut(h)?;
         let mut room = [0; URI_ROOM];
         let uri = fork.plan.request_uri(m, &mut room);
+        fork.take(way);
         match way {
             Way::Direct => {
                 fork.left = 1;
@@ -285,10 +359,21 @@ impl Forks {
         }
     }
 
+    /// Which bindings a request is for.
+    fn wanted(&self, cx: &Cx, h: ForkHandle) -> Wanted {
+        let fork = self.forks.get(h);
+        let found = fork.and_then(|fork| {
+            let m = MessageRef::lazy(cx.pool.bytes_of(fork.request?))?;
+            let mut room = [0; URI_ROOM];
+            Some(Wanted::of(cx, fork.plan.request_uri(&m, &mut room)))
+        });
+        found.unwrap_or(Wanted::Any)
+    }
+
     fn locate(&mut self, low: &mut ForkLow<'_>, h: ForkHandle, uri: &[u8]) -> Result<(), Error> {
         let cx = &mut *low.down.cx;
         let mut scratch = core::mem::take(&mut cx.scratch);
-        let asked = canonical(uri, &mut scratch)
+        let asked = gruu::aor(cx, uri, &mut scratch)
             .ok_or(Error::Full(Limit::MessageBytes))
             .and_then(|aor| self.ask_locate(cx, h, aor));
         cx.scratch = scratch;
@@ -331,24 +416,22 @@ impl Forks {
         match *answer {
             Answer::Located { version, bindings } => {
                 fork.known = version > 0;
-                let targets = bindings.iter().map(|b| Target {
-                    uri: b.uri,
-                    q: b.q,
-                    params: b.params,
-                    ..Target::default()
-                });
-                if self.set_targets(low, h, targets)? {
-                    return self.work(low, h);
+                let wanted = self.wanted(low.down.cx, h);
+                let keyer = low.down.cx.shared;
+                let meant = bindings.iter().filter(|b| wanted.fits(&keyer, b));
+                match self.set_targets(low, h, meant.map(Target::from))? {
+                    // RFC 5627 5.5: the device is not there.
+                    Found::Nothing if wanted.is_one() && version > 0 => self.refuse(low, h, 480),
+                    Found::Nothing => self.route_after_locate(low, h),
+                    found => self.try_found(low, h, found),
                 }
-                self.route_after_locate(low, h)
             }
             Answer::NotFound if query.ask == Ask::Locate => self.route_after_locate(low, h),
-            Answer::Route(list) if self.set_targets(low, h, list.iter().copied())? => {
-                self.work(low, h)
+            Answer::Route(list) => {
+                let found = self.set_targets(low, h, list.iter().copied())?;
+                self.try_found(low, h, found)
             }
-            // 16.5: a resource none of whose devices is there, or none at all.
-            Answer::Route(_) | Answer::NotFound if self.is_known(h) => self.refuse(low, h, 480),
-            Answer::Route(_) | Answer::NotFound => self.refuse(low, h, 404),
+            Answer::NotFound => self.try_found(low, h, Found::Nothing),
             Answer::Reject(status @ 300..=699) => self.refuse(low, h, status),
             _ => self.refuse(low, h, 500),
         }
@@ -400,12 +483,13 @@ impl Forks {
         let plan = self.forks.live(h)?.plan;
         let mut scratch = core::mem::take(&mut low.down.cx.scratch);
         let mut room = [0; URI_ROOM];
+        low.down.cx.index(request);
         let cx = &*low.down.cx;
-        let found = MessageRef::lazy(cx.pool.bytes_of(request)).and_then(|m| {
+        let found = cx.message(request).and_then(|m| {
             let way = way(cx, &m, &Essentials::of(&m), plan);
             let uri = plan.request_uri(&m, &mut room);
             let len = match way {
-                Way::Locate => canonical(uri, &mut scratch)?.len(),
+                Way::Locate => gruu::aor(cx, uri, &mut scratch)?.len(),
                 Way::Direct | Way::Route { .. } => {
                     scratch.get_mut(..uri.len())?.copy_from_slice(uri);
                     uri.len()
@@ -423,8 +507,10 @@ impl Forks {
             Ok(way)
         });
         low.down.cx.scratch = scratch;
-        if asked? == Way::Direct {
-            self.forks.live_mut(h)?.left = 1;
+        let (way, fork) = (asked?, self.forks.live_mut(h)?);
+        fork.take(way);
+        if way == Way::Direct {
+            fork.left = 1;
             return self.work(low, h);
         }
         Ok(())
@@ -445,7 +531,7 @@ impl Forks {
         let (plan, request) = (fork.plan, fork.request);
         let mut room = [0; URI_ROOM];
         let mut scratch = core::mem::take(&mut low.down.cx.scratch);
-        let message = request.and_then(|b| MessageRef::lazy(low.down.cx.pool.bytes_of(b)));
+        let message = request.and_then(|b| low.down.cx.message(b));
         let len = message.and_then(|m| {
             let uri = plan.request_uri(&m, &mut room);
             scratch.get_mut(..uri.len())?.copy_from_slice(uri);
@@ -460,29 +546,47 @@ impl Forks {
         }
     }
 
-    /// Whether the address of record has had bindings.
-    fn is_known(&self, h: ForkHandle) -> bool {
-        self.forks.get(h).is_some_and(|f| f.known)
-    }
-
-    /// Keeps a target set. False when there is nothing in it that could be tried.
+    /// Keeps a target set.
     fn set_targets<'t>(
         &mut self,
         low: &mut ForkLow<'_>,
         h: ForkHandle,
         targets: impl Iterator<Item = Target<'t>> + Clone,
-    ) -> Result<bool, Error> {
-        let fork = self.forks.live_mut(h)?;
-        // An ACK goes one way only (16.11).
-        let most = if fork.method == Method::Ack { 1 } else { self.most };
-        let Cx { pool, scratch, .. } = &mut *low.down.cx;
-        let (len, count) = targets::encode(targets, most, scratch)?;
-        if count == 0 {
-            return Ok(false);
+    ) -> Result<Found, Error> {
+        let chosen = self.add_ranked(low.down.cx, h, targets)?;
+        let fork = self.forks.live(h)?;
+        Ok(match fork.left {
+            0 if chosen.insecure => Found::Insecure,
+            0 if chosen.unsuited => Found::Unsuited,
+            0 => Found::Nothing,
+            _ => Found::Targets,
+        })
+    }
+
+    /// Goes on with the targets that were found, or without any.
+    fn try_found(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        h: ForkHandle,
+        found: Found,
+    ) -> Result<(), Error> {
+        let Some(fork) = self.forks.get(h) else { return Ok(()) };
+        match found {
+            Found::Targets if fork.how.redirects && fork.ours && fork.tx.is_some() => {
+                self.redirect(low, h)
+            }
+            Found::Targets => self.work(low, h),
+            // Others may come.
+            _ if fork.more.is_open() => self.work(low, h),
+            // RFC 5630 5.3
+            Found::Insecure => self.refuse_insecure(low, h),
+            // RFC 3841 7.2.4
+            Found::Unsuited => self.refuse(low, h, 480),
+            Found::Nothing => {
+                let status = fork.nobody();
+                self.refuse(low, h, status)
+            }
         }
-        fork.targets = Some(pool.copy_in(scratch.get(..len).unwrap_or(&[]))?);
-        (fork.next, fork.left) = (0, count);
-        Ok(true)
     }
 
     /// The caller's CANCEL has met its INVITE (RFC 3261 16.10); the CANCEL itself is answered.
@@ -530,6 +634,29 @@ impl Forks {
         }
     }
 
+    /// A 2xx to an INVITE on a branch that has refused: from another fork beyond. It goes back, as long
+    /// as no final response has (RFC 3261 16.7 step 5). May queue output.
+    ///
+    /// # Errors
+    /// As [`on_answer`](Self::on_answer).
+    pub fn on_late_success(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<(), Error> {
+        if from.part == RELAY {
+            return relay(low, TxHandle::from_raw(from.object), m, e);
+        }
+        let h = ForkHandle::from_raw(from.object);
+        let open = self.forks.get(h).is_some_and(|f| !f.done && f.method == Method::Invite);
+        match self.refused_branch(h, from.part).filter(|_| open) {
+            Some(b) => self.on_success(low, h, b, m, e),
+            None => Ok(()),
+        }
+    }
+
     /// A branch has failed without a response: nobody answered, which is as good as a 408 (16.6
     /// step 7), or there was no way, which is as good as a 503 (16.9). May queue output.
     ///
@@ -554,6 +681,7 @@ impl Forks {
             _ => 408,
         };
         self.end_branch(h, b, status);
+        self.early_ended(low, h, b, status);
         self.work(low, h)
     }
 
@@ -592,7 +720,11 @@ impl Forks {
         let h = ForkHandle::from_raw(key.object);
         let Some(fork) = self.forks.get_mut(h) else { return Ok(()) };
         fork.timer = None;
+        if matches!(fork.more, More::Until(at) if at <= low.down.cx.now) {
+            fork.more = More::No;
+        }
         self.timer_c(low, h);
+        self.group_over(low, h);
         self.work(low, h)
     }
 }
@@ -625,8 +757,14 @@ fn way(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, plan: Plan) -> Way {
         return Way::Direct;
     }
     let mut room = [0; URI_ROOM];
-    let text = plan.request_uri(m, &mut room);
-    let Ok(uri) = Uri::parse(text) else { return Way::Direct };
+    let (text, uri) = match e.uri.filter(|_| !plan.restored && !plan.stripped) {
+        Some(uri) => (m.bytes(), uri),
+        None => {
+            let text = plan.request_uri(m, &mut room);
+            let Ok(uri) = Uri::parse(text) else { return Way::Direct };
+            (text, uri)
+        }
+    };
     if uri.scheme == Scheme::Tel {
         return Way::Route { ours: true };
     }

@@ -12,11 +12,26 @@ pub(super) struct Entry {
     pub uri: Span,
     /// The next hop in its place; empty for none.
     pub hop: Span,
+    /// The routes that come before the request's own; empty for none.
+    pub path: Span,
+    /// What is known of the device, as parameters of a Contact.
+    pub params: Span,
+    /// Its place in the order: see [`rank`].
+    pub rank: u32,
     /// Where the next entry begins.
     pub next: usize,
 }
 
-const HEAD: usize = 4;
+/// The lengths of the four texts, then the rank.
+const HEAD: usize = 12;
+/// Where the rank is.
+const RANK: usize = 8;
+
+/// A target's place in the order: its own preference, then how well it suits the caller (RFC 3841
+/// 7.2.4), both in thousandths. The highest comes first; what is equal is one group.
+pub(super) const fn rank(q: u16, suits: u16) -> u32 {
+    ((q as u32) << 16) | suits as u32
+}
 
 impl Entry {
     /// The entry that begins at `at`.
@@ -25,30 +40,61 @@ impl Entry {
             let two = set.get(i..i.checked_add(2)?)?;
             Some(usize::from(u16::from_le_bytes(two.try_into().ok()?)))
         };
-        let (uri_len, hop_len) = (len(at)?, len(at.checked_add(2)?)?);
+        let rank = set.get(at.checked_add(RANK)?..at.checked_add(HEAD)?)?;
+        let rank = u32::from_le_bytes(rank.try_into().ok()?);
         let uri = at.checked_add(HEAD)?;
-        let hop = uri.checked_add(uri_len)?;
-        let next = hop.checked_add(hop_len)?;
+        let hop = uri.checked_add(len(at)?)?;
+        let path = hop.checked_add(len(at.checked_add(2)?)?)?;
+        let params = path.checked_add(len(at.checked_add(4)?)?)?;
+        let next = params.checked_add(len(at.checked_add(6)?)?)?;
         (next <= set.len()).then(|| Self {
             uri: Span::new(uri, hop),
-            hop: Span::new(hop, next),
+            hop: Span::new(hop, path),
+            path: Span::new(path, params),
+            params: Span::new(params, next),
+            rank,
             next,
         })
     }
+
+    /// It as a target, from the set in which it is.
+    pub(super) fn target(self, set: &[u8]) -> Ranked<'_> {
+        let text = |span: Span| core::str::from_utf8(span.of(set)).unwrap_or("");
+        let target = Target {
+            uri: text(self.uri),
+            next_hop: text(self.hop),
+            q: u16::try_from(self.rank >> 16).unwrap_or(u16::MAX),
+            path: text(self.path),
+            params: text(self.params),
+        };
+        (target, self.rank)
+    }
 }
 
-/// Encodes a target set into `out`, the highest q first and at most `most`. A URI that is in the
-/// set already is left out (16.5), and so is what is no URI. Returns the length and how many.
+/// The entries of `set` from `at` on.
+pub(super) fn entries(set: &[u8], at: usize) -> impl Iterator<Item = Entry> + Clone {
+    core::iter::successors(Entry::at(set, at), |e| Entry::at(set, e.next))
+}
+
+/// A target and its rank.
+pub(super) type Ranked<'a> = (Target<'a>, u32);
+
+/// Encodes a target set into `out`: the bytes of `tried` first, then the targets, the highest rank
+/// first and at most `most` of them. A URI that is in the set already is left out (16.5, 16.7 step
+/// 4), and so is what is no URI. Returns the length and how many targets.
 pub(super) fn encode<'a>(
-    targets: impl Iterator<Item = Target<'a>> + Clone,
+    tried: &[u8],
+    targets: impl Iterator<Item = Ranked<'a>> + Clone,
     most: usize,
     out: &mut [u8],
 ) -> Result<(usize, u8), Error> {
-    let (mut len, mut count) = (0usize, 0u8);
-    let mut ceiling = u16::MAX;
-    // Each round takes the targets of the highest q below the last round's.
-    while let Some(q) = targets.clone().map(|t| t.q).filter(|q| *q < ceiling).max() {
-        for target in targets.clone().filter(|t| t.q == q) {
+    let full = Error::Full(Limit::MessageBytes);
+    out.get_mut(..tried.len()).ok_or(full)?.copy_from_slice(tried);
+    let (mut len, mut count) = (tried.len(), 0u8);
+    let mut ceiling = u32::MAX;
+    // Each round takes the targets of the highest rank below the last round's.
+    while let Some(rank) = targets.clone().map(|t| t.1).filter(|r| *r < ceiling).max() {
+        for (target, _) in targets.clone().filter(|t| t.1 == rank) {
             if usize::from(count) >= most {
                 return Ok((len, count));
             }
@@ -56,45 +102,45 @@ pub(super) fn encode<'a>(
             if !is_usable(&target) || is_known(set, &target) {
                 continue;
             }
-            len = put(out, len, &target)?;
+            len = put(out, len, &target, rank)?;
             count = count.saturating_add(1);
         }
-        ceiling = q;
+        ceiling = rank;
     }
     Ok((len, count))
 }
 
-fn is_usable(target: &Target<'_>) -> bool {
+pub(super) fn is_usable(target: &Target<'_>) -> bool {
     let fits = |uri: &str| uri.is_empty() || Uri::parse(uri.as_bytes()).is_ok();
     fits(target.uri) && fits(target.next_hop)
 }
 
 fn is_known(set: &[u8], target: &Target<'_>) -> bool {
-    let mut at = 0;
-    while let Some(entry) = Entry::at(set, at) {
-        if equal(entry.uri.of(set), target.uri.as_bytes())
+    entries(set, 0).any(|entry| {
+        equal(entry.uri.of(set), target.uri.as_bytes())
             && entry.hop.of(set) == target.next_hop.as_bytes()
-        {
-            return true;
-        }
-        at = entry.next;
-    }
-    false
+            && entry.path.of(set) == target.path.as_bytes()
+    })
 }
 
-fn put(out: &mut [u8], at: usize, target: &Target<'_>) -> Result<usize, Error> {
+fn put(out: &mut [u8], at: usize, target: &Target<'_>, rank: u32) -> Result<usize, Error> {
     let full = Error::Full(Limit::MessageBytes);
     let uri_at = at.checked_add(HEAD).ok_or(full)?;
     let room = out.get_mut(uri_at..).ok_or(full)?;
     let uri_len = put_request_uri(target.uri.as_bytes(), room).ok_or(full)?;
-    let hop = target.next_hop.as_bytes();
-    let hop_at = uri_at.checked_add(uri_len).ok_or(full)?;
-    let end = hop_at.checked_add(hop.len()).ok_or(full)?;
-    out.get_mut(hop_at..end).ok_or(full)?.copy_from_slice(hop);
-    for (place, len) in [(at, uri_len), (at + 2, hop.len())] {
-        let len = u16::try_from(len).map_err(|_| full)?;
+    let mut end = uri_at.checked_add(uri_len).ok_or(full)?;
+    let mut lens = [uri_len, 0, 0, 0];
+    for (text, len) in [target.next_hop, target.path, target.params].iter().zip(&mut lens[1..]) {
+        let start = end;
+        end = start.checked_add(text.len()).ok_or(full)?;
+        out.get_mut(start..end).ok_or(full)?.copy_from_slice(text.as_bytes());
+        *len = text.len();
+    }
+    for (i, len) in lens.into_iter().enumerate() {
+        let (place, len) = (at + 2 * i, u16::try_from(len).map_err(|_| full)?);
         out.get_mut(place..place + 2).ok_or(full)?.copy_from_slice(&len.to_le_bytes());
     }
+    out.get_mut(at + RANK..uri_at).ok_or(full)?.copy_from_slice(&rank.to_le_bytes());
     Ok(end)
 }
 
@@ -141,10 +187,12 @@ mod tests {
     use std::vec::Vec;
 
     fn encoded(targets: &[(&'static str, u16)], most: usize) -> Vec<String> {
-        let list: Vec<Target<'_>> =
-            targets.iter().map(|(uri, q)| Target { uri, q: *q, ..Target::default() }).collect();
+        let list: Vec<Ranked<'_>> = targets
+            .iter()
+            .map(|(uri, q)| (Target { uri, q: *q, ..Target::default() }, rank(*q, 1_000)))
+            .collect();
         let mut out = [0; 1_000];
-        let (len, count) = encode(list.iter().copied(), most, &mut out).unwrap();
+        let (len, count) = encode(&[], list.iter().copied(), most, &mut out).unwrap();
         let set = &out[..len];
         let (mut at, mut uris) = (0, Vec::new());
         while let Some(e) = Entry::at(set, at) {

@@ -25,11 +25,12 @@ impl<'e> Iterator for Bindings<'e> {
     fn next(&mut self) -> Option<Binding<'e>> {
         let mut c = Reader { rest: self.rest };
         let (q, expires, cseq) = (c.u16()?, c.u32()?, c.u32()?);
-        let (uri, params, call_id) = (c.u16()?, c.u16()?, c.u16()?);
+        let (uri, params, call_id, path) = (c.u16()?, c.u16()?, c.u16()?, c.u16()?);
         let binding = Binding {
             uri: c.text(uri)?,
             params: c.text(params)?,
             call_id: c.text(call_id)?,
+            path: c.text(path)?,
             q,
             expires,
             cseq,
@@ -104,14 +105,16 @@ impl<'a> Encoder<'a> {
         self.put(&u16::try_from(n).map_err(|_| FULL)?.to_le_bytes())
     }
 
-    /// Adds a binding whose parameters are the concatenation of `params`.
+    /// Adds a binding whose parameters are the concatenation of `params`, and its path that of
+    /// `path`.
     pub(super) fn add<'p>(
         &mut self,
         b: &Binding<'_>,
         params: impl Iterator<Item = &'p [u8]> + Clone,
+        path: impl Iterator<Item = &'p [u8]> + Clone,
     ) -> Result<(), Error> {
         let start = self.len;
-        let done = self.add_parts(b, params);
+        let done = self.add_parts(b, params, path);
         if done.is_err() {
             self.len = start;
         }
@@ -122,6 +125,7 @@ impl<'a> Encoder<'a> {
         &mut self,
         b: &Binding<'_>,
         params: impl Iterator<Item = &'p [u8]> + Clone,
+        path: impl Iterator<Item = &'p [u8]> + Clone,
     ) -> Result<(), Error> {
         self.put(&b.q.to_le_bytes())?;
         self.put(&b.expires.to_le_bytes())?;
@@ -129,11 +133,16 @@ impl<'a> Encoder<'a> {
         self.number(b.uri.len())?;
         self.number(params.clone().map(<[u8]>::len).sum())?;
         self.number(b.call_id.len())?;
+        self.number(path.clone().map(<[u8]>::len).sum())?;
         self.put(b.uri.as_bytes())?;
         for part in params {
             self.put(part)?;
         }
-        self.put(b.call_id.as_bytes())
+        self.put(b.call_id.as_bytes())?;
+        for part in path {
+            self.put(part)?;
+        }
+        Ok(())
     }
 
     /// Takes the binding out that is the `index`th.
@@ -155,12 +164,13 @@ impl<'a> Encoder<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::string::String;
     use std::vec::Vec;
 
     /// What a binding without text takes.
-    const LEAST: usize = 2 + 4 + 4 + 3 * 2;
+    const LEAST: usize = 2 + 4 + 4 + 4 * 2;
 
-    fn any_binding() -> impl Strategy<Value = (std::string::String, Vec<u8>, u16, u32, u32)> {
+    fn any_binding() -> impl Strategy<Value = (String, Vec<u8>, u16, u32, u32)> {
         (
             ".{0,40}",
             proptest::collection::vec(b'a'..=b'z', 0..30),
@@ -180,16 +190,21 @@ mod tests {
             let mut encoder = Encoder::new(&mut room, b"sip:a@h").unwrap();
             let params: Vec<&str> =
                 list.iter().map(|b| core::str::from_utf8(&b.1).unwrap()).collect();
+            let paths: Vec<String> = params
+                .iter()
+                .map(|p| p.split_at(p.len() / 2))
+                .map(|(front, back)| String::from(back) + front)
+                .collect();
             let mut want: Vec<Binding<'_>> = list
                 .iter()
-                .zip(&params)
-                .map(|((uri, _, q, expires, cseq), params)| Binding {
-                    uri, params, q: *q, expires: *expires, call_id: uri, cseq: *cseq,
+                .zip(params.iter().zip(&paths))
+                .map(|((uri, _, q, expires, cseq), (params, path))| Binding {
+                    uri, params, q: *q, expires: *expires, call_id: uri, cseq: *cseq, path,
                 })
                 .collect();
             for b in &want {
                 let (front, back) = b.params.as_bytes().split_at(b.params.len() / 2);
-                encoder.add(b, [front, back].into_iter()).unwrap();
+                encoder.add(b, [front, back].into_iter(), [back, front].into_iter()).unwrap();
             }
             prop_assert_eq!(&encoder.bindings().collect::<Vec<_>>(), &want);
             if out < want.len() {

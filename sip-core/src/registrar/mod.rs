@@ -20,7 +20,8 @@ use crate::header::{Essentials, NameAddr, Uri, Value as _};
 use crate::limits::Limits;
 use crate::path::{Addr, Path, Transport};
 use crate::proxy::authenticate::{self, By, Gate, Shown};
-use crate::proxy::{is_ours, unsupported};
+use crate::proxy::edge::{has_option, wants_outbound};
+use crate::proxy::{OwnRoutes, gruu, is_ours, unsupported};
 use crate::store::filled;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Answer, Ask, Binding, Owner, OwnerKind, Query, QueryId};
@@ -48,6 +49,8 @@ struct Job {
     asked: Option<QueryId>,
     /// The text of the Store question.
     stored: Option<BlockId>,
+    /// The way that it came by.
+    path: Path,
     tries: u8,
 }
 
@@ -119,7 +122,7 @@ impl Registrar {
         path: &Path,
     ) -> Result<(), Error> {
         if let Some(status) = refusal(down.cx, m, e) {
-            let (list, count) = unsupported(m, Name::Require);
+            let (list, count) = unsupported(m, Name::Require, &KNOWN);
             let count = if status == 420 { count } else { 0 };
             let extra = list.get(..count).unwrap_or(&[]);
             let reply = Reply { extra, ..Reply::default() };
@@ -131,7 +134,7 @@ impl Registrar {
             return authenticate::refuse(down.tx, down.cx, (m, e, path), By::Registrar, stale);
         }
         let tx = down.tx.open_server(down.cx, Owner::default(), m, e, path)?;
-        let begun = self.begin(down, tx, (gate == Gate::Ask).then_some((m, path)));
+        let begun = self.begin(down, tx, path, (gate == Gate::Ask).then_some(m));
         if begun.is_err() {
             down.tx.end(down.cx, tx);
         }
@@ -142,14 +145,15 @@ impl Registrar {
         &mut self,
         down: &mut Down<'_>,
         tx: TxHandle,
-        to_prove: Option<(&MessageRef<'_>, &Path)>,
+        path: &Path,
+        to_prove: Option<&MessageRef<'_>>,
     ) -> Result<(), Error> {
         let request = down.tx.request(down.cx, tx).ok_or(Error::Gone)?;
-        let job = Job { tx, request, asked: None, stored: None, tries: 0 };
+        let job = Job { tx, request, asked: None, stored: None, path: *path, tries: 0 };
         let h = self.jobs.insert(job)?;
         down.cx.pool.hold(request);
         let asked = match to_prove {
-            Some((m, path)) => self.ask_secret(down.cx, h, m, path),
+            Some(m) => self.ask_secret(down.cx, h, m, path),
             None => self.locate(down.cx, h),
         };
         if asked.is_err() {
@@ -263,13 +267,11 @@ impl Registrar {
         existing: &[Binding<'_>],
     ) -> Result<(), Error> {
         let job = self.jobs.live(h)?;
-        let Cx { pool, scratch, config, .. } = &mut *down.cx;
-        let message = MessageRef::lazy(pool.bytes_of(job.request)).ok_or(Error::Gone)?;
-        let aor = aor(&message, scratch).ok_or(Error::Full(Limit::MessageBytes))?;
-        let mut out = Encoder::new(&mut self.text, aor)?;
-        let rules = Rules::of(config);
-        let applied = rules::apply(&message, existing, &rules, &mut out);
-        let len = out.len();
+        let mut scratch = core::mem::take(&mut down.cx.scratch);
+        let rules = Rules::of(&down.cx.config);
+        let applied = apply(down.cx, job, (existing, &rules), &mut self.text, &mut scratch);
+        down.cx.scratch = scratch;
+        let (applied, len) = applied?;
         let done = match applied {
             Ok(true) => {
                 let text = self.text.get(..len).unwrap_or(&[]);
@@ -291,27 +293,48 @@ impl Registrar {
 
     /// 200 with all bindings that there are now (10.3 step 8).
     fn accept(&mut self, down: &mut Down<'_>, h: JobHandle, kept: Kept) -> Result<(), Error> {
-        let tx = self.jobs.live(h)?.tx;
-        let text = match kept {
-            Kept::Block(block) => down.cx.pool.bytes_of(block),
-            Kept::Own(len) => self.text.get(..len).unwrap_or(&[]),
+        let (tx, request) = self.jobs.live(h).map(|j| (j.tx, j.request))?;
+        let len = match kept {
+            Kept::Block(block) => {
+                let text = down.cx.pool.bytes_of(block);
+                let place = self.text.get_mut(..text.len()).ok_or(Error::Gone)?;
+                place.copy_from_slice(text);
+                text.len()
+            }
+            Kept::Own(len) => len,
         };
-        let (_, bindings) = Bindings::open(text);
+        let asked = MessageRef::lazy(down.cx.pool.bytes_of(request)).map(|m| Asks::of(&m));
+        let asked = asked.unwrap_or_default();
+        let (aor, bindings) = Bindings::open(self.text.get(..len).unwrap_or(&[]));
         let mut date = [0; 40];
         let date = date_now(down.cx, &mut date);
-        let Some(len) = write_contacts(bindings, &mut self.contacts) else {
+        let gruu = (asked.gruu && down.cx.config.edge.gruu).then_some(aor);
+        let Some(end) = write_contacts(down.cx, gruu, bindings, &mut self.contacts) else {
             return self.refuse(down, h, 500);
         };
-        let contacts = self.contacts.get(..len).unwrap_or(&[]);
-        let fields = [(Name::Contact, contacts), (Name::Date, date)];
-        let extra = match (contacts.is_empty(), date.is_empty()) {
-            (false, false) => &fields[..],
-            (false, true) => fields.get(..1).unwrap_or(&[]),
-            (true, false) => fields.get(1..).unwrap_or(&[]),
-            (true, true) => &[],
+        let m = MessageRef::lazy(down.cx.pool.bytes_of(request)).filter(|_| asked.path);
+        let Some((contacts, room)) = self.contacts.split_at_mut_checked(end) else {
+            return self.refuse(down, h, 500);
         };
-        let reply = Reply { extra, ..Reply::default() };
-        answered(down.tx.reply(down.cx, tx, 200, &reply))
+        let Some(path) = m.map_or(Some(0), |m| write_path(&m, room)) else {
+            return self.refuse(down, h, 500);
+        };
+        let service = core::mem::take(&mut down.cx.config.edge.service_route);
+        let require: &[u8] = if asked.outbound { b"outbound" } else { b"" };
+        let fields = [
+            (Name::Contact, &*contacts),
+            (Name::Date, date),
+            (Name::Path, room.get(..path).unwrap_or(&[])),
+            (Name::ServiceRoute, service.as_bytes()),
+            (Name::Require, require),
+        ];
+        let mut extra = [(Name::Date, &b""[..]); 5];
+        let given = fields.iter().filter(|(_, value)| !value.is_empty());
+        let count = extra.iter_mut().zip(given).map(|(to, from)| *to = *from).count();
+        let reply = Reply { extra: extra.get(..count).unwrap_or(&[]), ..Reply::default() };
+        let replied = down.tx.reply(down.cx, tx, 200, &reply);
+        down.cx.config.edge.service_route = service;
+        answered(replied)
     }
 
     fn refuse_contact(
@@ -329,6 +352,8 @@ impl Registrar {
             Refusal::OutOfOrder => (500, Some("Out of Order")),
             Refusal::TooMany => (403, Some("Too Many Contacts")),
             Refusal::TooLong => (500, Some("Too Many Bytes of Contacts")),
+            Refusal::Ourselves => (403, None),
+            Refusal::FirstHop => (439, None),
         };
         let mut w = Text { room: &mut least, len: 0 };
         // Twelve bytes hold any of these numbers.
@@ -386,8 +411,8 @@ fn refusal(cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<u16> {
     let bytes = m.bytes();
     // The address of record is a sip or sips URI (10.3, RFC 4475 3.3.4).
     let Some(to) = e.to.filter(|to| to.uri.is_sip()) else { return Some(400) };
-    // Step 2: no extension of the registrar's is known yet.
-    if unsupported(m, Name::Require).1 > 0 {
+    // Step 2.
+    if unsupported(m, Name::Require, &KNOWN).1 > 0 {
         return Some(420);
     }
     // Step 5. A request that names a domain is for an address of record of that domain.
@@ -400,7 +425,32 @@ fn refusal(cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<u16> {
         return Some(404);
     }
     // Step 6.
-    rules::check(m).err().map(|_| 400)
+    match rules::check(m) {
+        Ok(()) => None,
+        Err(Refusal::Ourselves) => Some(403),
+        Err(Refusal::FirstHop) => Some(439),
+        Err(_) => Some(400),
+    }
+}
+
+/// The extensions that a REGISTER may require of the registrar: those of RFC 3327, 5626 and 5627.
+const KNOWN: [&[u8]; 3] = [b"path", b"outbound", b"gruu"];
+
+/// Applies the rules to a job's request; what comes of it, and the length of the text that says what
+/// shall be.
+fn apply(
+    cx: &Cx,
+    job: &Job,
+    (existing, rules): (&[Binding<'_>], &Rules),
+    text: &mut [u8],
+    scratch: &mut [u8],
+) -> Result<(Result<bool, Refusal>, usize), Error> {
+    let message = MessageRef::lazy(cx.pool.bytes_of(job.request)).ok_or(Error::Gone)?;
+    let aor = aor(&message, scratch).ok_or(Error::Full(Limit::MessageBytes))?;
+    let mut out = Encoder::new(text, aor)?;
+    let own = OwnRoutes::home(cx, &message, &job.path);
+    let applied = rules::apply(&message, own.lines(), existing, rules, &mut out);
+    Ok((applied, out.len()))
 }
 
 /// The canonical address of record of a REGISTER.
@@ -428,8 +478,45 @@ fn date_now<'a>(cx: &Cx, out: &'a mut [u8]) -> &'a [u8] {
 
 const DATE: &[u8] = b"Date: ";
 
-/// Writes the value of the Contact field that lists `bindings`; `None` when it does not fit.
-fn write_contacts(bindings: Bindings<'_>, out: &mut [u8]) -> Option<usize> {
+/// What a REGISTER asks to be told.
+#[derive(Clone, Copy, Default)]
+struct Asks {
+    path: bool,
+    gruu: bool,
+    outbound: bool,
+}
+
+impl Asks {
+    fn of(m: &MessageRef<'_>) -> Self {
+        Self {
+            path: has_option(m, Name::Supported, b"path"),
+            gruu: has_option(m, Name::Supported, b"gruu"),
+            outbound: wants_outbound(m),
+        }
+    }
+}
+
+/// Writes the Path of a REGISTER once more (RFC 3327 5.3); `None` when it does not fit.
+fn write_path(m: &MessageRef<'_>, out: &mut [u8]) -> Option<usize> {
+    let mut len = 0usize;
+    for (i, value) in m.values(Name::Path).enumerate() {
+        for part in [if i == 0 { &b""[..] } else { b", " }, m.text(value)] {
+            let end = len.checked_add(part.len())?;
+            out.get_mut(len..end)?.copy_from_slice(part);
+            len = end;
+        }
+    }
+    Some(len)
+}
+
+/// Writes the value of the Contact field that lists `bindings`, with GRUUs of the address of record
+/// `aor` if there is one; `None` when it does not fit.
+fn write_contacts(
+    cx: &mut Cx,
+    aor: Option<&str>,
+    bindings: Bindings<'_>,
+    out: &mut [u8],
+) -> Option<usize> {
     let mut to = Text { room: out, len: 0 };
     for (i, b) in bindings.enumerate() {
         let comma = if i == 0 { "" } else { ", " };
@@ -440,6 +527,10 @@ fn write_contacts(bindings: Bindings<'_>, out: &mut [u8]) -> Option<usize> {
             q => write!(to, ";q=0.{q:03}").ok()?,
         }
         write!(to, ";expires={}", b.expires).ok()?;
+        if let Some(aor) = aor {
+            let room = to.room.get_mut(to.len..)?;
+            to.len += gruu::write(cx, aor.as_bytes(), &b, room);
+        }
     }
     Some(to.len)
 }

@@ -4,6 +4,8 @@ use super::bindings::Encoder;
 use crate::config::Config;
 use crate::header::name_addr::NameAddr;
 use crate::header::{CSeq, Params, equal, param};
+use crate::proxy::edge::{has_option, instance, is_direct, uri_param, wants_outbound};
+use crate::proxy::gruu::is_gruu;
 use crate::store::queries::Binding;
 use crate::wire::name::Name;
 use crate::wire::scan::{Fault, decimal};
@@ -37,6 +39,10 @@ pub(super) enum Refusal {
     TooMany,
     /// More bytes than there is room for: 500.
     TooLong,
+    /// A Contact that is one of our own GRUUs: 403 (RFC 5627 5.1).
+    Ourselves,
+    /// The proxy next to the device cannot keep its connection: 439 (RFC 5626 6).
+    FirstHop,
 }
 
 impl Rules {
@@ -66,6 +72,8 @@ struct Register<'a> {
     cseq: u32,
     /// The Expires field, if it is a number.
     expires: Option<u32>,
+    /// Whether the device asks for RFC 5626.
+    outbound: bool,
 }
 
 impl<'a> Register<'a> {
@@ -76,6 +84,7 @@ impl<'a> Register<'a> {
             call_id: core::str::from_utf8(m.header(Name::CallId)?).ok()?,
             cseq: cseq.number,
             expires: m.header(Name::Expires).and_then(decimal),
+            outbound: has_option(m, Name::Supported, b"outbound"),
         })
     }
 
@@ -83,6 +92,24 @@ impl<'a> Register<'a> {
     fn may_change(&self, binding: &Binding<'_>) -> Result<(), Refusal> {
         let in_order = binding.call_id != self.call_id || self.cseq > binding.cseq;
         if in_order { Ok(()) } else { Err(Refusal::OutOfOrder) }
+    }
+
+    /// Which flow of which instance a Contact is (RFC 5626 6).
+    fn flow<'c>(&self, bytes: &'c [u8], params: Span) -> Option<(&'c [u8], u32)> {
+        let (instance, reg_id) = instance(bytes, params);
+        instance.zip(reg_id).filter(|_| self.outbound)
+    }
+
+    /// Whether a Contact takes the place of a binding: that of the same flow, wherever it leads
+    /// (RFC 5626 6), else that of the same URI.
+    fn is_same(&self, contact: &NameAddr, b: &Binding<'_>) -> bool {
+        let params = b.params.as_bytes();
+        let new = self.flow(self.m.bytes(), contact.params);
+        let old = self.flow(params, Span::new(0, params.len()));
+        match new.zip(old) {
+            Some((new, old)) => new == old,
+            None => equal(b.uri.as_bytes(), self.m.text(contact.uri_text)),
+        }
     }
 
     /// The interval that a Contact asks for.
@@ -107,7 +134,40 @@ pub(super) fn check(m: &MessageRef<'_>) -> Result<(), Refusal> {
         }
     }
     let zero = m.header(Name::Expires).and_then(decimal) == Some(0);
-    if star && (contacts > 1 || !zero) { Err(Refusal::BadContact) } else { Ok(()) }
+    // RFC 5626 6: a flow has one Contact.
+    let outbound = wants_outbound(m);
+    if star && (contacts > 1 || !zero) || outbound && contacts > 1 {
+        return Err(Refusal::BadContact);
+    }
+    let mut last = None;
+    for value in m.values(Name::Path) {
+        last = Some(route(m, value)?);
+    }
+    let edge = |p: NameAddr| uri_param(m.bytes(), &p.uri, b"ob");
+    if outbound && !is_direct(m) && !last.is_some_and(edge) {
+        return Err(Refusal::FirstHop);
+    }
+    Ok(())
+}
+
+/// A Path value that can be stored.
+fn route(m: &MessageRef<'_>, value: Span) -> Result<NameAddr, Refusal> {
+    let route = NameAddr::parse(m.bytes(), value).map_err(|_| Refusal::BadContact)?;
+    let text = m.text(value);
+    let readable = core::str::from_utf8(text).is_ok() && !text.iter().any(u8::is_ascii_control);
+    if route.fault == Fault::Bad || !readable { Err(Refusal::BadContact) } else { Ok(route) }
+}
+
+/// The routes to the devices that `m` registers: `own`, if this engine knows a way itself, then
+/// those of its Path (RFC 3327 5.3), piece by piece.
+fn routes<'a>(
+    m: &MessageRef<'a>,
+    own: &'a [u8],
+) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+    let m = *m;
+    let own = core::iter::once(own).filter(|own| !own.is_empty());
+    let all = own.chain(m.values(Name::Path).map(move |v| m.text(v)));
+    all.enumerate().flat_map(|(i, value)| [if i == 0 { &b""[..] } else { b", " }, value])
 }
 
 /// A Contact that can be stored and shown again.
@@ -115,6 +175,9 @@ fn contact(m: &MessageRef<'_>, value: Span) -> Result<NameAddr, Refusal> {
     let contact = NameAddr::parse(m.bytes(), value).map_err(|_| Refusal::BadContact)?;
     let kept = m.text(Span::new(contact.uri_text.start(), contact.whole.end()));
     let visible = kept.iter().all(|c| !c.is_ascii_control() || matches!(c, b'\t' | b'\r' | b'\n'));
+    if is_gruu(m.text(contact.uri_text)) {
+        return Err(Refusal::Ourselves);
+    }
     let quoted_fold = Params::new(m.bytes(), contact.params)
         .filter_map(|p| p.value)
         .any(|v| m.text(v).iter().any(u8::is_ascii_control));
@@ -125,15 +188,19 @@ fn contact(m: &MessageRef<'_>, value: Span) -> Result<NameAddr, Refusal> {
     Ok(contact)
 }
 
-/// The parameters of a Contact other than `q` and `expires`, piece by piece.
+/// The parameters of a Contact that are kept, piece by piece: not `q` and `expires`, nor what the
+/// registrar adds itself, nor the number of a flow from a device that does not keep one.
 fn kept_params<'a>(
     m: &MessageRef<'a>,
     contact: &NameAddr,
+    outbound: bool,
 ) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
     let m = *m;
     let stays = move |name: Span| {
         let name = m.text(name);
-        !name.eq_ignore_ascii_case(b"q") && !name.eq_ignore_ascii_case(b"expires")
+        let ours: [&[u8]; 4] = [b"q", b"expires", b"pub-gruu", b"temp-gruu"];
+        !ours.iter().any(|n| name.eq_ignore_ascii_case(n))
+            && (outbound || !name.eq_ignore_ascii_case(b"reg-id"))
     };
     Params::new(m.bytes(), contact.params).filter(move |p| stays(p.name)).flat_map(move |p| {
         let (equals, value): (&[u8], &[u8]) = match p.value {
@@ -144,10 +211,11 @@ fn kept_params<'a>(
     })
 }
 
-/// Applies a REGISTER to the bindings that there are and writes those that there shall be. Whether
-/// anything has changed.
+/// Applies a REGISTER to the bindings that there are and writes those that there shall be. `own` is
+/// the route to the device that this engine knows itself. Whether anything has changed.
 pub(super) fn apply(
     m: &MessageRef<'_>,
+    own: &[u8],
     existing: &[Binding<'_>],
     rules: &Rules,
     out: &mut Encoder<'_>,
@@ -160,7 +228,8 @@ pub(super) fn apply(
     }
     for binding in alive() {
         let params = core::iter::once(binding.params.as_bytes());
-        out.add(binding, params).map_err(|_| Refusal::TooLong)?;
+        out.add(binding, params, core::iter::once(binding.path.as_bytes()))
+            .map_err(|_| Refusal::TooLong)?;
     }
     let before = out.bindings().count();
     // Those in front of this one were there before; the others are this REGISTER's own.
@@ -170,8 +239,7 @@ pub(super) fn apply(
         let contact = contact(m, value)?;
         let expires = rules.interval(register.asked(&contact))?;
         let uri = core::str::from_utf8(m.text(contact.uri_text)).unwrap_or_default();
-        let found =
-            out.bindings().enumerate().find(|(_, b)| equal(b.uri.as_bytes(), uri.as_bytes()));
+        let found = out.bindings().enumerate().find(|(_, b)| register.is_same(&contact, b));
         if let Some((index, binding)) = found {
             if index < old {
                 register.may_change(&binding)?;
@@ -186,12 +254,14 @@ pub(super) fn apply(
         let binding = Binding {
             uri,
             params: "",
+            path: "",
             q: contact.q.unwrap_or(1_000),
             expires,
             call_id: register.call_id,
             cseq: register.cseq,
         };
-        out.add(&binding, kept_params(m, &contact)).map_err(|_| Refusal::TooLong)?;
+        let params = kept_params(m, &contact, register.outbound);
+        out.add(&binding, params, routes(m, own)).map_err(|_| Refusal::TooLong)?;
         changed = true;
     }
     let after = out.bindings().count();
@@ -212,7 +282,7 @@ mod tests {
 
     /// `uri` as registered with Call-ID `c` and CSeq 5, and 100 seconds left.
     fn old<'a>(uri: &'a str, call_id: &'a str) -> Binding<'a> {
-        Binding { uri, params: ";x", q: 500, expires: 100, call_id, cseq: 5 }
+        Binding { uri, params: ";x", q: 500, expires: 100, call_id, cseq: 5, path: "" }
     }
 
     /// What a REGISTER with Call-ID `c`, this CSeq and these lines makes: `uri params q expires
@@ -225,7 +295,7 @@ mod tests {
         check(&m)?;
         let mut room = [0; 2_000];
         let mut out = Encoder::new(&mut room, b"sip:a@h").unwrap();
-        let changed = apply(&m, existing, &RULES, &mut out)?;
+        let changed = apply(&m, b"", existing, &RULES, &mut out)?;
         let shown = out.bindings().map(|b| {
             format!("{} {} {} {} {} {}", b.uri, b.params, b.q, b.expires, b.call_id, b.cseq)
         });

@@ -2,11 +2,10 @@
 
 use super::answer::is_multicast;
 use super::crypto;
-use super::description::{Description, MediaSection, MediaSlot, SdpLimits, split};
+use super::description::{Description, MediaSection, MediaSlot, SdpLimits, Section, split};
 use super::format::Formats;
 use super::line::{OriginLine, number};
 use super::media::{MAX_STREAMS, MediaError, Origin};
-use super::section::Defaults;
 
 /// Whether an answer can be used with the offer that it answers. What RFC 3264 asks for beyond that
 /// (the `t=` line, the direction) is not looked at: [`Agreed`](super::Agreed) takes no more from
@@ -23,8 +22,7 @@ pub fn check_answer(offer: &[u8], answer: &[u8]) -> Result<(), MediaError> {
     if offer.media_count() != answer.media_count() {
         return Err(MediaError::AnswerCount);
     }
-    let from = Defaults::of(&offer.session());
-    let to = Defaults::of(&answer.session());
+    let (from, to) = (offer.session(), answer.session());
     for (offered, answered) in offer.media().zip(answer.media()) {
         if !offered.line.kind.eq_ignore_ascii_case(answered.line.kind) {
             return Err(MediaError::AnswerKind);
@@ -37,8 +35,8 @@ pub fn check_answer(offer: &[u8], answer: &[u8]) -> Result<(), MediaError> {
 }
 
 fn check_accepted<'a>(
-    (from, offered): (&Defaults<'a>, &MediaSection<'a>),
-    (to, answered): (&Defaults<'a>, &MediaSection<'a>),
+    (from, offered): (&Section<'a>, &MediaSection<'a>),
+    (to, answered): (&Section<'a>, &MediaSection<'a>),
 ) -> Result<(), MediaError> {
     if offered.line.port == 0 {
         return Err(MediaError::AnswerPort);
@@ -46,9 +44,11 @@ fn check_accepted<'a>(
     if !offered.line.proto.eq_ignore_ascii_case(answered.line.proto) {
         return Err(MediaError::AnswerTransport);
     }
-    let to = to.connection(answered).ok_or(MediaError::AnswerAddress)?;
-    let from = from.connection(offered);
-    if is_multicast(&to) && !from.is_some_and(|c| is_multicast(&c)) {
+    let connection = |session: &Section<'a>, media: &MediaSection<'a>| {
+        media.section.connections().next().or_else(|| session.connections().next())
+    };
+    let to = connection(to, answered).ok_or(MediaError::AnswerAddress)?;
+    if is_multicast(&to) && !connection(from, offered).is_some_and(|c| is_multicast(&c)) {
         return Err(MediaError::AnswerAddress);
     }
     let offers = Formats::of(offered);
@@ -73,6 +73,16 @@ pub fn same_session(a: &[u8], b: &[u8]) -> bool {
         return a == b;
     };
     a == b && OriginLine { session_version: b_origin.session_version, ..a_origin } == b_origin
+}
+
+/// Whether two descriptions differ in the numbers of their `o=` line only.
+#[must_use]
+pub fn same_media(a: &[u8], b: &[u8]) -> bool {
+    let (Some((a, a_origin)), Some((b, b_origin))) = (around_origin(a), around_origin(b)) else {
+        return a == b;
+    };
+    let (session_id, session_version) = (b_origin.session_id, b_origin.session_version);
+    a == b && OriginLine { session_id, session_version, ..a_origin } == b_origin
 }
 
 type Around<'a> = ((&'a [u8], &'a [u8]), OriginLine<'a>);

@@ -297,6 +297,7 @@ impl<'a> Description<'a> {
         let mut media = 0_usize;
         let mut session_len = total;
         let mut lines = Lines::of(&whole);
+        let clean = is_clean(bytes);
         while let Some(raw) = lines.raw() {
             if raw.number > limits.lines {
                 return Err(raw.error(SdpErrorKind::TooManyLines));
@@ -304,7 +305,7 @@ impl<'a> Description<'a> {
             if raw.text.is_empty() && raw.number > 1 {
                 continue;
             }
-            let line = check(&raw)?;
+            let line = check(&raw, clean)?;
             if line.kind == b'm' {
                 let room = usize::from(limits.media) > media;
                 let slot = slots.get_mut(media).filter(|_| room);
@@ -426,8 +427,15 @@ fn close_previous(slots: &mut [MediaSlot], current: usize, offset: u16) {
     }
 }
 
-fn check<'a>(raw: &RawLine<'a>) -> Result<Line<'a>, SdpError> {
-    if raw.text.iter().any(|&b| b == 0 || b == b'\r') {
+/// Whether no line can have a control byte: no NUL at all, and no CR but at the end of a line.
+fn is_clean(bytes: &[u8]) -> bool {
+    let ends = |at: usize| matches!(bytes.get(at.wrapping_add(1)), None | Some(b'\n'));
+    memchr::memchr(0, bytes).is_none() && memchr::memchr_iter(b'\r', bytes).all(ends)
+}
+
+/// `clean`: no line of the description can have a control byte.
+fn check<'a>(raw: &RawLine<'a>, clean: bool) -> Result<Line<'a>, SdpError> {
+    if !clean && raw.text.iter().any(|&b| b == 0 || b == b'\r') {
         return Err(raw.error(SdpErrorKind::ControlByte));
     }
     let no_line = if raw.number == 1 { SdpErrorKind::NoVersion } else { SdpErrorKind::NotALine };

@@ -3,14 +3,17 @@
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::filled;
 use crate::error::Error;
 
 /// A key: a keyed 128-bit hash. Without the engine's secret nobody can make two that collide.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Key(u128);
+pub struct Key {
+    high: u64,
+    low: u64,
+}
 
 /// The engine's secret for hashing, and what makes keys of it.
 #[derive(Clone, Copy)]
@@ -20,7 +23,7 @@ pub struct Keyer {
 
 /// A key in the making: what it is made of is gathered, and hashed in one go.
 pub struct KeyBuilder {
-    hasher: SipHasher24,
+    hasher: SipHasher13,
     gathered: [u8; GATHER],
     len: usize,
 }
@@ -38,7 +41,7 @@ impl Keyer {
     /// Starts a key of the kind `domain`; keys of different kinds never meet.
     #[must_use]
     pub fn start(&self, domain: u8) -> KeyBuilder {
-        let hasher = SipHasher24::new_with_key(&self.secret);
+        let hasher = SipHasher13::new_with_key(&self.secret);
         KeyBuilder { hasher, gathered: [domain; GATHER], len: 1 }
     }
 }
@@ -113,20 +116,20 @@ impl KeyBuilder {
     pub fn finish(mut self) -> Key {
         self.spill();
         let h = self.hasher.finish128();
-        Key((u128::from(h.h1) << 64) | u128::from(h.h2))
+        Key { high: h.h1, low: h.h2 }
     }
 }
 
 impl Key {
     /// All of it.
     pub(crate) const fn bits(self) -> u128 {
-        self.0
+        (self.high as u128) << 64 | self.low as u128
     }
 
     /// The first 64 bits, for tags and marks that only we can recompute.
     #[must_use]
     pub const fn short(self) -> u64 {
-        (self.0 >> 64) as u64
+        self.high
     }
 }
 
@@ -137,7 +140,7 @@ struct Entry {
     value: u64,
 }
 
-const EMPTY: Entry = Entry { key: Key(0), value: 0 };
+const EMPTY: Entry = Entry { key: Key { high: 0, low: 0 }, value: 0 };
 
 /// An open-addressing table from keys to handles, at most half full.
 #[derive(Debug)]
@@ -166,7 +169,7 @@ impl Index {
     }
 
     const fn home(&self, key: Key) -> usize {
-        (key.0 as usize) & self.mask
+        (key.low as usize) & self.mask
     }
 
     fn place_of(&self, key: Key) -> Option<usize> {
@@ -267,9 +270,9 @@ mod tests {
         let mut x = 12345u64;
         for step in 0..20_000u64 {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let k = u128::from((x >> 40) % 90);
+            let k = (x >> 40) % 90;
             // Crowd a few homes, so that chains form and break.
-            let key = Key((k << 64) | (k % 5));
+            let key = Key { high: k, low: k % 5 };
             if x & 1 == 0 {
                 let fits = model.len() < 64 || model.contains_key(&k);
                 assert_eq!(index.insert(key, step + 1), fits);
@@ -280,7 +283,7 @@ mod tests {
                 index.remove(key, v);
             }
             for (k, v) in &model {
-                assert_eq!(index.get(Key((k << 64) | (k % 5))), Some(*v));
+                assert_eq!(index.get(Key { high: *k, low: k % 5 }), Some(*v));
             }
             assert_eq!(index.len(), model.len());
         }
@@ -337,7 +340,7 @@ mod tests {
     fn call_ids_that_collide_under_a_known_key_do_not_under_another() {
         const N: usize = 4_096;
         let known = Keyer::new([0; 16]);
-        let home = |id: &String| known.start(1).part(id.as_bytes()).finish().0 % 1_024;
+        let home = |id: &String| known.start(1).part(id.as_bytes()).finish().low % 1_024;
         let call_id = |n: u32| format!("{n}@flood.example.com");
         let chosen: Vec<String> = (0..).map(call_id).filter(|id| home(id) == 0).take(N).collect();
         let plain: Vec<String> = (0..N as u32).map(call_id).collect();

@@ -45,6 +45,7 @@ pub struct Pool {
     counts: [u32; ORDERS],
     top: u8,
     live: u32,
+    watched: Option<BlockId>,
 }
 
 const fn order_for(len: usize) -> Option<u8> {
@@ -79,6 +80,7 @@ impl Pool {
             counts: [0; ORDERS],
             top,
             live: 0,
+            watched: None,
         };
         // From the end, so that the first block is taken first.
         let whole = units >> top << top;
@@ -190,7 +192,8 @@ impl Pool {
     pub fn has_room(&self, n: usize, len: usize) -> bool {
         let Some(wanted) = order_for(len) else { return false };
         let mut found = 0usize;
-        for order in wanted..=self.top {
+        // The largest first: they tell soonest that there is enough.
+        for order in (wanted..=self.top).rev() {
             let count = self.counts.get(usize::from(order)).copied().unwrap_or(0) as usize;
             found += count << (order - wanted);
             if found >= n {
@@ -235,8 +238,27 @@ impl Pool {
 
     /// The block's bytes, to write.
     pub fn bytes_mut(&mut self, id: BlockId) -> &mut [u8] {
+        self.unwatch(id);
         let range = self.range(id);
         self.arena.get_mut(range).unwrap_or(&mut [])
+    }
+
+    /// Remembers this block, and no other, until it is given back or written to.
+    pub(crate) const fn watch(&mut self, id: BlockId) {
+        self.watched = Some(id);
+    }
+
+    /// Whether this block is the one that is remembered.
+    #[inline]
+    pub(crate) fn is_watched(&self, id: BlockId) -> bool {
+        self.watched == Some(id)
+    }
+
+    #[inline]
+    fn unwatch(&mut self, id: BlockId) {
+        if self.is_watched(id) {
+            self.watched = None;
+        }
     }
 
     /// One more holder.
@@ -253,6 +275,7 @@ impl Pool {
             return;
         }
         if self.state.get(id.unit() as usize) == Some(&USED) {
+            self.unwatch(id);
             self.live -= 1;
             self.mark(id.unit(), 0);
             self.free_range(id.unit(), id.unit() + units_for(len));
@@ -285,6 +308,7 @@ impl Pool {
     /// Cuts the block to `len` bytes (not more than it has) and gives back what it then spans in
     /// vain.
     pub fn shrink(&mut self, id: BlockId, len: usize) {
+        self.unwatch(id);
         let (old, holders) = self.head(id);
         let len = len.min(old);
         self.write_head(id, len, holders);
@@ -300,6 +324,7 @@ impl Pool {
         to: BlockId,
         f: impl FnOnce(&[u8], &mut [u8]) -> R,
     ) -> Option<R> {
+        self.unwatch(to);
         let (a, b) = (self.range(from), self.range(to));
         if from.0 < to.0 {
             let (low, high) = self.arena.split_at_mut_checked(b.start)?;

@@ -54,6 +54,18 @@ impl Owner {
         Self { kind, part: 0, object }
     }
 
+    /// Nobody any more: the application has had its say, and its handle of the request is over.
+    pub(crate) const fn answered() -> Self {
+        Self { kind: OwnerKind::None, part: Self::ANSWERED, object: 0 }
+    }
+
+    const ANSWERED: u8 = 1;
+
+    /// Whether the application has had its say.
+    pub(crate) const fn was_answered(self) -> bool {
+        matches!(self.kind, OwnerKind::None) && self.part == Self::ANSWERED
+    }
+
     /// An owner with a part.
     #[must_use]
     pub const fn part(kind: OwnerKind, object: u64, part: u8) -> Self {
@@ -166,8 +178,8 @@ impl core::fmt::Debug for Answer<'_> {
     }
 }
 
-/// A target of a request that the proxy forwards. Name what is meant and take the rest from
-/// `Default`: fields may be added.
+/// A target of a request that the proxy forwards. The default changes nothing of a request: write
+/// what differs, and `..Target::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Target<'a> {
     /// The new Request-URI; empty keeps the one that came.
@@ -176,13 +188,25 @@ pub struct Target<'a> {
     pub next_hop: &'a str,
     /// Preference, 0 to 1000, higher first.
     pub q: u16,
-    /// The parameters of its Contact, as in [`Binding::params`]: what it can do (RFC 3840), for the
-    /// caller's preferences (RFC 3841). Empty for one that says nothing.
+    /// Routes that the request gets before its own, as one Route field lists them:
+    /// `<sip:edge.example.com;lr>, <sip:...>` (RFC 3327 5.3). Those in front that are ours are
+    /// followed at once, such as a connection that is named by a token of ours (RFC 5626 5.3).
+    /// Empty for none.
+    pub path: &'a str,
+    /// What is known of the device, as parameters of a Contact: its features (RFC 3841),
+    /// `+sip.instance` and `reg-id`. Of an instance's targets the last one that works is used alone
+    /// (RFC 5626 7). Empty for nothing.
     pub params: &'a str,
 }
 
-/// A binding of an address of record (RFC 3261 10). Name what is known and take the rest from
-/// `Default`: fields may be added.
+impl<'a> From<&Binding<'a>> for Target<'a> {
+    fn from(b: &Binding<'a>) -> Self {
+        Self { uri: b.uri, next_hop: "", q: b.q, path: b.path, params: b.params }
+    }
+}
+
+/// A binding of an address of record (RFC 3261 10). Of those of one instance (`+sip.instance`) the
+/// last one is the newest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Binding<'a> {
     /// The contact's URI as it was registered.
@@ -197,4 +221,8 @@ pub struct Binding<'a> {
     pub call_id: &'a str,
     /// The CSeq of that REGISTER.
     pub cseq: u32,
+    /// The routes to it, as [`Target::path`] has them: the Path of that REGISTER (RFC 3327), and a
+    /// token of ours where it is reached by the connection or the source that it came from. To be
+    /// kept as it is.
+    pub path: &'a str,
 }

@@ -209,6 +209,34 @@ fn a_full_table_makes_room_in_order() {
     assert_eq!((b.cx.pool.live(), b.cx.timers.len()), before, "nothing else has changed");
 }
 
+/// An accepted INVITE works, until its user can do without it: then it gives way, after all others.
+#[test]
+fn an_accepted_invite_that_can_be_spared_gives_way_last() {
+    let mut b = Bench::with(Config::new([9; 32]), Limits { transactions: 4, ..limits() });
+    let path = Bench::path(false);
+    let (m, text) = b.client("INVITE", false);
+    b.receive_response(&response(&text, 200));
+    let text = request("INVITE", "10.0.0.2", "z9hG4bKl");
+    let l = b.open(&text, &path);
+    b.respond(l, 200, &response(&text, 200)).unwrap();
+    let (d, text) = b.client("INVITE", false);
+    b.receive_response(&response(&text, 486));
+    let (a, _) = b.client("INVITE", false);
+    b.drain();
+    assert!(b.tx.room_for(1) && !b.tx.room_for(2));
+    // One that has no final response cannot be spared.
+    for tx in [a, m, l, m] {
+        b.tx.spare(tx);
+    }
+    assert!(b.tx.room_for(3) && !b.tx.room_for(4));
+    for (n, gone) in [d, m, l].into_iter().enumerate() {
+        assert!(b.tx.make_room(&mut b.cx));
+        assert_eq!((b.tx.state(gone), b.tx.len()), (None, 3 - n));
+    }
+    assert!(!b.tx.make_room(&mut b.cx));
+    assert_eq!(b.tx.state(a), Some(State::Calling));
+}
+
 /// Whichever absorber ends first, the others give way in their order.
 #[test]
 fn absorbers_leave_their_list_from_any_place() {

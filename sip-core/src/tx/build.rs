@@ -118,16 +118,22 @@ pub(super) fn stored_request(
     source: Addr,
 ) -> Result<BlockId, Error> {
     if !needs_mark(m, via, source) {
-        return cx.pool.copy_in(m.bytes());
+        return cx.copy_message(m);
     }
-    let Cx { pool, scratch, .. } = cx;
+    let Cx { pool, scratch, kept, .. } = cx;
     let bytes = m.bytes();
     let mut w = RawWriter::new(scratch);
     put(&mut w, &[bytes.get(..via.whole.start()).unwrap_or(&[])]).map_err(write_error)?;
     marked_via(&mut w, m, via, source).map_err(write_error)?;
     put(&mut w, &[bytes.get(via.whole.end()..).unwrap_or(&[])]).map_err(write_error)?;
     let len = w.len();
-    pool.copy_in(scratch.get(..len).unwrap_or(&[]))
+    let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
+    let more = i16::try_from(len).ok().zip(i16::try_from(bytes.len()).ok());
+    if let Some((after, before)) = more {
+        let at = via.whole.end() as u16;
+        kept.take(pool, block, m, (at, after.wrapping_sub(before)));
+    }
+    Ok(block)
 }
 
 /// Whether the top Via does not say by itself where the request came from.
@@ -157,7 +163,21 @@ fn marked_via(w: &mut RawWriter<'_>, m: &MessageRef<'_>, via: &Via, source: Addr
 
 /// RFC 3261 25.1: no brackets around an IPv6 address in `received`.
 fn ip_text(ip: IpAddr) -> Text {
-    Text::of(format_args!("{ip}"))
+    let IpAddr::V4(ip) = ip else { return Text::of(format_args!("{ip}")) };
+    let mut text = Text { bytes: [0; 46], len: 0 };
+    for (i, octet) in ip.octets().into_iter().enumerate() {
+        if i > 0 {
+            text.byte(b'.');
+        }
+        if octet >= 100 {
+            text.byte(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            text.byte(b'0' + octet / 10 % 10);
+        }
+        text.byte(b'0' + octet % 10);
+    }
+    text
 }
 
 /// A short text: an address or a port.
@@ -172,6 +192,13 @@ impl Text {
         // No address and no port is longer.
         let _ = text.write_fmt(what);
         text
+    }
+
+    fn byte(&mut self, c: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = c;
+            self.len += 1;
+        }
     }
 
     fn as_bytes(&self) -> &[u8] {

@@ -30,6 +30,8 @@ mod schedule_test;
 #[cfg(test)]
 mod testing;
 
+use alloc::vec::Vec;
+
 use crate::cx::{Cx, Token, base32, unbase32};
 use crate::error::{Error, Limit};
 use crate::limits::Limits;
@@ -37,6 +39,7 @@ use crate::path::{FlowId, Path};
 use crate::store::index::{Index, Key};
 use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
+use crate::store::reserve;
 use crate::store::slab::{Slab, handle};
 use crate::wire::{Method, Name};
 use lists::{Links, List};
@@ -48,28 +51,49 @@ handle!(
     TxHandle
 );
 
-/// A branch of ours: the cookie of RFC 3261 8.1.1.7, 80 random bits and the mark of the shard.
+/// What the branches of a request that is forwarded end with, by which it is known again when it
+/// comes back (RFC 5393 4.2.1).
+pub type LoopMark = Token<6>;
+
+/// A branch of ours: the cookie of RFC 3261 8.1.1.7, 80 random bits, the mark of the shard, and a
+/// proxy's mark of the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub struct Branch([u8; Self::LEN]);
+pub struct Branch {
+    text: [u8; Self::MARKED],
+    marked: bool,
+}
 
 impl Branch {
     /// Its length.
     pub const LEN: usize = 25;
+    /// With a proxy's mark.
+    pub const MARKED: usize = Self::LEN + 6;
 
     /// The characters, cookie included.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        let len = if self.marked { Self::MARKED } else { Self::LEN };
+        self.text.get(..len).unwrap_or(&[])
+    }
+
+    /// It with this mark behind it.
+    #[must_use]
+    pub fn with(mut self, mark: LoopMark) -> Self {
+        for (to, from) in self.text.iter_mut().skip(Self::LEN).zip(mark.as_bytes()) {
+            *to = *from;
+        }
+        self.marked = true;
+        self
     }
 
     fn new(random: Token<16>, shard: u8) -> Self {
         let Token(shard) = base32::<2>(u128::from(shard));
-        let mut out = [b'z'; Self::LEN];
+        let mut text = [b'z'; Self::MARKED];
         let parts = b"z9hG4bK".iter().chain(random.as_bytes()).chain(&shard);
-        for (to, from) in out.iter_mut().zip(parts) {
+        for (to, from) in text.iter_mut().zip(parts) {
             *to = *from;
         }
-        Self(out)
+        Self { text, marked: false }
     }
 
     /// The mark in a branch that is made as ours are.
@@ -323,7 +347,51 @@ pub struct Transactions {
     absorbing: List,
     /// The same: timer D.
     absorbing_d: List,
+    /// Accepted INVITEs whose users can do without.
+    spare: List,
     absorbers: usize,
+    refused: Refused,
+    /// What was found of the request that came last.
+    fresh: Option<server::Fresh>,
+}
+
+/// The last INVITEs in a dialog that were refused without a transaction.
+#[derive(Debug)]
+struct Refused {
+    keys: Vec<Key>,
+    places: usize,
+    /// The place of the oldest.
+    next: usize,
+}
+
+impl Refused {
+    /// Few enough to be looked through for each ACK that matches nothing.
+    const fn places(limits: &Limits) -> usize {
+        let quarter = limits.transactions.div_ceil(4);
+        if quarter < 64 { quarter } else { 64 }
+    }
+
+    fn new(limits: &Limits) -> Result<Self, Error> {
+        let places = Self::places(limits);
+        Ok(Self { keys: reserve(places)?, places, next: 0 })
+    }
+
+    fn has(&self, key: Key) -> bool {
+        self.keys.contains(&key)
+    }
+
+    /// The oldest gives way.
+    fn note(&mut self, key: Key) {
+        if self.has(key) {
+            return;
+        }
+        match self.keys.get_mut(self.next) {
+            Some(oldest) => *oldest = key,
+            None => self.keys.push(key),
+        }
+        let next = self.next.saturating_add(1);
+        self.next = if next < self.places { next } else { 0 };
+    }
 }
 
 impl Transactions {
@@ -340,14 +408,19 @@ impl Transactions {
             flows: Index::new(n)?,
             absorbing: List::EMPTY,
             absorbing_d: List::EMPTY,
+            spare: List::EMPTY,
             absorbers: 0,
+            refused: Refused::new(limits)?,
+            fresh: None,
         })
     }
 
     /// The bytes that such a table takes.
     #[must_use]
     pub const fn bytes(limits: &Limits) -> usize {
-        Slab::<TxHandle, Tx>::bytes(limits.transactions) + 3 * Index::bytes(limits.transactions)
+        Slab::<TxHandle, Tx>::bytes(limits.transactions)
+            + 3 * Index::bytes(limits.transactions)
+            + Refused::places(limits) * size_of::<Key>()
     }
 
     /// A branch that nobody can guess, with the mark of our shard.
@@ -382,6 +455,15 @@ impl Transactions {
         let Some(t) = self.table.get_mut(tx).filter(|t| t.state == State::Accepted) else { return };
         if let Some(block) = t.second.take() {
             cx.pool.release(block);
+        }
+    }
+
+    /// The user of an accepted INVITE can do without it: each 2xx that may still come finds its
+    /// dialog, or the ACK has come. From now on it only absorbs repetitions, and gives way after all
+    /// others that do.
+    pub fn spare(&mut self, tx: TxHandle) {
+        if self.table.get(tx).is_some_and(|t| t.state == State::Accepted) {
+            self.join_absorbing(tx);
         }
     }
 
@@ -451,10 +533,11 @@ impl Transactions {
     }
 
     /// The oldest transaction that only absorbs repetitions gives way: first those with timers I, J
-    /// and K, then those with timer D. False when there is none.
+    /// and K, then those with timer D, then accepted INVITEs that can be spared. False when there is
+    /// none.
     pub fn make_room(&mut self, cx: &mut Cx) -> bool {
-        let oldest = self.absorbing.first(&self.table);
-        let Some(tx) = oldest.or_else(|| self.absorbing_d.first(&self.table)) else { return false };
+        let lists = [&self.absorbing, &self.absorbing_d, &self.spare];
+        let Some(tx) = lists.into_iter().find_map(|l| l.first(&self.table)) else { return false };
         self.remove(cx, tx);
         true
     }
@@ -515,36 +598,39 @@ impl Transactions {
         if final_now && let Some(block) = t.request.take() {
             cx.pool.release(block);
         }
-        let (absorbs, was) = (t.absorbs(), t.flags.has(Flags::ABSORBS));
+        let absorbs = t.absorbs();
         self.start_timers(cx, h, cell);
-        if absorbs && !was {
+        if absorbs {
             self.join_absorbing(h);
         }
     }
 
-    fn absorbing_of(&mut self, machine: Machine) -> &mut List {
-        match machine {
-            Machine::InviteClient => &mut self.absorbing_d,
+    fn absorbing_of(&mut self, machine: Machine, state: State) -> &mut List {
+        match (machine, state) {
+            (_, State::Accepted) => &mut self.spare,
+            (Machine::InviteClient, _) => &mut self.absorbing_d,
             _ => &mut self.absorbing,
         }
     }
 
     fn join_absorbing(&mut self, h: TxHandle) {
-        let Some(t) = self.table.get_mut(h) else { return };
+        let Some(t) = self.table.get_mut(h).filter(|t| !t.flags.has(Flags::ABSORBS)) else {
+            return;
+        };
         t.flags.set(Flags::ABSORBS, true);
-        let machine = t.machine;
-        let mut list = *self.absorbing_of(machine);
+        let (machine, state) = (t.machine, t.state);
+        let mut list = *self.absorbing_of(machine, state);
         list.push_back(&mut self.table, h, |t| &mut t.absorb);
-        *self.absorbing_of(machine) = list;
+        *self.absorbing_of(machine, state) = list;
         self.absorbers += 1;
     }
 
     fn leave_absorbing(&mut self, h: TxHandle) {
         let Some(t) = self.table.get(h).filter(|t| t.flags.has(Flags::ABSORBS)) else { return };
-        let machine = t.machine;
-        let mut list = *self.absorbing_of(machine);
+        let (machine, state) = (t.machine, t.state);
+        let mut list = *self.absorbing_of(machine, state);
         list.remove(&mut self.table, h, |t| &mut t.absorb);
-        *self.absorbing_of(machine) = list;
+        *self.absorbing_of(machine, state) = list;
         self.absorbers -= 1;
     }
 

@@ -9,6 +9,7 @@ use crate::cx::Cx;
 use crate::error::{Error, Limit, Misuse};
 use crate::header::{Essentials, Via};
 use crate::path::Path;
+use crate::store::index::Key;
 use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
 use crate::wire::{MessageRef, Method};
@@ -20,12 +21,18 @@ fn size(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
-/// Whether an ACK is for a refusal of ours that left no state: it is for nobody else (RFC 3261 8.2.7,
-/// 17.1.1.3).
-fn ends_stateless(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, via: &Via) -> bool {
-    let Some(tag) = e.to.map(|to| m.text(to.tag)) else { return false };
-    let (key, other) = key::acknowledged(&cx.keyer, m, e, via);
-    [Some(key), other].into_iter().flatten().any(|k| cx.stateless_tag(k).as_bytes() == tag)
+/// What was found of a new request, for the transaction that it may open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fresh {
+    /// Where its bytes lie, and how many there are.
+    place: (usize, usize),
+    key: Key,
+    merged: Option<Key>,
+    way: Path,
+}
+
+fn place(m: &MessageRef<'_>) -> (usize, usize) {
+    (m.bytes().as_ptr().addr(), m.bytes().len())
 }
 
 impl Transactions {
@@ -38,6 +45,7 @@ impl Transactions {
         e: &Essentials,
         path: &Path,
     ) -> FromRequest {
+        self.fresh = None;
         if m.method() == Method::Ack {
             return self.on_ack(cx, m, e, path);
         }
@@ -54,16 +62,16 @@ impl Transactions {
             }
             return FromRequest::Repeated;
         }
-        if self.way_back(cx, m, &via, path).is_none() {
-            return FromRequest::Unanswerable;
-        }
+        let Some(way) = self.way_back(cx, m, &via, path) else { return FromRequest::Unanswerable };
         if m.method() == Method::Cancel {
             let invite = self.keys.get(key::cancelled(&cx.keyer, m, e, &via));
             let invite = invite.map(TxHandle::from_raw);
             return FromRequest::Cancel { invite: invite.and_then(|h| Some((h, self.owner(h)?))) };
         }
-        let merged = key::merged(&cx.keyer, m, e).and_then(|key| self.merged.get(key));
-        if merged.is_some() { FromRequest::Merged } else { FromRequest::New }
+        let merged = key::merged(&cx.keyer, m, e);
+        self.fresh = Some(Fresh { place: place(m), key, merged, way });
+        let is_merged = merged.is_some_and(|key| self.merged.get(key).is_some());
+        if is_merged { FromRequest::Merged } else { FromRequest::New }
     }
 
     /// Whether a CANCEL that names no INVITE names another request that is known (RFC 3261 9.2):
@@ -84,7 +92,7 @@ impl Transactions {
     ) -> FromRequest {
         let Some(via) = e.via else { return FromRequest::New };
         let Some(h) = self.acknowledged(cx, m, e, &via) else {
-            return if ends_stateless(cx, m, e, &via) {
+            return if self.ends_stateless(cx, m, e, &via) {
                 FromRequest::Absorbed
             } else {
                 FromRequest::New
@@ -107,6 +115,19 @@ impl Transactions {
         } else {
             FromRequest::Absorbed
         }
+    }
+
+    /// Whether an ACK is for a refusal of ours that left no transaction: it is for nobody else (RFC
+    /// 3261 8.2.7, 17.1.1.3). It has our To tag; in a dialog, where the tag is another's, its branch
+    /// is remembered for a while.
+    fn ends_stateless(&self, cx: &Cx, m: &MessageRef<'_>, e: &Essentials, via: &Via) -> bool {
+        let Some(tag) = e.to.map(|to| m.text(to.tag)) else { return false };
+        let (key, other) = key::acknowledged(&cx.keyer, m, e, via);
+        self.refused.has(key)
+            || [Some(key), other]
+                .into_iter()
+                .flatten()
+                .any(|k| cx.stateless_tag(k).as_bytes() == tag)
     }
 
     /// The INVITE that an ACK belongs to.
@@ -176,8 +197,13 @@ impl Transactions {
     ) -> Result<TxHandle, Error> {
         let misuse = Error::Misuse(Misuse::State);
         let via = e.via.ok_or(misuse)?;
-        let way = self.way_back(cx, m, &via, path).ok_or(misuse)?;
-        let key = key::server(&cx.keyer, m, e, &via);
+        let (key, merged, way) = match self.fresh.take().filter(|f| f.place == place(m)) {
+            Some(fresh) => (fresh.key, fresh.merged, fresh.way),
+            None => {
+                let way = self.way_back(cx, m, &via, path).ok_or(misuse)?;
+                (key::server(&cx.keyer, m, e, &via), key::merged(&cx.keyer, m, e), way)
+            }
+        };
         if matches!(m.method(), Method::Ack) || !m.is_request() || self.keys.get(key).is_some() {
             return Err(misuse);
         }
@@ -185,7 +211,7 @@ impl Transactions {
             return Err(Error::Full(Limit::Transactions));
         }
         let request = build::stored_request(cx, m, &via, path.remote)?;
-        let merged = key::merged(&cx.keyer, m, e).filter(|k| self.merged.get(*k).is_none());
+        let merged = merged.filter(|k| self.merged.get(*k).is_none());
         let mut flags = Flags::default();
         flags.set(Flags::MERGED, merged.is_some());
         flags.set(Flags::INITIAL, e.to.is_some_and(|to| to.tag.is_empty()));
@@ -316,8 +342,8 @@ impl Transactions {
         }
         let request = t.request.ok_or(Error::Late)?;
         let own = cx.stateless_tag(t.key);
-        let Cx { pool, scratch, .. } = cx;
-        let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
+        let Cx { pool, scratch, kept, .. } = cx;
+        let m = kept.read(pool, request).ok_or(Error::Gone)?;
         let rest = reply.rest.map(|b| pool.bytes_of(b));
         let len = build::reply(scratch, &m, status, reply, own.as_bytes(), (None, rest))?;
         pool.copy_in(scratch.get(..len).unwrap_or(&[]))
@@ -346,7 +372,8 @@ impl Transactions {
         }
         let Some(via) = e.via.filter(|_| m.method() != Method::Ack) else { return Ok(false) };
         let Some(way) = self.way_back(cx, m, &via, path) else { return Ok(false) };
-        let own = cx.stateless_tag(key::server(&cx.keyer, m, e, &via));
+        let key = key::server(&cx.keyer, m, e, &via);
+        let own = cx.stateless_tag(key);
         let source = Some((e, path.remote));
         let rest = reply.rest.map(|b| cx.pool.bytes_of(b));
         let len = build::reply(&mut cx.scratch, m, status, reply, own.as_bytes(), (source, rest))?;
@@ -357,7 +384,11 @@ impl Transactions {
         let block = cx.pool.copy_in(bytes)?;
         let queued = cx.transmit(block, way, 0, 0);
         cx.pool.release(block);
-        queued.map(|()| true)
+        queued?;
+        if is_invite && status >= 300 && e.to.is_some_and(|to| !to.tag.is_empty()) {
+            self.refused.note(key);
+        }
+        Ok(true)
     }
 }
 

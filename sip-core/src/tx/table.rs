@@ -198,12 +198,12 @@ impl Effects {
 
     /// The timers that are started.
     pub fn started(self) -> impl Iterator<Item = Timer> {
-        Timer::ALL.into_iter().filter(move |t| self.starts(*t))
+        timers(self.0 >> START)
     }
 
     /// The timers that are stopped.
     pub fn stopped(self) -> impl Iterator<Item = Timer> {
-        Timer::ALL.into_iter().filter(move |t| self.stops(*t))
+        timers(self.0 >> STOP)
     }
 
     /// A reliable transport repeats nothing by itself: no timer A, E or G.
@@ -214,6 +214,16 @@ impl Effects {
         let repeating = Self::NONE.start(Timer::A).start(Timer::E).start(Timer::G);
         Self(self.0 & !repeating.0)
     }
+}
+
+/// The timers whose bits are set, the lowest first.
+fn timers(bits: u64) -> impl Iterator<Item = Timer> {
+    let mut left = bits as u16;
+    core::iter::from_fn(move || {
+        let timer = Timer::ALL.get(left.trailing_zeros() as usize).copied()?;
+        left &= left.wrapping_sub(1);
+        Some(timer)
+    })
 }
 
 impl Timer {

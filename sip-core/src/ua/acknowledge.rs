@@ -61,14 +61,18 @@ impl Ua {
         let now = low.cx().now;
         let call = self.calls.live_mut(h)?;
         call.acked = now;
-        let ours = call.has_profile();
+        let (ours, first) = (call.has_profile(), call.reinvite.is_none());
         let Some(session) = low.dialogs.get(d).map(|d| d.session) else { return Err(Error::Gone) };
+        let asks = call.asks(&session);
         let good = match (offered, sdp) {
             // RFC 3311 5.1: the INVITE's offer had its answer before.
             _ if self.update_offers(low, h, d) => true,
+            // RFC 3261 13.2.1: what a reliable provisional response settled is not settled again. An
+            // offer that is open then is the peer's, in an UPDATE.
+            _ if first && session.agreed().is_some() && !session.preview => true,
             (true, Some(sdp)) => self.first_answer(low, h, d, sdp)?,
             (true, None) => session.exchange == Exchange::Stable,
-            (false, Some(sdp)) if session.exchange == Exchange::Stable => {
+            (false, Some(sdp)) if asks && session.exchange == Exchange::Stable => {
                 self.offer_came(low, d, sdp)?;
                 return self.ack_offer(low, h, d, number);
             }
@@ -143,9 +147,9 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(d) = self.calls.live(h)?.dialog else { return Ok(()) };
         if own.body.is_empty() {
-            let usable = match self.calls.live(h)?.media.profile {
-                Some(_) => self.ack_offer(low, h, d, number)?,
-                None => {
+            let usable = match self.calls.live(h)?.media.is_given() {
+                true => self.ack_offer(low, h, d, number)?,
+                false => {
                     self.ack(low, h, d, number, None)?;
                     self.roll_back(low, h);
                     false
@@ -188,7 +192,7 @@ impl Ua {
         };
         let call = self.calls.live_mut(h)?;
         call.ack_seq = number;
-        if let Some((old, _)) = call.ack.take() {
+        if let Some(old) = call.ack.take() {
             low.cx().pool.release(old);
         }
         let sent = match self.send_in_dialog(low, h, dialog, part::ACK, &what) {
@@ -213,7 +217,10 @@ impl Ua {
             return Ok(());
         }
         match (call.ack, call.dialog) {
-            (Some((block, path)), _) => low.cx().transmit(block, path, 0, 1),
+            (Some(block), _) => {
+                let way = call.way.get();
+                low.cx().transmit(block, way, 0, 1)
+            }
             // The name of its next hop is being asked for.
             (None, _) if call.acking.is_some_and(|a| low.attempts.lives(a)) => Ok(()),
             // Its answer is being asked for.

@@ -45,6 +45,9 @@ pub(super) fn mode(m: &MessageRef<'_>, setting: AutoAnswer, trusted: bool) -> Mo
             _ => {}
         }
     }
+    if !allowed {
+        return Mode::Person;
+    }
     match (setting, alert(m)) {
         (AutoAnswer::Never, _) | (AutoAnswer::Asked, None) => Mode::Person,
         (_, Some(after)) => Mode::Itself { after, says: false },

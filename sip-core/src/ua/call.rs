@@ -1,6 +1,7 @@
 //! A call: what both sides of it share.
 
 use super::Extras;
+use super::clock::{Clock, Due};
 use super::extensions::Extensions;
 use super::outside;
 use super::policy::CallPolicy;
@@ -12,31 +13,17 @@ use super::transfer::Transfer;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua};
 use crate::attempt::{AttemptHandle, FromAttempt, Start};
 use crate::cx::{Cx, Token};
-use crate::dialog::{DialogHandle, InDialog, contact_value};
+use crate::dialog::{DialogHandle, InDialog, Session, contact_value};
 use crate::error::{Error, Limit};
 use crate::header::essentials::Essentials;
-use crate::path::Path;
+use crate::path::{KeptPath, Path};
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
-use crate::store::timers::{TimerId, TimerKey, kind};
+use crate::store::timers::TimerKey;
 use crate::time::Instant;
 use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::start_line::Method;
-
-/// The bound on ringing; after a BYE, nothing.
-pub(crate) const TIMER_RING: u8 = kind::CALL;
-/// The next repetition of our 2xx.
-pub(crate) const TIMER_REPEAT: u8 = kind::CALL + 1;
-/// A re-INVITE that met another one is tried again, or work that found no room is.
-pub(crate) const TIMER_AGAIN: u8 = kind::CALL + 2;
-/// The next step of the session timer (RFC 4028).
-pub(crate) const TIMER_SESSION: u8 = kind::CALL + 3;
-/// The next repetition of a reliable provisional response (RFC 3262).
-pub(crate) const TIMER_RELIABLE: u8 = kind::CALL + 4;
-
-/// What a policy does later.
-pub(crate) const TIMER_POLICY: u8 = kind::CALL + 8;
 
 /// How long work that found no room waits.
 const RETRY: u64 = 100;
@@ -56,11 +43,13 @@ pub(super) mod part {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repeating {
     pub block: BlockId,
-    pub status: u16,
     pub since: Instant,
-    pub interval: u64,
-    /// It makes an offer: its ACK has the answer.
-    pub offers: bool,
+    /// Milliseconds.
+    pub interval: u32,
+}
+
+pub(super) fn millis(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
 }
 
 /// What a re-INVITE carries, kept for another try.
@@ -105,6 +94,8 @@ pub(crate) struct Call {
     pub(super) attempt: Option<AttemptHandle>,
     /// The INVITE of ours that is on its way in the dialog.
     pub(super) reinvite: Option<AttemptHandle>,
+    /// It has no offer: the 2xx makes one.
+    pub(super) asks: bool,
     /// What the re-INVITE carries, for another try after 491.
     pub(super) again: Option<Again>,
     /// The peer's INVITE that waits for our final response.
@@ -112,10 +103,12 @@ pub(crate) struct Call {
     /// The CSeq number of the peer's last INVITE: that of its ACK.
     pub(super) invite_seq: u32,
     pub(super) repeating: Option<Repeating>,
+    /// What is repeated makes an offer: its ACK has the answer.
+    pub(super) repeats_offer: bool,
     /// The transaction that repeats it.
     pub(super) repeat_by: Option<TxHandle>,
-    /// Where the INVITE of a call that came in came from.
-    pub(super) source: Path,
+    /// Where the INVITE of a call that came in came from; once the call stands, the way of `ack`.
+    pub(super) way: KeptPath,
     /// Our INVITE that was accepted: its credentials go into the ACK.
     pub(super) accepted: Option<TxHandle>,
     /// The CSeq number of the INVITE whose ACK is `ack`.
@@ -125,8 +118,8 @@ pub(crate) struct Call {
     /// The attempt that sends it.
     pub(super) acking: Option<AttemptHandle>,
     /// Our ACK, to repeat it for a repeated 2xx.
-    pub(super) ack: Option<(BlockId, Path)>,
-    pub(super) timers: [Option<TimerId>; 5],
+    pub(super) ack: Option<BlockId>,
+    pub(super) clock: Clock,
     pub(super) extensions: Extensions,
     pub(super) policy: CallPolicy,
     pub(super) redirect: Redirect,
@@ -139,9 +132,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether an INVITE of ours is open that has no offer, and the peer's has not been answered.
+    pub(super) fn asks(&self, session: &Session) -> bool {
+        match self.reinvite {
+            Some(_) => self.asks && !self.extensions.provisionals.answered(),
+            None => self.caller && self.media.offer.is_none() && session.agreed().is_none(),
+        }
+    }
+
     /// Whether the application has said what media the call can have.
     pub(super) const fn has_profile(&self) -> bool {
-        self.media.profile.is_some() && !self.media.own
+        self.media.is_given() && !self.media.own
     }
 
     pub(super) fn new(state: State, caller: bool, tag: Token<16>) -> Self {
@@ -158,18 +159,20 @@ impl Call {
             dialog: None,
             attempt: None,
             reinvite: None,
+            asks: false,
             again: None,
             invite: None,
             invite_seq: 0,
             repeating: None,
+            repeats_offer: false,
             repeat_by: None,
-            source: Path::default(),
+            way: KeptPath::default(),
             accepted: None,
             ack_seq: 0,
             acked: Instant(0),
             acking: None,
             ack: None,
-            timers: [None; 5],
+            clock: Clock::default(),
             extensions: Extensions::default(),
             media: CallMedia::default(),
             no_offer: false,
@@ -190,7 +193,8 @@ pub(super) fn start_in_dialog(
     what: &InDialog<'_>,
 ) -> Result<(AttemptHandle, u32, FromAttempt), Error> {
     let made = low.dialogs.request(low.down.cx, dialog, what)?;
-    let (near, flow) = low.dialogs.get(dialog).map_or((None, None), |d| (Some(d.local_id), d.flow));
+    let (near, flow) =
+        low.dialogs.get(dialog).map_or((None, None), |d| (Some(d.local_id), d.flow()));
     let start = Start {
         owner,
         request: made.block,
@@ -199,6 +203,7 @@ pub(super) fn start_in_dialog(
         near,
         flow: low.down.flow_to(flow, &made.hop),
         line: line.map_or(0, LineHandle::raw),
+        mark: None,
     };
     let (attempt, from) = low.attempts.start(&mut low.down, &start)?;
     Ok((attempt, made.cseq, from))
@@ -236,22 +241,15 @@ impl Ua {
         &mut self,
         cx: &mut Cx,
         h: CallHandle,
-        kind: u8,
+        due: Due,
         at: Instant,
     ) -> Result<(), Error> {
-        self.disarm(cx, h, kind);
-        let place = usize::from(kind.wrapping_sub(TIMER_RING));
-        if let Some(slot) = self.calls.get_mut(h).and_then(|c| c.timers.get_mut(place)) {
-            *slot = Some(cx.timers.arm(at, TimerKey { kind, object: h.raw() })?);
-        }
-        Ok(())
+        self.calls.get_mut(h).map_or(Ok(()), |call| call.clock.set(cx, h, due, at))
     }
 
-    pub(super) fn disarm(&mut self, cx: &mut Cx, h: CallHandle, kind: u8) {
-        let place = usize::from(kind.wrapping_sub(TIMER_RING));
-        let slot = self.calls.get_mut(h).and_then(|c| c.timers.get_mut(place));
-        if let Some(timer) = slot.and_then(Option::take) {
-            cx.timers.cancel(timer);
+    pub(super) fn disarm(&mut self, cx: &mut Cx, h: CallHandle, due: Due) {
+        if let Some(call) = self.calls.get_mut(h) {
+            call.clock.clear(cx, h, due);
         }
     }
 
@@ -286,7 +284,8 @@ impl Ua {
     pub(crate) fn keep_ack(&mut self, cx: &mut Cx, h: CallHandle, block: BlockId, path: Path) {
         match self.calls.get_mut(h) {
             Some(call) => {
-                if let Some((old, _)) = call.ack.replace((block, path)) {
+                call.way = KeptPath::of(&path);
+                if let Some(old) = call.ack.replace(block) {
                     cx.pool.release(old);
                 }
                 self.forget_ack_later(cx, h);
@@ -302,7 +301,7 @@ impl Ua {
         if call.ack.is_some() && call.repeating.is_none() {
             let over = call.acked.after(cx.config.t1.saturating_mul(64));
             // Without a timer it is kept until the call ends.
-            let _ = self.arm(cx, h, TIMER_REPEAT, over);
+            let _ = self.arm(cx, h, Due::Repeat, over);
         }
     }
 
@@ -312,7 +311,7 @@ impl Ua {
         if call.repeating.is_some() {
             return self.repeat_success(low, h);
         }
-        if let Some((block, _)) = call.ack.take() {
+        if let Some(block) = call.ack.take() {
             low.cx().pool.release(block);
         }
         Ok(())
@@ -336,7 +335,7 @@ impl Ua {
             // One that no message can hold never finds room.
             Err(Error::Full(limit)) if limit != Limit::MessageBytes => {
                 let at = low.cx().now.after(RETRY);
-                self.arm(low.cx(), h, TIMER_AGAIN, at)
+                self.arm(low.cx(), h, Due::Again, at)
             }
             Err(_) => self.ended(low, h, EndReason::Unreachable, 0, None),
         }
@@ -377,9 +376,7 @@ impl Ua {
             self.calls_in = self.calls_in.saturating_sub(1);
         }
         low.cx().promised = low.cx().promised.saturating_sub(1);
-        for timer in call.timers.into_iter().flatten() {
-            low.cx().timers.cancel(timer);
-        }
+        call.clock.stop(low.cx());
         let mut dialog = call.dialog;
         if self.keep_subscriptions(low, &call) {
             dialog = None;
@@ -394,7 +391,7 @@ impl Ua {
         if let Some(again) = call.again {
             again.release(low.cx());
         }
-        let blocks = [call.repeating.map(|r| r.block), call.ack.map(|a| a.0)];
+        let blocks = [call.repeating.map(|r| r.block), call.ack];
         for block in blocks.into_iter().flatten() {
             low.cx().pool.release(block);
         }
@@ -444,7 +441,8 @@ impl Ua {
                 _ => Ok(()),
             };
         }
-        if (200..300).contains(&m.status()) && from.part != part::BYE {
+        let invite = matches!(from.part, part::INVITE | part::REINVITE);
+        if invite && (200..300).contains(&m.status()) {
             let accepted = low.down.tx.of_response(low.down.cx, m, e);
             self.calls.live_mut(h)?.accepted = accepted;
         }
@@ -520,31 +518,28 @@ impl Ua {
         }
     }
 
-    /// A timer of a call has fired.
+    /// The timer of a call has fired.
     pub(crate) fn on_timer(&mut self, low: &mut Low<'_>, key: TimerKey) -> Result<(), Error> {
         let h = CallHandle::from_raw(key.object);
-        let place = usize::from(key.kind.wrapping_sub(TIMER_RING));
         let Some(call) = self.calls.get_mut(h) else { return Ok(()) };
-        if let Some(slot) = call.timers.get_mut(place) {
-            *slot = None;
-        }
-        match key.kind {
-            TIMER_RING => self.ring_over(low, h),
-            TIMER_REPEAT => self.repeat_or_forget(low, h),
-            TIMER_RELIABLE => self.reliable_fired(low, h),
-            TIMER_SESSION => self.timer_fired(low, h),
-            TIMER_POLICY => self.on_policy_timer(low, h),
-            _ if call.hang_up => {
+        let Some(due) = call.clock.fired(low.down.cx, h)? else { return Ok(()) };
+        match due {
+            Due::Ring => self.ring_over(low, h),
+            Due::Repeat => self.repeat_or_forget(low, h),
+            Due::Reliable => self.reliable_fired(low, h),
+            Due::Session => self.timer_fired(low, h),
+            Due::Policy => self.act_by_policy(low, h),
+            Due::Again if call.hang_up => {
                 call.hang_up = false;
                 match self.hangup(low, h) {
                     Ok(()) | Err(Error::Late) => Ok(()),
                     Err(e) => Err(e),
                 }
             }
-            _ if call.state == State::Leaving => self.send_bye(low, h),
-            _ if call.redirect.waiting => self.follow_or_end(low, h),
-            _ if super::pair::is_due(call) => self.answer_in_place(low, h),
-            _ => {
+            Due::Again if call.state == State::Leaving => self.send_bye(low, h),
+            Due::Again if call.redirect.waiting => self.follow_or_end(low, h),
+            Due::Again if super::pair::is_due(call) => self.answer_in_place(low, h),
+            Due::Again => {
                 self.update_again(low, h)?;
                 self.reinvite_again(low, h)
             }
@@ -563,7 +558,7 @@ impl Ua {
             Act::SendRefusal => match self.refuse_over(low, h) {
                 Err(Error::Full(_)) => {
                     let at = low.cx().now.after(RETRY);
-                    self.arm(low.cx(), h, TIMER_RING, at)
+                    self.arm(low.cx(), h, Due::Ring, at)
                 }
                 other => other,
             },
@@ -596,7 +591,7 @@ impl Ua {
         match self.reject(low, h, 480, &Extras::default()) {
             Err(Error::Full(_)) => {
                 let at = low.cx().now.after(RETRY);
-                self.arm(low.cx(), h, TIMER_RING, at)
+                self.arm(low.cx(), h, Due::Ring, at)
             }
             _ => Ok(()),
         }
@@ -613,7 +608,7 @@ impl Ua {
         }
         self.calls.live_mut(h)?.hang_up = true;
         let at = low.cx().now.after(ms);
-        self.arm(low.cx(), h, TIMER_AGAIN, at)
+        self.arm(low.cx(), h, Due::Again, at)
     }
 
     /// Ends one call or one registration that stands. Whether there was one. Queues output.
@@ -638,7 +633,9 @@ impl Ua {
         e: &Essentials,
         path: &Path,
     ) -> Result<(), Error> {
-        let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner) else { return Err(Error::Gone) };
+        let Some(owner) = low.dialogs.get(dialog).map(|d| d.owner()) else {
+            return Err(Error::Gone);
+        };
         // RFC 3261 12.2.2: processed as if it were outside a dialog (8.2).
         if let Some(refusal) = outside::inspect_in_dialog(&low.down.cx.config, m) {
             return outside::refuse(low, m, e, path, &refusal);
@@ -673,6 +670,11 @@ impl Ua {
         // RFC 3261 12.2.2: the CSeq of a dialog only grows.
         if low.dialogs.note_request(dialog, number, path)? == crate::dialog::Order::Lower {
             return low.down.tx.reply(cx, tx, 500, &Reply::default());
+        }
+        // RFC 5407 3.2.2, 3.3.3: our BYE has ended the session, but not the subscriptions (RFC 5057 4.2).
+        let session = !matches!(m.method(), Method::Bye | Method::Notify | Method::Subscribe);
+        if session && self.state(h) == Ok(State::Leaving) {
+            return low.down.tx.reply(low.down.cx, tx, 481, &Reply::default());
         }
         if let Some(d) = low.dialogs.get_mut(dialog).filter(|_| m.method() == Method::Invite) {
             d.peer.learn(m);

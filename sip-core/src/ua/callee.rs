@@ -2,17 +2,18 @@
 //! CANCEL, and re-INVITEs of the peer.
 
 use super::Extras;
-use super::call::{Call, Repeating, TIMER_REPEAT, TIMER_RING, owner};
+use super::call::{Call, Repeating, millis, owner};
+use super::clock::Due;
 use super::outside::abilities;
 use super::pair::{Pair, is_focus};
-use super::session::{Given, Waits, description, own_description, park_fields, rest};
+use super::session::{Given, Waits, description, is_sdp, own_description, park_fields, rest};
 use super::table::{Act, Happening, State};
 use super::update::{fill, refuse_later};
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
 use crate::dialog::{DialogHandle, Exchange};
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
 use crate::header::essentials::Essentials;
-use crate::path::Path;
+use crate::path::{KeptPath, Path};
 use crate::sdp::Refusal;
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
@@ -35,8 +36,8 @@ impl Ua {
         let tag = low.cx().tag();
         let h = self.calls.insert(Call::new(State::Incoming, false, tag))?;
         if let Some(call) = self.calls.get_mut(h) {
-            call.transfer.pair = pair;
-            call.transfer.focus = is_focus(m);
+            call.transfer.set_pair(pair);
+            call.transfer.focus = is_focus(m, e);
         }
         self.calls_in += 1;
         low.cx().promised += 1;
@@ -66,7 +67,7 @@ impl Ua {
         let dialog = low.dialogs.create_uas(cx, m, e, tag.as_bytes(), owner(h, 0), path)?;
         let call = self.calls.live_mut(h)?;
         call.line = line;
-        call.source = *path;
+        call.way = KeptPath::of(path);
         call.dialog = Some(dialog);
         self.note_offer(low, h, dialog, m)?;
         let cx = &mut *low.down.cx;
@@ -80,7 +81,7 @@ impl Ua {
         let asked = e.expires.map(|s| u64::from(s).saturating_mul(1_000)).filter(|ms| *ms < bound);
         call.expires = asked.is_some();
         let at = cx.now.after(asked.unwrap_or(bound));
-        self.arm(cx, h, TIMER_RING, at)?;
+        self.arm(cx, h, Due::Ring, at)?;
         let block = low.down.tx.request(low.down.cx, tx);
         if let Some(block) = block {
             low.cx().pool.hold(block);
@@ -126,7 +127,7 @@ impl Ua {
             if timed { self.timer_answer(low, h, tx) } else { Default::default() };
         let described = |block| !low.down.cx.pool.bytes_of(block).ends_with(b"\r\n\r\n");
         let body = !extras.body.is_empty() || end.is_some_and(described);
-        let reliable = self.reliable_fields(low, h, tx, status, body);
+        let reliable = self.reliable_fields(low, h, status, body);
         let mut fields = [(Name::Other, &[][..]); 7];
         let of_it = timer.each().chain(reliable.iter().flat_map(|r| r.each()));
         let n = fill(&mut fields, more.iter().copied().chain(of_it));
@@ -192,14 +193,15 @@ impl Ua {
         }
         let call = self.calls.live(h)?;
         let (tx, dialog) = (call.invite.ok_or(Error::Late)?, call.dialog.ok_or(Error::Gone)?);
-        let sdp = self.early_description(low, h, (tx, dialog), extras)?;
+        let sdp = self.early_description(low, h, dialog, extras)?;
         let fields = abilities(&low.cx().config);
         self.respond_with(low, h, tx, status, (extras, None, sdp), &fields)?;
         self.tell_media(low, h, dialog)?;
         self.step(h, Happening::Ring).map(|_| ())
     }
 
-    /// Notes a description that the application made itself.
+    /// Notes a description that the application made itself: the answer to the open offer, or another
+    /// one after an unreliable provisional response had one.
     pub(super) fn own_answer(
         &mut self,
         low: &mut Low<'_>,
@@ -207,9 +209,17 @@ impl Ua {
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
         let Some(own) = own_description(&mut low.cx().pool, extras)? else { return Ok(()) };
-        let exchange = low.dialogs.get(d).map(|d| d.session.exchange);
-        let noted = match exchange {
-            Some(Exchange::Asked) => self.agree_on(low, d, Some(own), None),
+        let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
+        let noted = match session.exchange {
+            Exchange::Asked => self.agree_on(low, d, Some(own), None),
+            Exchange::Stable if session.preview => match session.remote_copy(&mut low.cx().pool) {
+                Ok(Some(offer)) => {
+                    let noted = self.agree_on(low, d, Some(own), Some(offer));
+                    low.cx().pool.release(offer);
+                    noted
+                }
+                other => other.map(drop),
+            },
             _ => Ok(()),
         };
         low.cx().pool.release(own);
@@ -262,10 +272,10 @@ impl Ua {
         fields: Option<BlockId>,
         own: &Extras<'_>,
     ) -> Result<(), Error> {
-        let given = match self.calls.live(h)?.media.profile {
+        let given = match self.calls.live(h)?.media.is_given() {
             _ if !own.body.is_empty() => Given::Body,
-            Some(_) => Given::Profile,
-            None => {
+            true => Given::Profile,
+            false => {
                 let none = b"399 sansip \"No media\"";
                 return self.refuse_media(low, h, 488, none);
             }
@@ -284,8 +294,14 @@ impl Ua {
         given: Given,
     ) -> Result<(), Error> {
         let (tx, dialog, fresh) = self.answerable(h)?;
+        // RFC 3261 13.2.1, RFC 6337 3.1: a session that was agreed reliably is not described again. An
+        // offer that is open then is one in an UPDATE.
+        let settled = fresh && Self::is_settled(low, dialog);
+        let told = settled && is_sdp(extras.content_type.as_bytes());
+        let extras = if told { &Extras { body: &[], ..*extras } } else { extras };
         let mut sdp = None;
         match given {
+            _ if settled => {}
             Given::Profile => match self.success_description(low, h, dialog)? {
                 Ok(description) => sdp = description,
                 Err(refusal) => return self.refuse_offer(low, h, &refusal),
@@ -303,10 +319,17 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.media.before = call.media.hold;
         }
-        if low.dialogs.get(dialog).is_some_and(|d| d.session.exchange == Exchange::Asked) {
+        let asked = low.dialogs.get(dialog).map(|d| d.session.exchange) == Some(Exchange::Asked);
+        if asked && !settled {
             Self::roll_back_offer(low, dialog);
         }
         self.tell_media(low, h, dialog)
+    }
+
+    /// Whether the exchange of the call's first INVITE is over: no final response repeats the answer.
+    fn is_settled(low: &Low<'_>, d: DialogHandle) -> bool {
+        let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
+        session.agreed().is_some() && !session.preview
     }
 
     /// RFC 3261 13.3.1.3, 14.2: no session can be had from this offer.
@@ -336,7 +359,7 @@ impl Ua {
         let tx = self.calls.live(h)?.invite.ok_or(Error::Late)?;
         self.respond(low, h, tx, status, (&Extras::default(), None), &fields)?;
         self.let_go(low, h, tx);
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         Ok(())
     }
 
@@ -366,7 +389,7 @@ impl Ua {
         if fresh {
             self.step(h, Happening::Answer)?;
         }
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         self.tell_policy(low.cx(), h, true)?;
         self.end_policy(low.cx(), h);
         let interval = low.cx().config.t1;
@@ -376,12 +399,13 @@ impl Ua {
         let Some(block) = self.success_block(low, h, tx) else { return Ok(()) };
         low.cx().pool.hold(block);
         let since = low.cx().now;
-        let offers = Self::offered(low, dialog);
+        let offers = Self::offered(low, dialog) && !(fresh && Self::is_settled(low, dialog));
         if let Some(call) = self.calls.get_mut(h) {
-            call.repeating = Some(Repeating { block, status: 200, since, interval, offers });
+            call.repeating = Some(Repeating { block, since, interval: millis(interval) });
+            call.repeats_offer = offers;
             call.repeat_by = Some(tx);
         }
-        self.arm(low.cx(), h, TIMER_REPEAT, since.after(interval))?;
+        self.arm(low.cx(), h, Due::Repeat, since.after(interval))?;
         if fresh {
             self.take_place(low, h);
         }
@@ -407,7 +431,7 @@ impl Ua {
         let tx = self.calls.live(h)?.invite.ok_or_else(|| self.wrong_side(h))?;
         self.respond(low, h, tx, status, (extras, None), &[])?;
         self.let_go(low, h, tx);
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         Ok(())
     }
 
@@ -479,7 +503,7 @@ impl Ua {
         let Ok(state) = self.state(h) else { return Ok(()) };
         if state == State::Confirmed {
             // A re-INVITE that waits for the application.
-            self.disarm(low.cx(), h, TIMER_RING);
+            self.disarm(low.cx(), h, Due::Ring);
             self.refuse_pending(low, h);
             return Ok(());
         }
@@ -501,21 +525,15 @@ impl Ua {
         e: &Essentials,
     ) -> Result<Seen, Error> {
         let number = e.cseq.map(|c| c.number);
-        let Some(call) = self.calls.get_mut(h).filter(|c| Some(c.invite_seq) == number) else {
+        if self.calls.get(h).is_none_or(|c| Some(c.invite_seq) != number) {
             return Ok(Seen::Ignored(Ignored::StrayAck));
-        };
-        let Some(repeating) = call.repeating.take() else {
-            return Ok(Seen::Ignored(Ignored::Repeated));
-        };
-        let tx = call.repeat_by.take();
-        low.cx().pool.release(repeating.block);
-        if let Some(tx) = tx {
-            low.down.tx.forget_response(low.down.cx, tx);
         }
-        self.disarm(low.cx(), h, TIMER_REPEAT);
-        self.forget_ack_later(low.cx(), h);
+        let offers = self.calls.get(h).is_some_and(|c| c.repeats_offer);
+        if !self.heard(low, h) {
+            return Ok(Seen::Ignored(Ignored::Repeated));
+        }
         // RFC 3311 5.1: else the offer that is open is one in an UPDATE, sent since the 2xx.
-        let usable = !repeating.offers || self.on_ack_answer(low, h, m)?;
+        let usable = !offers || self.on_ack_answer(low, h, m)?;
         match self.step(h, Happening::Ack)? {
             Act::TellConfirmed => {
                 let block = low.cx().pool.copy_in(m.bytes()).ok();
@@ -528,10 +546,58 @@ impl Ua {
             if let Some(d) = self.calls.live(h)?.dialog {
                 self.tell_media(low, h, d)?;
             }
+            self.update_again(low, h)?;
         } else {
             self.end_unusable(low, h)?;
         }
         Ok(Seen::Used)
+    }
+
+    /// The peer has our 2xx, which is not repeated any more. False if it was not.
+    fn heard(&mut self, low: &mut Low<'_>, h: CallHandle) -> bool {
+        let Some(call) = self.calls.get_mut(h) else { return false };
+        let Some(repeating) = call.repeating.take() else { return false };
+        let (tx, confirmed) = (call.repeat_by.take(), call.state == State::Confirmed);
+        low.cx().pool.release(repeating.block);
+        if let Some(tx) = tx {
+            low.down.tx.forget_response(low.down.cx, tx);
+            // In the dialog a late repetition of the INVITE is not a new call.
+            if confirmed {
+                low.down.tx.spare(tx);
+            }
+        }
+        self.disarm(low.cx(), h, Due::Repeat);
+        self.forget_ack_later(low.cx(), h);
+        true
+    }
+
+    /// RFC 5407 3.1.4: who sends a re-INVITE has our 2xx, though its ACK is late or lost. Not where
+    /// that ACK is to answer our offer (RFC 6337 4.3).
+    fn ack_implied(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let waits = call.repeating.is_some() && !call.repeats_offer;
+        if !waits || call.extensions.provisionals.holds() || !self.heard(low, h) {
+            return Ok(());
+        }
+        match self.step(h, Happening::Ack)? {
+            Act::TellConfirmed => {
+                let block = low.cx().pool.copy_in(m.bytes()).ok();
+                self.tell(low.cx(), h, record::CONFIRMED, 0, block)?;
+            }
+            Act::SendBye => self.send_bye(low, h)?,
+            _ => {}
+        }
+        // An UPDATE of ours that waited for the ACK.
+        if self.calls.live(h)?.extensions.update.is_open() {
+            self.wait_again(low, h)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether an offer of ours is open.
@@ -574,7 +640,7 @@ impl Ua {
         let over = repeating.since.after(t1.saturating_mul(64));
         if now >= over {
             call.repeat_by = None;
-            let source = call.source;
+            let source = call.way.get();
             let fresh = matches!(call.state, State::Accepted | State::Parting);
             if fresh && !low.cx().is_proven(&source) {
                 // Its Contact may be anybody's address: a BYE there would be a reflection.
@@ -586,17 +652,17 @@ impl Ua {
             }
             return Ok(());
         }
-        repeating.interval = repeating.interval.saturating_mul(2).min(t2);
-        let (block, status) = (repeating.block, repeating.status);
-        let next = now.after(repeating.interval).min(over);
+        repeating.interval = repeating.interval.saturating_mul(2).min(millis(t2));
+        let block = repeating.block;
+        let next = now.after(u64::from(repeating.interval)).min(over);
         if let Some(tx) = call.repeat_by {
             low.cx().pool.hold(block);
-            match low.down.tx.respond(low.down.cx, tx, status, block) {
+            match low.down.tx.respond(low.down.cx, tx, 200, block) {
                 Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
                 Err(e) => return Err(e),
             }
         }
-        self.arm(low.cx(), h, TIMER_REPEAT, next)
+        self.arm(low.cx(), h, Due::Repeat, next)
     }
 
     /// An INVITE in the call's dialog (RFC 3261 14.2).
@@ -608,20 +674,19 @@ impl Ua {
         number: u32,
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
+        self.ack_implied(low, h, m)?;
         let asked = self.is_asked(low, h);
         let call = self.calls.live_mut(h)?;
         // RFC 3261 14.2: an INVITE of ours is in progress.
         let ours = [State::Calling, State::Proceeding, State::Cancelling].contains(&call.state);
-        // RFC 6337 4.3: nor while an offer of ours in an UPDATE is.
-        if ours || call.reinvite.is_some() {
+        // RFC 5407 3.1.5: nor before the ACK that answers the offer of our 2xx.
+        let answers = call.repeating.is_some() && call.repeats_offer;
+        if ours || call.reinvite.is_some() || answers {
             return low.down.tx.reply(low.down.cx, tx, 491, &Reply::default());
         }
-        if call.invite.is_some()
-            || call.repeating.is_some()
-            || call.state != State::Confirmed
-            || asked
-        {
-            // A first one has no final response yet, or no ACK; or an UPDATE waits for its answer.
+        // A first one has no final response yet; or an UPDATE waits for its answer (RFC 6337 4.3).
+        let first = call.invite.is_some() || call.repeating.is_some();
+        if first || call.state != State::Confirmed || asked {
             return refuse_later(low, tx);
         }
         let Some(dialog) = call.dialog else { return Err(Error::Gone) };
@@ -635,14 +700,14 @@ impl Ua {
         let ours = call.has_profile();
         let cx = &mut *low.down.cx;
         let at = cx.now.after(cx.config.ring);
-        self.arm(cx, h, TIMER_RING, at)?;
+        self.arm(cx, h, Due::Ring, at)?;
         self.note_offer(low, h, dialog, m)?;
         if ours {
             // The application has said what the call can do.
             return match self.answer_now(low, h, (&Extras::default(), None), Given::Profile) {
                 Err(e) => {
                     self.calls.live_mut(h)?.invite = None;
-                    self.disarm(low.cx(), h, TIMER_RING);
+                    self.disarm(low.cx(), h, Due::Ring);
                     self.roll_back(low, h);
                     Err(e)
                 }
@@ -673,7 +738,7 @@ impl Ua {
             if self.calls.live_mut(h)?.invite.take_if(gone).is_some() {
                 self.media_unasked(low, h);
                 self.roll_back(low, h);
-                self.disarm(low.cx(), h, TIMER_RING);
+                self.disarm(low.cx(), h, Due::Ring);
             }
             return Ok(());
         }

@@ -1,7 +1,8 @@
 //! The caller's side: INVITE out, early dialogs, ACK, CANCEL, forked 2xx, and re-INVITE.
 
 use super::Extras;
-use super::call::{Call, TIMER_RING, owner, part};
+use super::call::{Call, owner, part};
+use super::clock::Due;
 use super::line::Line;
 use super::outside::abilities;
 use super::privacy::Caller;
@@ -92,7 +93,7 @@ impl Ua {
         if given == Given::Ask {
             let request = self.build_invite(low, h, line, target, (extras, fields), None)?;
             self.ask_media(low, h, None, Waits::Invite, Some(request))?;
-            return self.arm(low.cx(), h, TIMER_RING, at);
+            return self.arm(low.cx(), h, Due::Ring, at);
         }
         let offer = match given {
             Given::Profile => Some(self.make_offer(low, h, None, false)?),
@@ -102,7 +103,7 @@ impl Ua {
         let sdp = offer.filter(|_| given == Given::Profile);
         let request = self.build_invite(low, h, line, target, (extras, fields), sdp)?;
         self.start_invite(low, h, request)?;
-        self.arm(low.cx(), h, TIMER_RING, at)
+        self.arm(low.cx(), h, Due::Ring, at)
     }
 
     /// The application has said what media a call has whose INVITE waits in `parked`.
@@ -208,6 +209,7 @@ impl Ua {
             near,
             flow: None,
             line: line.raw(),
+            mark: None,
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         if let Some(call) = self.calls.get_mut(h) {
@@ -227,7 +229,7 @@ impl Ua {
             Some(attempt) => low.attempts.cancel(&mut low.down, attempt),
             None => Err(Error::Gone),
         };
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         match given_up {
             Ok(()) => self.step(h, why).map(|_| ()),
             // Its final response found no room, and has not come again.
@@ -382,8 +384,8 @@ impl Ua {
             Some(d) => d,
             None => self.add_dialog(low, h, m, e, path)?,
         };
-        low.dialogs.confirm_uac(low.down.cx, dialog, m)?;
-        self.disarm(low.cx(), h, TIMER_RING);
+        low.dialogs.confirm_uac(low.down.cx, dialog, m, e)?;
+        self.disarm(low.cx(), h, Due::Ring);
         if let Some(call) = self.calls.get_mut(h) {
             call.attempt = None;
             Self::end_redirect(low.down.cx, &mut call.redirect);
@@ -404,7 +406,7 @@ impl Ua {
         self.timer_answered(low, h, m)?;
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.tell(low.cx(), h, record::ANSWERED, m.status(), block)?;
-        self.answer_of_followed(low, h, m);
+        self.answer_of_followed(low, h, m, e);
         self.tell_media(low, h, dialog)
     }
 
@@ -459,6 +461,21 @@ impl Ua {
         }
     }
 
+    /// A 2xx to an INVITE that was refused by another branch of a fork: acknowledged and ended.
+    pub(crate) fn on_late_success(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        if from.part != part::INVITE {
+            return Ok(());
+        }
+        self.end_fork(low, CallHandle::from_raw(from.object), m, e, path)
+    }
+
     /// A 2xx whose transaction had to give way: its ACK may have been lost. After 64*T1 the INVITE
     /// is over (RFC 3261 13.2.2.4).
     pub(crate) fn on_stray_success(
@@ -468,7 +485,7 @@ impl Ua {
         e: &Essentials,
     ) -> Result<bool, Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(false) };
-        let owner = low.dialogs.get(d).map(|d| d.owner).filter(|o| o.kind == OwnerKind::Call);
+        let owner = low.dialogs.get(d).map(|d| d.owner()).filter(|o| o.kind == OwnerKind::Call);
         let Some(h) = owner.map(|o| CallHandle::from_raw(o.object)) else {
             return Ok(false);
         };
@@ -531,6 +548,7 @@ fn send_unowned(
         near: Some(path.local),
         flow: low.down.flow_to(path.flow, &made.hop),
         line: 0,
+        mark: None,
     };
     let (_, from) = low.attempts.start(&mut low.down, &start)?;
     if let FromAttempt::AckSent { block, .. } = from {
@@ -574,7 +592,6 @@ impl Invite<'_> {
         self.caller.write_fields(&mut w, (self.line, pool))?;
         // RFC 7044 9.1
         if self.line.policy.tells_history() {
-            w.header(Name::Supported, b"histinfo")?;
             joined(&mut w, Name::HistoryInfo, &[b"<", self.target, b">;index=1"])?;
         }
         for (name, value) in self.fields {

@@ -12,7 +12,7 @@ use crate::auth::{Asked, Between, Hex, Known, Qop, Secret, ha1, question};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
 use crate::header::Value as _;
-use crate::header::auth::{Algorithm, Challenge, qop_has};
+use crate::header::auth::{Algorithm, AuthInfo, Challenge, qop_has};
 use crate::header::{CSeq, NameAddr};
 use crate::path::{Addr, Path, Transport};
 use crate::store::pool::BlockId;
@@ -117,6 +117,7 @@ impl Judge<'_> {
         // CVE-2021-41158: the other party of a call is not given what is meant for our proxy.
         let peer_may = !self.in_dialog
             || self.line.auth_peers
+            || self.line.is_home(&cx.pool, self.between.peer, asked.realm)
             || cx.keyring.knows(&cx.pool, self.between, asked.realm);
         let place = Tried::place(tried, Tried::name(cx, asked));
         let count = place.and_then(|i| tried.get(i)).copied();
@@ -152,11 +153,11 @@ fn same_realm(a: &Asked<'_>, b: &Asked<'_>) -> bool {
 }
 
 /// What is known of an attempt while it is challenged.
-struct Case {
+pub(super) struct Case {
     attempt: AttemptHandle,
     line: LineHandle,
     owner: Owner,
-    request: BlockId,
+    pub(super) request: BlockId,
     cseq: u32,
 }
 
@@ -171,7 +172,7 @@ impl Ua {
         })
     }
 
-    fn case(low: &Low<'_>, attempt: AttemptHandle) -> Option<Case> {
+    pub(super) fn case(low: &Low<'_>, attempt: AttemptHandle) -> Option<Case> {
         let (line, owner, request, cseq) = low.attempts.provable(attempt)?;
         Some(Case { attempt, line: LineHandle::from_raw(line), owner, request, cseq })
     }
@@ -201,6 +202,28 @@ impl Ua {
         low.down.tx.set_owner(tx, Owner::default());
         low.attempts.challenged(attempt, response, path.remote.ip);
         self.prove(low, &case).map(|()| true)
+    }
+
+    /// A 2xx to a request of an attempt: the server may name the nonce of the next request (RFC 7616
+    /// 3.5, RFC 7615 4), which then needs no challenge. Queues nothing.
+    pub(crate) fn on_proven(
+        &self,
+        low: &mut Low<'_>,
+        attempt: AttemptHandle,
+        m: &MessageRef<'_>,
+        path: &Path,
+    ) {
+        let Some((line, ..)) = low.attempts.provable(attempt) else { return };
+        let between = Between { line, peer: path.remote.ip };
+        let Cx { pool, scratch, keyring, .. } = &mut *low.down.cx;
+        for (name, proxy) in
+            [(Name::AuthenticationInfo, false), (Name::ProxyAuthenticationInfo, true)]
+        {
+            let info = m.header_span(name).and_then(|at| AuthInfo::parse(m.bytes(), at).ok());
+            let Some((info, nonce)) = info.and_then(|i| Some((i, i.nextnonce?))) else { continue };
+            let cnonce = info.cnonce.map(|c| m.text(c));
+            keyring.next_nonce(pool, scratch, (between, proxy), cnonce, m.text(nonce));
+        }
     }
 
     /// The application's answer to a question for a secret. May queue output.
@@ -336,7 +359,7 @@ impl Ua {
     }
 
     /// RFC 3261 22.2: the same request with a higher CSeq number.
-    fn send_again(&mut self, low: &mut Low<'_>, case: &Case) -> Result<(), Error> {
+    pub(super) fn send_again(&mut self, low: &mut Low<'_>, case: &Case) -> Result<(), Error> {
         let cx = &*low.down.cx;
         let m = MessageRef::lazy(cx.pool.bytes_of(case.request)).ok_or(Error::Gone)?;
         let own = m.header_span(Name::CSeq).and_then(|at| CSeq::parse(m.bytes(), at).ok());

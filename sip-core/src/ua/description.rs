@@ -51,6 +51,11 @@ impl Ua {
         let called = matches!(call.state, State::Incoming | State::Alerting);
         let open = d.session.preview || d.session.agreed().is_none();
         match d.session.exchange {
+            // RFC 6337 4.3: an INVITE without an offer is as good as one.
+            Exchange::Stable if call.reinvite.is_some() && call.asks(&d.session) => {
+                Exchange::Offered
+            }
+            Exchange::Stable if call.invite.is_some() && call.no_offer => Exchange::Asked,
             Exchange::Stable if calling && open => Exchange::Offered,
             Exchange::Stable if (called && open) || self.awaits_prack(h) => Exchange::Asked,
             other => other,
@@ -76,14 +81,14 @@ impl Ua {
                 }
                 self.tell_media(low, h, d)?;
                 let call = self.calls.live(h)?;
-                if !good && call.media.profile.is_some() && call.state == State::Confirmed {
+                if !good && call.media.is_given() && call.state == State::Confirmed {
                     self.end_unusable(low, h)?;
                 }
                 Ok(Taken::Done)
             }
             Some(Exchange::Stable) if m.is_request() => {
                 self.offer_came(low, d, sdp)?;
-                if self.calls.live(h)?.media.profile.is_none() {
+                if !self.calls.live(h)?.media.is_given() {
                     return Ok(Taken::Ask);
                 }
                 let made = self.local_description(low, h, d);
@@ -115,7 +120,7 @@ impl Ua {
         d: DialogHandle,
     ) -> Result<Again, Error> {
         let agreed = low.dialogs.get(d).is_some_and(|d| d.session.agreed().is_some());
-        if agreed || self.calls.live(h)?.media.profile.is_some() {
+        if agreed || self.calls.live(h)?.media.is_given() {
             return Ok(Again::Offer { fields: None, in_use: true });
         }
         rest(low.cx(), &Extras::default(), None, None).map(Again::Kept)

@@ -19,7 +19,10 @@ handle!(
 /// What a verb may add to the message that it sends.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras<'a> {
-    /// Header fields, as name and value. A value with CR, LF or another control byte is `Misuse`.
+    /// Header fields, as name and value. `Misuse(BadHeader)` for a value with CR, LF or another
+    /// control byte, and for a field that only the engine writes: Via, From (but see
+    /// [`update`](crate::Engine::update)), To, Call-ID, CSeq, Max-Forwards, Content-Type and
+    /// Content-Length.
     pub headers: &'a [(&'a str, &'a str)],
     /// The body's Content-Type; needed with a body.
     pub content_type: &'a str,
@@ -52,8 +55,9 @@ pub struct LineConfig<'a> {
     /// decides: see [`Query::Credentials`](crate::Query::Credentials).
     pub auth_realm: &'a str,
     /// Whether a challenge in a dialog is answered whoever sends it. Else only the peers are that
-    /// have challenged the line outside a dialog, for the same realm: the other party of a call could
-    /// ask for what is meant for our proxy.
+    /// have challenged the line outside a dialog, for the same realm, and the line's own proxy and
+    /// registrar, for `auth_realm` or a realm that is called as the line's domain or the proxy: the
+    /// other party of a call could ask for what is meant for our proxy.
     pub auth_peers: bool,
     /// The caller's own number, given back in its events.
     pub user: u64,
@@ -113,7 +117,8 @@ pub enum CallChange {
         /// 200 to 299.
         status: u16,
     },
-    /// The peer has our answer to a call that came in; the message is its ACK (RFC 3261 13.3.1.4).
+    /// The peer has our answer to a call that came in; the message is its ACK (RFC 3261 13.3.1.4), or
+    /// its re-INVITE if that came before.
     /// From now on it takes the same verbs as an answered call of ours.
     Confirmed,
     /// The peer wants to change the session of an answered call; the message is its re-INVITE (RFC

@@ -1,5 +1,7 @@
 //! A line: an address of record that the user agent serves, and its registration (RFC 3261 10.2).
 
+use core::net::IpAddr;
+
 use super::LineConfig;
 use super::caller::hop_transport;
 use super::policy::LinePolicy;
@@ -13,7 +15,7 @@ use crate::header::host::Host;
 use crate::header::name_addr::NameAddr;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
-use crate::path::LocalId;
+use crate::path::{LocalId, Path, parse_ip};
 use crate::resolve::{Hop, NoWay, first_hop, proxy_hop};
 use crate::store::pool::{BlockId, Pool};
 use crate::store::queries::{Owner, OwnerKind};
@@ -64,6 +66,8 @@ pub(crate) struct Line {
     /// What the REGISTER that is on its way does; the registration may have been changed since.
     sent: Registration,
     pub(super) policy: LinePolicy,
+    /// Who has answered its last REGISTER.
+    registrar: Option<IpAddr>,
     /// The address that the registrar sees, where it is not ours.
     pub(super) mapped: Option<crate::path::Addr>,
     attempt: Option<AttemptHandle>,
@@ -98,6 +102,17 @@ impl Line {
     pub(super) fn hop(&self, cx: &Cx, target: &[u8]) -> Result<Hop, NoWay> {
         let proxy = self.proxy(&cx.pool);
         if proxy.is_empty() { first_hop(cx, target) } else { proxy_hop(cx, proxy, target) }
+    }
+
+    /// Whether a peer is the line's own proxy or registrar, and the realm one that it may ask for
+    /// in a dialog: that of the line, or named after the domain or the proxy.
+    pub(super) fn is_home(&self, pool: &Pool, peer: IpAddr, realm: &[u8]) -> bool {
+        let proxy = self.proxy(pool);
+        let host = Uri::parse(proxy).map_or(&[][..], |uri| uri.host.of(proxy));
+        let near = self.registrar == Some(peer) || parse_ip(host) == Some(peer);
+        let domain = self.host.of(pool.bytes_of(self.text));
+        let named = |name: &[u8]| !name.is_empty() && name.eq_ignore_ascii_case(realm);
+        near && (named(self.auth_realm(pool)) || named(domain) || named(host))
     }
 
     /// The identity for a hop.
@@ -243,6 +258,7 @@ impl Ua {
             registration: Registration::Off,
             sent: Registration::Off,
             policy: LinePolicy::default(),
+            registrar: None,
             mapped: None,
             attempt: None,
             timer: None,
@@ -394,7 +410,8 @@ impl Ua {
         let request = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
         let owner = Owner::new(OwnerKind::Line, h.raw());
         let method = Method::Register;
-        let start = Start { owner, request, method, hop, near, flow: None, line: h.raw() };
+        let start =
+            Start { owner, request, method, hop, near, flow: None, line: h.raw(), mark: None };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         let line = self.lines.live_mut(h)?;
         (line.attempt, line.cseq, line.sent) = (Some(attempt), cseq, wanted);
@@ -422,13 +439,14 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         from: Owner,
-        m: &MessageRef<'_>,
-        e: &Essentials,
+        (m, e): (&MessageRef<'_>, &Essentials),
+        path: &Path,
     ) -> Result<(), Error> {
         let h = LineHandle::from_raw(from.object);
         let status = m.status();
         let Some(line) = self.lines.get_mut(h).filter(|_| status >= 200) else { return Ok(()) };
         line.attempt = None;
+        line.registrar = (status < 300).then_some(path.remote.ip).or(line.registrar);
         if line.registration != line.sent {
             return self.go_on_registering(low, h);
         }

@@ -363,9 +363,10 @@ impl Ua {
         low: &mut Low<'_>,
         h: CallHandle,
         m: &MessageRef<'_>,
+        e: &Essentials,
     ) {
         let Some(call) = self.calls.get_mut(h) else { return };
-        call.transfer.focus = super::pair::is_focus(m);
+        call.transfer.focus = super::pair::is_focus(m, e);
         let (placed, awaited) = (call.transfer.placed_by, call.transfer.awaited_by);
         if let Some(r) = placed {
             self.say(low, r, m.status());

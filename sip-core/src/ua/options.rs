@@ -56,6 +56,7 @@ impl Ua {
             near,
             flow: None,
             line: line.map_or(0, LineHandle::raw),
+            mark: None,
         };
         low.attempts.start(&mut low.down, &start).map(drop)
     }

@@ -3,7 +3,7 @@
 use super::Extras;
 use super::{CallHandle, Low, Ua};
 use crate::config::{Config, Reliable};
-use crate::error::{Error, Limit};
+use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::Scheme;
 use crate::path::Path;
@@ -34,7 +34,8 @@ pub const METHODS: [Method; 10] = [
 
 /// The option tags that the user agent supports, as Supported carries them (RFC 3261 20.37). A tag
 /// stands here once all of its extension works; Require is checked against it.
-pub const SUPPORTED: &str = "100rel, 199, from-change, join, norefersub, replaces, tdialog, timer";
+pub const SUPPORTED: &str =
+    "100rel, 199, answermode, from-change, histinfo, join, norefersub, replaces, tdialog, timer";
 
 /// What a message that makes or refreshes a dialog says of us (RFC 3261 13.2.1, 13.3.1.4).
 pub(super) fn abilities(config: &Config) -> [(Name, &'static [u8]); 2] {
@@ -42,7 +43,7 @@ pub(super) fn abilities(config: &Config) -> [(Name, &'static [u8]); 2] {
 }
 
 /// What of [`SUPPORTED`] is supported by this engine.
-fn supported(config: &Config) -> &'static str {
+pub(super) fn supported(config: &Config) -> &'static str {
     let without = SUPPORTED.strip_prefix("100rel, ");
     without.filter(|_| config.reliable == Reliable::Never).unwrap_or(SUPPORTED)
 }
@@ -249,16 +250,21 @@ impl Ua {
         e: &Essentials,
         path: &Path,
     ) -> Result<(), Error> {
-        let fields = [
+        let config = &low.down.cx.config;
+        let user_agent = [
             (Name::Allow, ALLOW.as_bytes()),
             (Name::Accept, ACCEPT),
             (Name::AcceptEncoding, &b"identity"[..]),
-            (Name::Supported, supported(&low.down.cx.config).as_bytes()),
+            (Name::Supported, supported(config).as_bytes()),
         ];
+        // A proxy takes no bodies.
+        let methods = if config.roles.registrar { "OPTIONS, REGISTER" } else { "OPTIONS" };
+        let server = [(Name::Allow, methods.as_bytes()), (Name::Supported, &b""[..])];
+        let fields = if config.roles.ua { &user_agent[..] } else { &server[..] };
         let mut contact = [0u8; 512];
         let (status, len) = self.would_answer(low.cx(), line, (m, e), &mut contact)?;
         let contact = (len > 0).then(|| contact.get(..len).unwrap_or(&[]));
-        let reply = Reply { contact, extra: &fields, ..Reply::default() };
+        let reply = Reply { contact, extra: fields, ..Reply::default() };
         low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(|_| ())
     }
 
@@ -314,19 +320,18 @@ impl Ua {
         status: u16,
         extras: &Extras<'_>,
     ) -> Result<(), Error> {
-        let owner = low.down.tx.owner(tx).ok_or(Error::Gone)?;
+        let refusal = (300..700).contains(&status);
+        let fits = |m| if m == Method::Refer && !refusal { Err(Misuse::BadStatus) } else { Ok(()) };
+        let owner = request_owner(low, tx, fits)?;
         if owner.kind == OwnerKind::Refer {
             return self.reject_transfer(low, tx, status);
-        }
-        if owner.kind != OwnerKind::Request {
-            return Err(Error::Late);
         }
         match self.call_of_offer(low, tx) {
             Some(of) => self.respond_offer(low, of, tx, status, extras)?,
             None => respond_plain(low, tx, status, extras)?,
         }
         if status >= 200 {
-            low.down.tx.set_owner(tx, Owner::default());
+            low.down.tx.set_owner(tx, Owner::answered());
             self.waits_no_more(low, owner);
         }
         Ok(())
@@ -377,6 +382,21 @@ impl Ua {
         let reply = Reply { extra: &allow, ..Reply::default() };
         low.down.tx.reply(low.down.cx, tx, status, &reply)
     }
+}
+
+/// Whose a request is that a verb is for, if the verb `fits` it: `Gone` once the application has
+/// answered it, `Misuse` where it never was right, `Late` where the engine was first.
+pub(super) fn request_owner(
+    low: &Low<'_>,
+    tx: TxHandle,
+    fits: impl Fn(Method) -> Result<(), Misuse>,
+) -> Result<Owner, Error> {
+    let owner = low.down.tx.owner(tx).filter(|o| low.down.tx.is_server(tx) && !o.was_answered());
+    let owner = owner.ok_or(Error::Gone)?;
+    let ours = matches!(owner.kind, OwnerKind::Request | OwnerKind::Refer | OwnerKind::None);
+    let method = low.down.tx.method(tx).filter(|_| ours).ok_or(Misuse::State);
+    method.and_then(fits).map_err(Error::Misuse)?;
+    if owner.kind == OwnerKind::None { Err(Error::Late) } else { Ok(owner) }
 }
 
 fn respond_plain(

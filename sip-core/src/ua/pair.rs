@@ -1,14 +1,15 @@
 //! Rules about two calls: Replaces (RFC 3891), Join (RFC 3911), and the focus of a conference
 //! (RFC 4579).
 
-use super::call::{Call, TIMER_AGAIN};
+use super::call::Call;
+use super::clock::Due;
 use super::table::State;
-use super::transfer::RETRY;
+use super::transfer::{RETRY, Transfer};
 use super::{CallHandle, EndReason, Extras, LineHandle, Low, Ua};
 use crate::dialog::DialogState;
 use crate::error::{Error, Limit};
 use crate::header::Value as _;
-use crate::header::name_addr::NameAddr;
+use crate::header::essentials::Essentials;
 use crate::header::param::Params;
 use crate::header::replaces::{Join, Replaces};
 use crate::store::queries::OwnerKind;
@@ -23,6 +24,20 @@ pub(super) enum Pair {
     Replaces(CallHandle),
     /// To be mixed with it.
     Joins(CallHandle),
+}
+
+impl Transfer {
+    pub(super) fn pair(&self) -> Option<Pair> {
+        self.other.map(if self.joins { Pair::Joins } else { Pair::Replaces })
+    }
+
+    pub(super) const fn set_pair(&mut self, pair: Option<Pair>) {
+        (self.other, self.joins) = match pair {
+            Some(Pair::Replaces(other)) => (Some(other), false),
+            Some(Pair::Joins(other)) => (Some(other), true),
+            None => (None, false),
+        };
+    }
 }
 
 /// What a call has to do with others: see [`Engine::call_info`](crate::Engine::call_info).
@@ -53,7 +68,7 @@ const fn over(call: &Call) -> bool {
 /// dialog may wait as well.
 pub(super) fn is_due(call: &Call) -> bool {
     matches!(call.state, State::Incoming | State::Alerting)
-        && matches!(call.transfer.pair, Some(Pair::Replaces(_)))
+        && matches!(call.transfer.pair(), Some(Pair::Replaces(_)))
         && !call.extensions.update.is_open()
 }
 
@@ -107,10 +122,10 @@ impl Ua {
         let d = find(n.remote_tag).or_else(without).ok_or(481u16)?;
         let dialog = low.dialogs.get(d).ok_or(481u16)?;
         // One that was not made by an INVITE, or whose call is over.
-        if dialog.owner.kind != OwnerKind::Call {
+        if dialog.owner().kind != OwnerKind::Call {
             return Err(481);
         }
-        let h = CallHandle::from_raw(dialog.owner.object);
+        let h = CallHandle::from_raw(dialog.owner().object);
         let call = self.calls.get(h).ok_or(481u16)?;
         let early = dialog.state == DialogState::Early;
         match () {
@@ -124,18 +139,17 @@ impl Ua {
     /// A call came in that takes another one's place: where the engine has that one's media it
     /// answers by itself, with nobody alerted (RFC 3891 3), as soon as there is room.
     pub(super) fn answers_itself(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let pair = self.calls.live(h)?.transfer.pair;
+        let pair = self.calls.live(h)?.transfer.pair();
         let Some(Pair::Replaces(old)) = pair else { return Ok(()) };
-        let Some(profile) =
-            self.calls.get(old).filter(|c| c.has_profile()).and_then(|c| c.media.profile)
-        else {
+        if !self.calls.get(old).is_some_and(Call::has_profile) {
             return Ok(());
-        };
-        low.cx().pool.hold(profile);
+        }
+        // Without room for it a person is asked.
+        let Ok(Some(profile)) = self.profile_of(low, old) else { return Ok(()) };
         let call = self.calls.live_mut(h)?;
         call.media.profile = Some(profile);
         let now = low.cx().now;
-        self.arm(low.cx(), h, TIMER_AGAIN, now)
+        self.arm(low.cx(), h, Due::Again, now)
     }
 
     /// Its time has come.
@@ -144,7 +158,7 @@ impl Ua {
         low: &mut Low<'_>,
         h: CallHandle,
     ) -> Result<(), Error> {
-        let pair = self.calls.live(h)?.transfer.pair;
+        let pair = self.calls.live(h)?.transfer.pair();
         let stands = matches!(pair, Some(Pair::Replaces(old))
             if self.calls.get(old).is_some_and(|c| !over(c)));
         let done = if stands {
@@ -156,7 +170,7 @@ impl Ua {
         match done {
             Err(Error::Full(limit)) if limit != Limit::MessageBytes => {
                 let at = low.cx().now.after(RETRY);
-                self.arm(low.cx(), h, TIMER_AGAIN, at)
+                self.arm(low.cx(), h, Due::Again, at)
             }
             _ => Ok(()),
         }
@@ -164,7 +178,7 @@ impl Ua {
 
     /// A call that takes another one's place is answered: that one goes, by BYE or CANCEL.
     pub(super) fn take_place(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        let pair = self.calls.get(h).and_then(|c| c.transfer.pair);
+        let pair = self.calls.get(h).and_then(|c| c.transfer.pair());
         if let Some(Pair::Replaces(old)) = pair {
             self.leave(low, old, EndReason::Replaced);
         }
@@ -173,7 +187,7 @@ impl Ua {
     /// What a call has to do with others.
     pub(crate) fn call_info(&self, h: CallHandle) -> Option<CallInfo> {
         let call = self.calls.get(h)?;
-        let pair = call.transfer.pair;
+        let pair = call.transfer.pair();
         let live = |h: CallHandle| self.calls.get(h).is_some();
         Some(CallInfo {
             line: call.line,
@@ -192,10 +206,8 @@ impl Ua {
 }
 
 /// Whether the sender's Contact has the parameter `isfocus` (RFC 3840 9).
-pub(super) fn is_focus(m: &MessageRef<'_>) -> bool {
-    let contact = m.values(Name::Contact).next();
-    let contact = contact.and_then(|at| NameAddr::parse(m.bytes(), at).ok());
-    contact.is_some_and(|c| {
+pub(super) fn is_focus(m: &MessageRef<'_>, e: &Essentials) -> bool {
+    e.contact.is_some_and(|c| {
         Params::new(m.bytes(), c.params).any(|p| m.text(p.name).eq_ignore_ascii_case(b"isfocus"))
     })
 }

@@ -2,7 +2,7 @@
 //! means, and whoever is first wins.
 
 use super::answer_mode::{Mode, mode};
-use super::call::TIMER_POLICY;
+use super::clock::Due;
 use super::outside::bracketed;
 use super::privacy::is_anonymous;
 use super::settings::{AutoAnswer, Follow, Policy, PolicyAct};
@@ -13,7 +13,6 @@ use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::uri::{Scheme, Uri};
 use crate::store::pool::BlockId;
-use crate::store::timers::{TimerId, TimerKey};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
@@ -65,7 +64,6 @@ pub(super) struct CallPolicy {
     text: Option<BlockId>,
     /// What is done when the timer fires.
     next: Option<Decision>,
-    timer: Option<TimerId>,
     /// What is being done, until it is told.
     acting: Option<PolicyAct>,
     refuse_status: u16,
@@ -135,9 +133,9 @@ impl Rules {
     }
 
     /// What is done at once with a call that comes while the line has so many others.
-    fn at_once(&self, calls: u16, anonymous: bool) -> Option<Decision> {
+    fn at_once(&self, calls: u16, anonymous: impl FnOnce() -> bool) -> Option<Decision> {
         use PolicyAct as P;
-        if self.refuse_anonymous && anonymous {
+        if self.refuse_anonymous && anonymous() {
             return Some(Decision::refuse(P::Anonymous, 433));
         }
         if !self.always.is_empty() {
@@ -260,7 +258,7 @@ impl Ua {
     ) -> Result<(), Error> {
         let call = self.calls.live(h)?;
         // One that takes the place of another is part of that one.
-        let alone = call.transfer.pair.is_none();
+        let alone = call.transfer.other.is_none();
         let line = call.line.filter(|_| alone).and_then(|l| self.lines.get(l));
         let Some((rules, calls)) = line.map(|l| (l.policy.rules, l.policy.calls)) else {
             self.count_call(h);
@@ -269,8 +267,8 @@ impl Ua {
         self.count_call(h);
         let policy = &mut self.calls.live_mut(h)?.policy;
         policy.refuse_status = rules.refuse_status;
-        let trusted = low.cx().config.is_trusted(self.calls.live(h)?.source.remote.ip);
-        let decision = rules.at_once(calls, is_anonymous(m, e)).map(|d| (d, 0));
+        let trusted = low.cx().config.is_trusted(self.calls.live(h)?.way.get().remote.ip);
+        let decision = rules.at_once(calls, || is_anonymous(m, e)).map(|d| (d, 0));
         let decision = decision.or_else(|| rules.later(calls, mode(m, rules.auto_answer, trusted)));
         let rings = |d: (Decision, u32)| d.1 > 0 || d.0.what == PolicyAct::ForwardBusy;
         if rules.ring && decision.is_none_or(rings) {
@@ -300,7 +298,9 @@ impl Ua {
     ) -> Result<(u16, usize), Error> {
         let policy = line.and_then(|l| self.lines.get(l)).map(|l| &l.policy);
         let Some(LinePolicy { rules, calls }) = policy else { return Ok((200, 0)) };
-        let Some(decision) = rules.at_once(*calls, is_anonymous(m, e)) else { return Ok((200, 0)) };
+        let Some(decision) = rules.at_once(*calls, || is_anonymous(m, e)) else {
+            return Ok((200, 0));
+        };
         let to = decision.to.of(rules.text.map_or(&[][..], |b| cx.pool.bytes_of(b)));
         let len = if to.is_empty() { 0 } else { bracketed(to, contact)? };
         Ok((decision.status, len))
@@ -312,26 +312,11 @@ impl Ua {
     }
 
     fn policy_in(&mut self, cx: &mut Cx, h: CallHandle, ms: u64) -> Result<(), Error> {
-        let key = TimerKey { kind: TIMER_POLICY, object: h.raw() };
-        let timer = cx.timers.arm(cx.now.after(ms), key)?;
-        if let Some(call) = self.calls.get_mut(h) {
-            call.policy.timer = Some(timer);
-        }
-        Ok(())
-    }
-
-    /// The time has come to do what was decided.
-    pub(super) fn on_policy_timer(
-        &mut self,
-        low: &mut Low<'_>,
-        h: CallHandle,
-    ) -> Result<(), Error> {
-        self.calls.live_mut(h)?.policy.timer = None;
-        self.act_by_policy(low, h)
+        self.arm(cx, h, Due::Policy, cx.now.after(ms))
     }
 
     /// Does what was decided, if nobody was first. Without room it is done a little later.
-    fn act_by_policy(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
+    pub(super) fn act_by_policy(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let first = self.act(h, Happening::Reject)? == Act::SendRefusal;
         let policy = &mut self.calls.live_mut(h)?.policy;
         let Some(decision) = policy.next.filter(|_| first) else { return Ok(()) };
@@ -396,12 +381,10 @@ impl Ua {
     /// The call has its final answer: no policy acts on it any more.
     pub(super) fn end_policy(&mut self, cx: &mut Cx, h: CallHandle) {
         let Some(call) = self.calls.get_mut(h) else { return };
+        call.clock.clear(cx, h, Due::Policy);
         let policy = &mut call.policy;
         policy.next = None;
         policy.acting = None;
-        if let Some(timer) = policy.timer.take() {
-            cx.timers.cancel(timer);
-        }
         if let Some(block) = policy.text.take() {
             cx.pool.release(block);
         }

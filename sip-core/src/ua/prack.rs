@@ -1,15 +1,16 @@
 //! Reliable provisional responses (RFC 3262): sent until their PRACK, and acknowledged in order.
 
-use super::call::{TIMER_RELIABLE, TIMER_REPEAT, part};
+use super::call::{millis, part};
+use super::clock::Due;
 use super::extensions::number_text;
 use super::reliable::{
     Coming, Receiver, ReceiverAct, Sender, SenderAct, SenderHappening, receiver, sender,
 };
 use super::session::{Given, Waits, description, own_description, rest};
-use super::table::{Act as CallAct, Happening as CallHappening, State};
+use super::table::{Act as CallAct, Happening as CallHappening};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
 use crate::config::{Config, Reliable};
-use crate::dialog::{DialogHandle, Exchange, InDialog, Kept};
+use crate::dialog::{DialogHandle, Exchange, InDialog, Kept, Peer};
 use crate::error::{Error, Misuse};
 use crate::header::Value;
 use crate::header::essentials::Essentials;
@@ -47,11 +48,14 @@ pub(super) struct Provisionals {
     /// The 2xx that waits for a PRACK.
     held: Option<BlockId>,
     since: Instant,
-    interval: u64,
+    /// Milliseconds.
+    interval: u32,
     /// The dialog, RSeq and CSeq number of the PRACK of ours that waits for the application's media.
     due: Option<(DialogHandle, (u32, u32))>,
-    /// The dialog whose PRACK of ours a later request has overtaken.
-    overtaken: Option<DialogHandle>,
+    /// The dialog whose PRACK of ours was refused: by what a later request has overtaken, most of all.
+    refused: Option<DialogHandle>,
+    /// A PRACK of ours has answered the offer for which our INVITE asked.
+    answered: bool,
 }
 
 impl Provisionals {
@@ -63,6 +67,16 @@ impl Provisionals {
     /// Whether our 2xx waits.
     pub(super) const fn holds(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Whether a PRACK of ours has answered the offer for which our INVITE asked.
+    pub(super) const fn answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Another INVITE of ours is on its way.
+    pub(super) const fn ask_anew(&mut self) {
+        (self.answered, self.refused) = (false, None);
     }
 
     /// The blocks that it holds.
@@ -77,12 +91,12 @@ fn lists(m: &MessageRef<'_>, name: Name) -> bool {
     m.values(name).any(|v| m.text(v).trim_ascii().eq_ignore_ascii_case(TAG))
 }
 
-/// Whether a provisional response to this INVITE is sent reliably (RFC 3262 3).
-fn is_reliable(config: &Config, invite: &MessageRef<'_>, body: bool) -> bool {
-    if lists(invite, Name::Require) {
+/// Whether a provisional response to the INVITE of this caller is sent reliably (RFC 3262 3).
+fn is_reliable(config: &Config, caller: Peer, body: bool) -> bool {
+    if caller.has(Peer::INSISTS) {
         return true;
     }
-    lists(invite, Name::Supported)
+    caller.has(Peer::RELIABLE)
         && match config.reliable {
             Reliable::Never => false,
             Reliable::WithBody => body,
@@ -131,21 +145,20 @@ impl Ua {
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 421, &reply).map(|_| true)
     }
 
-    /// The fields that make a response to the INVITE in `tx` reliable, if it is to be.
+    /// The fields that make a response to the call's first INVITE reliable, if it is to be.
     pub(super) fn reliable_fields(
         &self,
         low: &mut Low<'_>,
         h: CallHandle,
-        tx: TxHandle,
         status: u16,
         body: bool,
     ) -> Option<RSeqField> {
-        let cx = &*low.down.cx;
-        let invite = MessageRef::lazy(cx.pool.bytes_of(low.down.tx.request(cx, tx)?))?;
-        if !(101..200).contains(&status) || !is_reliable(&cx.config, &invite, body) {
+        let call = self.calls.get(h)?;
+        let caller = low.dialogs.get(call.dialog?)?.peer;
+        if !(101..200).contains(&status) || !is_reliable(&low.down.cx.config, caller, body) {
             return None;
         }
-        let last = self.calls.get(h)?.extensions.provisionals.rseq;
+        let last = call.extensions.provisionals.rseq;
         // RFC 3262 3: from 1 to 2**31 - 1, then one more each time.
         let rseq = match last {
             0 => u32::try_from(low.cx().random() >> 33).unwrap_or(0).max(1),
@@ -220,7 +233,7 @@ impl Ua {
 
     /// A final response has gone: what is unacknowledged is not repeated, and nothing follows it.
     fn stop_repeating(&mut self, low: &mut Low<'_>, h: CallHandle) {
-        self.disarm(low.cx(), h, TIMER_RELIABLE);
+        self.disarm(low.cx(), h, Due::Reliable);
         let Some(call) = self.calls.get_mut(h) else { return };
         let p = &mut call.extensions.provisionals;
         if let Some(queued) = p.queued.take() {
@@ -247,8 +260,8 @@ impl Ua {
         let (now, t1) = (low.cx().now, low.cx().config.t1);
         let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
         p.open = Some(made);
-        (p.since, p.interval) = (now, t1);
-        self.arm(low.cx(), h, TIMER_RELIABLE, now.after(t1))
+        (p.since, p.interval) = (now, millis(t1));
+        self.arm(low.cx(), h, Due::Reliable, now.after(t1))
     }
 
     /// The 2xx of the call: the last response that was sent, or the one that waits.
@@ -276,19 +289,19 @@ impl Ua {
             SenderAct::Repeat => {
                 // RFC 3262 3: the interval doubles, and T2 does not bound it.
                 p.interval = p.interval.saturating_mul(2);
-                let at = now.after(p.interval).min(over);
+                let at = now.after(u64::from(p.interval)).min(over);
                 let Some(block) = open.block else { return Ok(()) };
                 low.cx().pool.hold(block);
                 match low.down.tx.respond(low.down.cx, tx, open.status, block) {
                     Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
                     Err(e) => return Err(e),
                 }
-                self.arm(low.cx(), h, TIMER_RELIABLE, at)
+                self.arm(low.cx(), h, Due::Reliable, at)
             }
             SenderAct::GiveUp => {
                 // The end forgets the state; without room it is tried again.
                 match self.reliable_over(low, h, tx) {
-                    Err(Error::Full(_)) => self.arm(low.cx(), h, TIMER_RELIABLE, now.after(t1)),
+                    Err(Error::Full(_)) => self.arm(low.cx(), h, Due::Reliable, now.after(t1)),
                     other => other,
                 }
             }
@@ -338,7 +351,7 @@ impl Ua {
         let (next, act) = sender(p.state, SenderHappening::Prack);
         let taken = self.take_description(low, h, dialog, m)?;
         self.answer_taken(low, (h, dialog, tx), taken)?;
-        self.disarm(low.cx(), h, TIMER_RELIABLE);
+        self.disarm(low.cx(), h, Due::Reliable);
         let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
         p.state = next;
         if let Some(block) = p.open.take().and_then(|o| o.block) {
@@ -363,8 +376,8 @@ impl Ua {
                 let (now, t1) = (low.cx().now, low.cx().config.t1);
                 let p = &mut self.calls.live_mut(h)?.extensions.provisionals;
                 p.open = Some(next);
-                (p.since, p.interval) = (now, t1);
-                self.arm(low.cx(), h, TIMER_RELIABLE, now.after(t1))
+                (p.since, p.interval) = (now, millis(t1));
+                self.arm(low.cx(), h, Due::Reliable, now.after(t1))
             }
         }
     }
@@ -378,15 +391,14 @@ impl Ua {
             low.cx().pool.release(block);
             return Ok(());
         };
-        (repeating.since, repeating.interval) = (now, t1);
-        repeating.offers = call.dialog.is_some_and(|d| Self::offered(low, d));
-        let status = repeating.status;
+        (repeating.since, repeating.interval) = (now, millis(t1));
+        call.repeats_offer = call.dialog.is_some_and(|d| Self::offered(low, d));
         // Without room for it the first repetition is the first one.
-        match low.down.tx.respond(low.down.cx, tx, status, block) {
+        match low.down.tx.respond(low.down.cx, tx, 200, block) {
             Ok(()) | Err(Error::Late | Error::Gone | Error::Full(_)) => {}
             Err(e) => return Err(e),
         }
-        self.arm(low.cx(), h, TIMER_REPEAT, now.after(t1))
+        self.arm(low.cx(), h, Due::Repeat, now.after(t1))
     }
 
     /// A provisional response to our INVITE has come in this dialog: whether it is for the
@@ -412,11 +424,11 @@ impl Ua {
         // There was no room for its dialog: it comes again.
         let known = dialog.and_then(|d| Some((d, low.dialogs.get(d)?)));
         let Some((d, of)) = known else { return Ok(None) };
-        let last = of.reliable.filter(|(cseq, _)| *cseq == number).map(|(_, rseq)| rseq);
+        let last = of.reliable().filter(|(cseq, _)| *cseq == number).map(|(_, rseq)| rseq);
         let state = if last.is_some() { Receiver::Following } else { Receiver::Fresh };
         if receiver(state, coming(last, rseq)).1 != ReceiverAct::Acknowledge {
             let again = last == Some(rseq);
-            return if again { self.prack_again(low, h, d, (rseq, number)) } else { Ok(None) };
+            return if again { self.prack_again(low, h, d, (rseq, number), m) } else { Ok(None) };
         }
         match self.acknowledge_provisional(low, h, d, (rseq, number), m) {
             Ok(()) => {}
@@ -425,30 +437,53 @@ impl Ua {
             Err(e) => return Err(e),
         }
         if let Some(d) = low.dialogs.get_mut(d) {
-            d.reliable = Some((number, rseq));
+            d.note_reliable(number, rseq);
             d.peer.learn(m);
         }
         Ok(Some(true))
     }
 
-    /// RFC 3262 4 asks for no second PRACK while the first is on its way. One that was refused as out
-    /// of order (RFC 3261 12.2.2) acknowledges nothing, so there is another, with a new CSeq.
+    /// RFC 3262 4 asks for no second PRACK while the first is on its way. One that was refused, as out
+    /// of order (RFC 3261 12.2.2) or for want of room, acknowledges nothing, so there is another, with a
+    /// new CSeq and the same answer.
     fn prack_again(
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
         d: DialogHandle,
         rack: (u32, u32),
+        m: &MessageRef<'_>,
     ) -> Result<Option<bool>, Error> {
-        if self.calls.live(h)?.extensions.provisionals.overtaken != Some(d) {
+        let call = self.calls.live(h)?;
+        if call.extensions.provisionals.refused != Some(d) {
             return Ok(None);
         }
-        match self.send_prack(low, h, d, rack, None) {
-            Ok(()) => self.calls.live_mut(h)?.extensions.provisionals.overtaken = None,
+        let answers = call.extensions.provisionals.answered && description(m).is_some();
+        match self.repeat_prack(low, h, d, rack, answers) {
+            Ok(()) => self.calls.live_mut(h)?.extensions.provisionals.refused = None,
             Err(Error::Full(_)) => {}
             Err(e) => return Err(e),
         }
         Ok(None)
+    }
+
+    fn repeat_prack(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+        answers: bool,
+    ) -> Result<(), Error> {
+        let session = low.dialogs.get(d).map(|d| d.session).filter(|_| answers);
+        let answer = session.unwrap_or_default().local_copy(&mut low.cx().pool)?;
+        let Some(answer) = answer else { return self.send_prack(low, h, d, rack, None) };
+        let end = rest(low.cx(), &Extras::default(), None, Some(answer));
+        low.cx().pool.release(answer);
+        let end = end?;
+        let sent = self.send_prack(low, h, d, rack, Some(end));
+        low.cx().pool.release(end);
+        sent
     }
 
     /// The same for a re-INVITE of ours, whose answer it may carry.
@@ -476,11 +511,9 @@ impl Ua {
         rack: (u32, u32),
         m: &MessageRef<'_>,
     ) -> Result<(), Error> {
-        let call = self.calls.live(h)?;
-        let first = call.media.offer.is_none() && call.state != State::Confirmed;
         let session = low.dialogs.get(d).map(|d| d.session).unwrap_or_default();
-        let open = session.exchange == Exchange::Stable && session.agreed().is_none();
-        let Some(sdp) = description(m).filter(|_| first && open) else {
+        let open = session.exchange == Exchange::Stable && self.calls.live(h)?.asks(&session);
+        let Some(sdp) = description(m).filter(|_| open) else {
             return self.send_prack(low, h, d, rack, None);
         };
         self.offer_came(low, d, sdp)?;
@@ -528,6 +561,7 @@ impl Ua {
         let sent = self.send_prack(low, h, d, rack, Some(end));
         low.cx().pool.release(end);
         sent?;
+        self.calls.live_mut(h)?.extensions.provisionals.answered = true;
         self.answer_is_final(low, d);
         self.tell_media(low, h, d)
     }
@@ -557,9 +591,9 @@ impl Ua {
             return Ok(());
         };
         if own.body.is_empty() {
-            return match self.calls.live(h)?.media.profile {
-                Some(_) => self.prack_offer(low, h, d, rack),
-                None => self.prack_without(low, h, d, rack),
+            return match self.calls.live(h)?.media.is_given() {
+                true => self.prack_offer(low, h, d, rack),
+                false => self.prack_without(low, h, d, rack),
             };
         }
         self.own_answer(low, d, own)?;
@@ -605,13 +639,12 @@ impl Ua {
         &mut self,
         low: &mut Low<'_>,
         h: CallHandle,
-        (tx, d): (TxHandle, DialogHandle),
+        d: DialogHandle,
         extras: &Extras<'_>,
     ) -> Result<Option<BlockId>, Error> {
-        let cx = &*low.down.cx;
-        let request = low.down.tx.request(cx, tx).map_or(&[][..], |b| cx.pool.bytes_of(b));
+        let caller = low.dialogs.get(d).map(|d| d.peer).unwrap_or_default();
         let body = extras.media.is_some() || !extras.body.is_empty();
-        let reliable = MessageRef::lazy(request).is_some_and(|m| is_reliable(&cx.config, &m, body));
+        let reliable = is_reliable(&low.cx().config, caller, body);
         let p = &self.calls.live(h)?.extensions.provisionals;
         if reliable && (p.queued.is_some() || matches!(p.state, Sender::Holding | Sender::Silent)) {
             return Err(Error::Late);
@@ -674,13 +707,12 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(d) = low.dialogs.of_response(low.down.cx, m, e) else { return Ok(()) };
         match m.status() {
+            ..=199 | 481 => Ok(()),
             200..=299 => self.take_description(low, h, d, m).map(drop),
-            // A PRACK without an answer in it can be made again.
-            500 if self.calls.live(h)?.media.offer.is_some() => {
-                self.calls.live_mut(h)?.extensions.provisionals.overtaken = Some(d);
+            _ => {
+                self.calls.live_mut(h)?.extensions.provisionals.refused = Some(d);
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 }
@@ -716,7 +748,7 @@ mod tests {
         let mut reliable = |fields: &str, how, body| {
             let text = std::format!("INVITE sip:a@b SIP/2.0\r\n{fields}\r\n");
             config.reliable = how;
-            is_reliable(&config, &MessageRef::lazy(text.as_bytes()).unwrap(), body)
+            is_reliable(&config, Peer::of(&MessageRef::lazy(text.as_bytes()).unwrap()), body)
         };
         let (supports, requires) = ("Supported: foo, 100REL\r\n", "Require: 100rel\r\n");
         for how in [Reliable::WithBody, Reliable::Always, Reliable::Require] {

@@ -1,7 +1,8 @@
 //! The caller's side of a redirection: the target set, and the INVITE again (RFC 3261 8.1.3.4,
 //! 19.1.5).
 
-use super::call::{TIMER_AGAIN, TIMER_RING, owner, part};
+use super::call::{owner, part};
+use super::clock::Due;
 use super::diverted::{self, Digits};
 use super::policy::Following;
 use super::settings::Follow;
@@ -322,7 +323,7 @@ impl Ua {
                 Err(Error::Full(limit)) if limit != Limit::MessageBytes => {
                     self.calls.live_mut(h)?.redirect.waiting = true;
                     let at = low.cx().now.after(RETRY);
-                    self.arm(low.cx(), h, TIMER_AGAIN, at)?;
+                    self.arm(low.cx(), h, Due::Again, at)?;
                     return Ok(true);
                 }
                 sent => {
@@ -381,6 +382,7 @@ impl Ua {
             near: way.near,
             flow: None,
             line: line.map_or(0, LineHandle::raw),
+            mark: None,
         };
         let (attempt, _) = low.attempts.start(&mut low.down, &start)?;
         self.note_target(low.cx(), h, list, next);
@@ -390,7 +392,7 @@ impl Ua {
         call.redirect.sent = sent;
         call.redirect.depth = next.depth;
         let at = low.cx().now.after(low.down.cx.config.ring);
-        self.arm(low.cx(), h, TIMER_RING, at)
+        self.arm(low.cx(), h, Due::Ring, at)
     }
 
     /// Where the INVITE to a target goes first (RFC 3261 8.1.2).

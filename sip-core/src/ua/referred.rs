@@ -2,6 +2,7 @@
 //! RFC 5589).
 
 use super::Extras;
+use super::outside::request_owner;
 use super::session::{media_error, rest};
 use super::table::State;
 use super::transfer::{MESSAGE, Phase, REFER_TO, RETRY, Refer, ReferHandle, Text, says_no};
@@ -22,6 +23,7 @@ use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::Span;
+use crate::wire::start_line::Method;
 
 /// The record number of a REFER for the application.
 pub(crate) const EVENT_TRANSFER: u16 = 0x302;
@@ -218,10 +220,10 @@ impl Ua {
     fn target_dialog(&self, low: &Low<'_>, m: &MessageRef<'_>) -> Option<CallHandle> {
         let at = m.header_span(Name::TargetDialog)?;
         let names = TargetDialog::parse(m.bytes(), at).ok()?;
-        // The sender's local tag is our remote one.
-        let (theirs, ours) = (m.text(names.local_tag?), m.text(names.remote_tag?));
+        // RFC 4538 3: the tags are seen from our side.
+        let (ours, theirs) = (m.text(names.local_tag?), m.text(names.remote_tag?));
         let d = low.dialogs.find(low.down.cx, m.text(names.call_id), ours, theirs)?;
-        let owner = low.dialogs.get(d)?.owner;
+        let owner = low.dialogs.get(d)?.owner();
         let h = CallHandle::from_raw(owner.object);
         (owner.kind == OwnerKind::Call && self.calls.get(h).is_some()).then_some(h)
     }
@@ -277,10 +279,10 @@ impl Ua {
 
     /// The REFER that the application was asked about.
     fn asked(&self, low: &Low<'_>, tx: TxHandle) -> Result<ReferHandle, Error> {
-        let owner = low.down.tx.owner(tx).ok_or(Error::Gone)?;
+        let fits = |m| if m == Method::Refer { Ok(()) } else { Err(Misuse::State) };
+        let owner = request_owner(low, tx, fits)?;
         let r = ReferHandle::from_raw(owner.object);
-        let asks = owner.kind == OwnerKind::Refer
-            && self.refers.get(r).is_some_and(|x| x.phase == Phase::Asked(tx));
+        let asks = self.refers.get(r).is_some_and(|x| x.phase == Phase::Asked(tx));
         if asks { Ok(r) } else { Err(Error::Late) }
     }
 
@@ -303,8 +305,8 @@ impl Ua {
         user: u64,
         extras: &Extras<'_>,
     ) -> Result<CallHandle, Error> {
-        let line = self.refers.live(r)?.line.ok_or(Error::Gone)?;
-        self.lines.live(line)?;
+        let line = self.refers.live(r)?.line.filter(|line| self.lines.get(*line).is_some());
+        let line = line.ok_or(Error::Misuse(Misuse::State))?;
         self.room_to_take(low)?;
         // Behind the 202 nothing may be found to be wrong.
         let dry = rest(low.cx(), extras, None, None)?;
@@ -393,7 +395,7 @@ impl Ua {
             ..Reply::default()
         };
         low.down.tx.reply(low.down.cx, tx, 202, &reply)?;
-        low.down.tx.set_owner(tx, Owner::default());
+        low.down.tx.set_owner(tx, Owner::answered());
         if let Some(d) = low.dialogs.get_mut(dialog) {
             d.state = DialogState::Confirmed;
         }
@@ -414,11 +416,13 @@ impl Ua {
         tx: TxHandle,
         status: u16,
     ) -> Result<(), Error> {
+        let r = self.asked(low, tx)?;
         if !(300..700).contains(&status) {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
-        let r = self.asked(low, tx)?;
-        self.refuse_refer(low, r, tx, status)
+        self.refuse_refer(low, r, tx, status)?;
+        low.down.tx.set_owner(tx, Owner::answered());
+        Ok(())
     }
 
     fn refuse_refer(

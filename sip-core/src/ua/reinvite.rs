@@ -1,6 +1,7 @@
 //! Our re-INVITEs: another offer in a standing dialog (RFC 3261 14.1).
 
-use super::call::{Again, TIMER_AGAIN, TIMER_RING, part};
+use super::call::{Again, part};
+use super::clock::Due;
 use super::outside::abilities;
 use super::session::{Given, is_sdp, park_fields, rest};
 use super::table::{Act, Happening, State};
@@ -147,10 +148,12 @@ impl Ua {
         let (attempt, _) = sent?;
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = Some(attempt);
+            call.asks = offer.is_none();
+            call.extensions.provisionals.ask_anew();
         }
         // RFC 3261 9.1: it is given up like the first INVITE.
         let at = low.cx().now.after(low.down.cx.config.ring);
-        self.arm(low.cx(), h, TIMER_RING, at)
+        self.arm(low.cx(), h, Due::Ring, at)
     }
 
     fn drop_again(&mut self, low: &mut Low<'_>, h: CallHandle) {
@@ -176,7 +179,9 @@ impl Ua {
         let (Some(dialog), confirmed) = (call.dialog, call.state == State::Confirmed) else {
             return Ok(());
         };
-        if success && call.reinvite.is_none() {
+        // RFC 3261 13.2.2.4: it may be the 2xx of an INVITE before the one that is on its way.
+        let again = e.cseq.is_some_and(|c| c.number <= call.ack_seq);
+        if success && (again || call.reinvite.is_none()) {
             return self.repeat_ack(low, h, e);
         }
         let mut usable = true;
@@ -189,11 +194,15 @@ impl Ua {
                 d.peer.learn(m);
             }
             usable = self.acknowledge(low, h, dialog, m, number, offered)?;
+            // A repetition of this 2xx finds the dialog, and no other can come.
+            if let Some(tx) = self.calls.live(h)?.accepted {
+                low.down.tx.spare(tx);
+            }
             self.timer_answered(low, h, m)?;
         }
         if status == 491 && confirmed {
             self.calls.live_mut(h)?.reinvite = None;
-            self.disarm(low.cx(), h, TIMER_RING);
+            self.disarm(low.cx(), h, Due::Ring);
             return self.wait_after_glare(low, h);
         }
         if status == 422 && confirmed && self.timer_raised(h, m) {
@@ -206,7 +215,7 @@ impl Ua {
             return self.on_reinvite_refused(low, h, status, block);
         }
         self.calls.live_mut(h)?.reinvite = None;
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         self.drop_again(low, h);
         if self.reinvite_refreshed(h) && usable {
             self.tell_media(low, h, dialog)?;
@@ -231,7 +240,7 @@ impl Ua {
         let call = self.calls.live_mut(h)?;
         call.reinvite = None;
         let dialog = call.dialog;
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         self.drop_again(low, h);
         self.roll_back(low, h);
         if let Some(dialog) = dialog.filter(|_| self.reinvite_refreshed(h)) {
@@ -268,7 +277,7 @@ impl Ua {
 
     pub(super) fn wait_again(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
         let at = self.glare_over(low, h);
-        self.arm(low.cx(), h, TIMER_AGAIN, at)
+        self.arm(low.cx(), h, Due::Again, at)
     }
 
     pub(super) fn reinvite_again(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
@@ -295,7 +304,7 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(h) {
             call.reinvite = None;
         }
-        self.disarm(low.cx(), h, TIMER_RING);
+        self.disarm(low.cx(), h, Due::Ring);
         self.drop_again(low, h);
         self.roll_back(low, h);
         if let Some(dialog) = self.calls.live(h)?.dialog.filter(|_| self.reinvite_refreshed(h)) {

@@ -40,6 +40,8 @@ pub(super) enum Waits {
 pub(super) struct CallMedia {
     /// All that the call can have on our side, as a description.
     pub profile: Option<BlockId>,
+    /// Our description that holds says the same, but for its numbers: there is no other.
+    pub agreed: bool,
     /// The application makes its own descriptions: the profile is the one that we had before we
     /// held the peer.
     pub own: bool,
@@ -85,8 +87,8 @@ pub(super) fn description<'m>(m: &MessageRef<'m>) -> Option<&'m [u8]> {
 }
 
 pub(super) fn is_sdp(kind: &[u8]) -> bool {
-    let end = kind.iter().position(|c| matches!(c, b';' | b' ' | b'\t')).unwrap_or(kind.len());
-    kind.get(..end).is_some_and(|k| k.eq_ignore_ascii_case(SDP))
+    let is = kind.get(..SDP.len()).is_some_and(|k| k.eq_ignore_ascii_case(SDP));
+    is && matches!(kind.get(SDP.len()), None | Some(b';' | b' ' | b'\t'))
 }
 
 /// What an unusable description of ours means to the caller of a verb.
@@ -213,6 +215,7 @@ impl Ua {
         match self.calls.get_mut(h) {
             Some(call) => {
                 call.media.own = false;
+                call.media.agreed = false;
                 if let Some(old) = call.media.profile.replace(block) {
                     cx.pool.release(old);
                 }
@@ -408,11 +411,11 @@ impl Ua {
         local: Option<BlockId>,
         remote: Option<BlockId>,
     ) -> Result<(), Error> {
-        let Some(dialog) = low.dialogs.get_mut(d) else { return Err(Error::Gone) };
-        let pool = &mut low.down.cx.pool;
-        let open = dialog.session.open();
+        let open = low.dialogs.get(d).ok_or(Error::Gone)?.session.open();
         let (Some(local), Some(remote)) = (local.or(open), remote.or(open)) else { return Ok(()) };
-        dialog.session.agree(pool, local, remote)?;
+        self.keep_profile(low, d, local)?;
+        let Some(dialog) = low.dialogs.get_mut(d) else { return Err(Error::Gone) };
+        dialog.session.agree(&mut low.down.cx.pool, local, remote)?;
         dialog.session.preview = true;
         dialog.session.untold = true;
         Ok(())
@@ -425,6 +428,7 @@ impl Ua {
         h: CallHandle,
         d: DialogHandle,
     ) -> Result<(), Error> {
+        self.spare_profile(low, h, d);
         let Some(dialog) = low.dialogs.get_mut(d) else { return Ok(()) };
         let Some(agreed) = dialog.session.agreed() else { return Ok(()) };
         if !core::mem::take(&mut dialog.session.untold) {

@@ -1,26 +1,26 @@
 //! Session timers (RFC 4028): who refreshes, when, and what happens if nobody does.
 
-use super::call::{TIMER_SESSION, part};
+use super::call::part;
+use super::clock::Due;
 use super::extensions::number_text;
+use super::required::rewrite;
 use super::table::{Act as CallAct, Happening as CallHappening, State as CallState};
 use super::{CallHandle, EndReason, Low, Ua};
 use crate::attempt::AttemptHandle;
 use crate::config::Config;
-use crate::cx::{Cx, write_error};
-use crate::dialog::Peer;
+use crate::cx::Cx;
+use crate::dialog::{Peer, Said};
 use crate::error::Error;
 use crate::header::CSeq;
 use crate::header::Value;
 use crate::header::essentials::Essentials;
 use crate::header::session::{MinSe, Refresher, SessionExpires};
 use crate::path::Path;
-use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
 use crate::time::Instant;
 use crate::tx::{Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
-use crate::wire::write::Writer;
 
 /// RFC 4028 5: no session may be asked to be refreshed more often, in seconds.
 const LEAST: u32 = 90;
@@ -158,13 +158,14 @@ fn value<T: Value>(m: &MessageRef<'_>, name: Name) -> Option<T> {
 
 impl Asked {
     fn of(m: &MessageRef<'_>) -> Self {
-        let expires: Option<SessionExpires> = value(m, Name::SessionExpires);
-        let min: Option<MinSe> = value(m, Name::MinSe);
+        let said = Said::of(m);
+        let expires = said.session_expires.and_then(|s| SessionExpires::parse(m.bytes(), s).ok());
+        let min = said.min_se.and_then(|s| MinSe::parse(m.bytes(), s).ok());
         Self {
             expires: expires.map(|e| e.seconds),
             refresher: expires.and_then(|e| e.refresher),
             min: min.map_or(LEAST, |m| m.seconds.max(LEAST)),
-            supported: Peer::of(m).has(Peer::TIMER),
+            supported: said.has(Peer::TIMER),
         }
     }
 }
@@ -240,28 +241,6 @@ pub(super) fn first_fields(config: &Config, min_se: u32) -> Fields {
     Fields::new(config.session_expires.max(min), None, min, false)
 }
 
-/// The request again, with these fields about its session timer; a block held once.
-fn rewrite(cx: &mut Cx, request: BlockId, fields: &Fields) -> Result<BlockId, Error> {
-    let Cx { pool, scratch, .. } = cx;
-    let m = MessageRef::lazy(pool.bytes_of(request)).ok_or(Error::Gone)?;
-    let mut w = Writer::new(scratch);
-    let mut write = || {
-        w.request_line(m.method_text(), m.request_uri())?;
-        let own = [Name::SessionExpires, Name::MinSe, Name::ContentLength];
-        let stays = |name| !own.contains(&name);
-        m.fields().filter(|f| stays(f.name)).try_for_each(|f| w.copy(&m, &f))?;
-        fields.each().try_for_each(|(name, value)| w.header(name, value))?;
-        let body = m.body();
-        let mut text = [0u8; 10];
-        let len = number_text(u32::try_from(body.len()).unwrap_or(u32::MAX), &mut text);
-        let length = text.get(..len).unwrap_or(&[]);
-        [b"Content-Length: ", length, b"\r\n\r\n", body].iter().try_for_each(|p| w.push(p))
-    };
-    write().map_err(write_error)?;
-    let len = w.written().len();
-    pool.copy_in(scratch.get(..len).unwrap_or(&[]))
-}
-
 impl Ua {
     /// RFC 4028 7.3: an INVITE that asked for too short a session goes again with the Min-SE of its
     /// 422, if that is more than it knew of. Whether it does. May queue output.
@@ -284,7 +263,8 @@ impl Ua {
         let min_se = self.calls.live(h)?.extensions.timer.min_se;
         let fields = first_fields(&low.cx().config, min_se);
         // Without room for it, it is a refusal like any other.
-        let Ok(again) = rewrite(low.cx(), request, &fields) else { return Ok(false) };
+        let own = [Name::SessionExpires, Name::MinSe];
+        let Ok(again) = rewrite(low.cx(), request, &own, fields.each()) else { return Ok(false) };
         low.down.tx.set_owner(tx, Owner::default());
         low.attempts.replace(low.down.cx, attempt, again);
         let sent: Option<CSeq> = value(m, Name::CSeq);
@@ -431,7 +411,7 @@ impl Ua {
         let due = t.state == State::Ours && now < t.until;
         if due && self.dialog_busy(low, h) {
             let at = now.after(BUSY).min(t.until);
-            return self.arm(low.cx(), h, TIMER_SESSION, at);
+            return self.arm(low.cx(), h, Due::Session, at);
         }
         self.timer_step(low, h, if due { Happening::Due } else { Happening::Over })
     }
@@ -452,20 +432,20 @@ impl Ua {
             Act::Nothing => Ok(()),
             Act::AwaitRefresh => {
                 let half = u64::from(interval).saturating_mul(500);
-                self.arm(low.cx(), h, TIMER_SESSION, now.after(half))
+                self.arm(low.cx(), h, Due::Session, now.after(half))
             }
-            Act::AwaitEnd => self.arm(low.cx(), h, TIMER_SESSION, until),
+            Act::AwaitEnd => self.arm(low.cx(), h, Due::Session, until),
             Act::AwaitAgain => {
                 let left = until.0.saturating_sub(now.0);
                 let wait = if left > 2 * BUSY { left.div_euclid(2) } else { left };
-                self.arm(low.cx(), h, TIMER_SESSION, now.after(wait))
+                self.arm(low.cx(), h, Due::Session, now.after(wait))
             }
             Act::Disarm => {
-                self.disarm(low.cx(), h, TIMER_SESSION);
+                self.disarm(low.cx(), h, Due::Session);
                 Ok(())
             }
             Act::Refresh => {
-                self.arm(low.cx(), h, TIMER_SESSION, until)?;
+                self.arm(low.cx(), h, Due::Session, until)?;
                 match self.send_refresh(low, h) {
                     Ok(()) => Ok(()),
                     Err(_) => self.timer_step(low, h, Happening::Refused),
@@ -476,7 +456,7 @@ impl Ua {
     }
 
     fn timer_ends(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        self.disarm(low.cx(), h, TIMER_SESSION);
+        self.disarm(low.cx(), h, Due::Session);
         let Some(call) = self.calls.get_mut(h) else { return Ok(()) };
         call.end = Some(EndReason::SessionExpired);
         if self.act(h, CallHappening::Hangup)? != CallAct::SendBye {

@@ -82,21 +82,22 @@ pub enum Follow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum PolicyAct {
-    /// It was forwarded, as every call is.
+    /// It was forwarded, as every call is: 302 (RFC 3261 21.3.3).
     ForwardAlways = 1,
-    /// It was forwarded because the line is busy.
+    /// It was forwarded because the line is busy: 302 (RFC 3261 21.3.3).
     ForwardBusy = 2,
-    /// It was forwarded because nobody answered.
+    /// It was forwarded because nobody answered: 302 (RFC 3261 21.3.3).
     ForwardNoAnswer = 3,
-    /// It was forwarded because nobody is to be disturbed.
+    /// It was forwarded because nobody is to be disturbed: 302 (RFC 3261 21.3.3).
     ForwardDnd = 4,
-    /// It was refused because nobody is to be disturbed.
+    /// It was refused because nobody is to be disturbed, by the policy's status (RFC 3261 21.4.18,
+    /// 21.6.2).
     Dnd = 5,
     /// It was refused because the line is busy (RFC 3261 21.4.24).
     Busy = 6,
     /// It was refused because it came without its caller's identity (RFC 5079).
     Anonymous = 7,
-    /// It was answered.
+    /// It was answered (RFC 5373; Alert-Info, RFC 3261 20.4; Call-Info, 20.9).
     AutoAnswer = 8,
     /// It was refused because it requires to be answered without a person (RFC 5373 4.2).
     AnswerMode = 9,

@@ -136,7 +136,9 @@ pub(super) struct Transfer {
     /// Our REFER that waits for this call's answer or end.
     pub awaited_by: Option<ReferHandle>,
     /// The call whose place this one takes, or that it joins.
-    pub pair: Option<super::pair::Pair>,
+    pub other: Option<CallHandle>,
+    /// It joins that one.
+    pub joins: bool,
     /// The peer is the focus of a conference (RFC 4579 5.1).
     pub focus: bool,
     /// The peer has sent a REFER before (RFC 3515 2.4.6).
@@ -610,7 +612,7 @@ impl Ua {
                     t.twin = None;
                 }
                 if let Some(d) = low.dialogs.get_mut(dialog) {
-                    d.owner = Owner::new(OwnerKind::Refer, twin.raw());
+                    d.set_owner(Owner::new(OwnerKind::Refer, twin.raw()));
                 }
             }
             None => {
@@ -650,7 +652,7 @@ impl Ua {
         let (Some(r), Some(d)) = (first, call.dialog.and_then(|d| low.dialogs.get_mut(d))) else {
             return false;
         };
-        d.owner = Owner::new(OwnerKind::Refer, r.raw());
+        d.set_owner(Owner::new(OwnerKind::Refer, r.raw()));
         d.next = None;
         true
     }

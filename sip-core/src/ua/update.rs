@@ -2,7 +2,8 @@
 //! too, and meets INVITE, re-INVITE, PRACK and another UPDATE on its way.
 
 use super::Extras;
-use super::call::{Again, TIMER_SESSION, part};
+use super::call::{Again, part};
+use super::clock::Due;
 use super::description::{Taken, warning};
 use super::outside::abilities;
 use super::session::{description, own_description, park_fields, rest};
@@ -72,6 +73,7 @@ impl Ua {
         if offer && self.exchange(low, h, dialog) != Exchange::Stable {
             return Err(misuse);
         }
+        let unheard = call.state == State::Accepted;
         self.change_identity(low, h, extras)?;
         let again = if extras.media.is_some() {
             self.given(low, h, extras)?;
@@ -83,8 +85,9 @@ impl Ua {
         let update = &mut self.calls.live_mut(h)?.extensions.update;
         update.again = Some(again);
         update.own = own.unwrap_or(None);
-        if update.ours.is_some() {
-            // A refresh of ours is on its way: this one goes when that has ended.
+        if update.ours.is_some() || unheard {
+            // A refresh of ours is on its way: this one goes when that has ended. Or the peer may not
+            // know the dialog before it has our 2xx: it goes when the ACK has come.
             return Ok(());
         }
         self.send_update(low, h, dialog, false).inspect_err(|_| self.drop_update(low, h))
@@ -320,7 +323,7 @@ impl Ua {
             491 => {
                 self.timer_step(low, h, TimerHappening::Refused)?;
                 let at = self.glare_over(low, h);
-                self.arm(low.cx(), h, TIMER_SESSION, at)?;
+                self.arm(low.cx(), h, Due::Session, at)?;
             }
             _ => self.timer_step(low, h, TimerHappening::Refused)?,
         }
@@ -335,6 +338,9 @@ impl Ua {
         else {
             return Ok(());
         };
+        if call.state == State::Accepted {
+            return Ok(());
+        }
         if !matches!(call.state, State::Proceeding | State::Alerting | State::Confirmed) {
             self.drop_update(low, h);
             return Ok(());
@@ -435,7 +441,7 @@ impl Ua {
         let m = MessageRef::lazy(low.down.cx.pool.bytes_of(block))?;
         let e = Essentials::of(&m);
         let d = low.dialogs.of_request(low.down.cx, &m, &e)?;
-        let h = CallHandle::from_raw(low.dialogs.get(d)?.owner.object);
+        let h = CallHandle::from_raw(low.dialogs.get(d)?.owner().object);
         self.calls.get(h).map(|_| (h, d))
     }
 

@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::defect::{Defect, Kinds};
-use super::name::Name;
+use super::name::{Name, NameSet};
 use super::parse::NotSip;
 use super::scan::{self, Class, Cursor, MAX_LEN, Span};
 use super::start_line::{Method, StartLine};
@@ -47,6 +47,8 @@ impl Field {
 pub struct MessageRef<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) fields: &'a [Field],
+    /// The names among the fields, or more.
+    pub(super) present: NameSet,
     pub(super) defects: &'a [Defect],
     pub(super) kinds: Kinds,
     pub(super) start: StartLine,
@@ -166,6 +168,7 @@ impl<'a> MessageRef<'a> {
         Some(MessageRef {
             bytes,
             fields: &[],
+            present: NameSet::ALL,
             defects: &[],
             kinds: Kinds::NONE,
             start,
@@ -268,7 +271,16 @@ impl<'a> MessageRef<'a> {
     #[inline]
     #[must_use]
     pub fn field(&self, name: Name) -> Option<Field> {
+        if !self.may_have(name) {
+            return None;
+        }
         self.fields().find(|f| f.name == name)
+    }
+
+    /// Whether there may be a field of this name: to look for it is not in vain from the start.
+    #[inline]
+    pub(crate) const fn may_have(&self, name: Name) -> bool {
+        self.present.has(name)
     }
 
     /// Where the value of the first field of this name stands.
@@ -293,8 +305,9 @@ impl<'a> MessageRef<'a> {
     /// empty, or the whole values where the name is no list (RFC 3261 7.3.1).
     #[must_use]
     pub fn values(&self, name: Name) -> Values<'a> {
+        let none = Fields { indexed: [].iter(), bytes: self.bytes, rest: 0 };
         Values {
-            fields: self.fields(),
+            fields: if self.may_have(name) { self.fields() } else { none },
             name,
             list: name.is_list(),
             cursor: Cursor::new(self.bytes, Span::EMPTY),

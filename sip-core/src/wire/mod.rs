@@ -6,6 +6,7 @@
 pub mod defect;
 pub mod edit;
 pub mod framer;
+pub(crate) mod kept;
 pub mod limits;
 pub mod message;
 pub mod name;

@@ -267,6 +267,8 @@ pub struct NameSet(u128);
 impl NameSet {
     /// No names.
     pub const NONE: NameSet = NameSet(0);
+    /// All names.
+    pub const ALL: NameSet = NameSet(u128::MAX);
     /// The names that may appear once only.
     pub const SINGLE: NameSet = SINGLES;
     /// The names whose values are comma lists.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::defect::{Defect, DefectKind, Kinds};
 use super::limits::WireLimits;
 use super::message::{Field, MessageRef, Step, bare_lf, line_end, next_field, start_line};
-use super::name::Name;
+use super::name::{Name, NameSet};
 use super::scan::{self, Cursor, MAX_LEN, Span};
 use super::start_line::StartLine;
 
@@ -16,6 +16,7 @@ pub struct Index {
     fields: Vec<Field>,
     defects: Vec<Defect>,
     kinds: Kinds,
+    present: NameSet,
 }
 
 impl Index {
@@ -24,7 +25,12 @@ impl Index {
     /// # Errors
     /// The allocator's, when it has not that much.
     pub fn new(limits: &WireLimits) -> Result<Index, TryReserveError> {
-        let mut index = Index { fields: Vec::new(), defects: Vec::new(), kinds: Kinds::NONE };
+        let mut index = Index {
+            fields: Vec::new(),
+            defects: Vec::new(),
+            kinds: Kinds::NONE,
+            present: NameSet::NONE,
+        };
         index.fields.try_reserve_exact(usize::from(limits.fields))?;
         index.defects.try_reserve_exact(usize::from(limits.defects))?;
         Ok(index)
@@ -42,6 +48,7 @@ impl Index {
         self.fields.clear();
         self.defects.clear();
         self.kinds = Kinds::NONE;
+        self.present = NameSet::NONE;
     }
 
     #[cold]
@@ -116,6 +123,7 @@ pub fn parse<'a>(
     Ok(MessageRef {
         bytes: bytes.get(..end).unwrap_or(bytes),
         fields: &index.fields,
+        present: if section.rest == 0 { index.present } else { NameSet::ALL },
         defects: &index.defects,
         kinds: index.kinds,
         start,
@@ -169,6 +177,7 @@ fn fields(bytes: &[u8], headers: usize, limits: &WireLimits, index: &mut Index) 
                 }
                 if index.fields.len() < index.fields.capacity() {
                     index.fields.push(field);
+                    index.present = index.present.with(field.name);
                 } else if section.rest == 0 {
                     section.rest = at;
                     index.report(DefectKind::TooManyFields, field.name, field.name_span());

@@ -10,16 +10,24 @@ mod hop;
 #[path = "../support/peer.rs"]
 mod peer;
 
+mod cc_rd;
 mod iut;
+mod proxied;
 mod server;
 
 mod mg_oe;
 mod mg_pr;
+mod mg_rd;
 mod mg_rr;
 mod mg_te;
 mod oe_ce;
 mod oe_cr;
+mod pr_cl;
+mod pr_rq;
+mod pr_rs;
+mod pr_se;
 mod qc_oe;
+mod qc_pr;
 mod qc_te;
 mod rg_rr;
 mod te_ce;

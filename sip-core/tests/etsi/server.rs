@@ -23,13 +23,14 @@ pub const BOUND: &str = "sip:bob@10.0.0.2";
 pub enum Role {
     Proxy,
     Registrar,
+    Redirect,
 }
 
 impl Role {
     /// What it does a whole day long: an INVITE for bob, or bob's REGISTER.
     pub fn ask(self) -> Ask {
         match self {
-            Self::Proxy => invite(),
+            Self::Proxy | Self::Redirect => invite(),
             Self::Registrar => register(),
         }
     }
@@ -37,14 +38,16 @@ impl Role {
     /// The Request-URI of that.
     pub fn uri(self) -> &'static str {
         match self {
-            Self::Proxy => BOB,
+            Self::Proxy | Self::Redirect => BOB,
             Self::Registrar => "sip:example.com",
         }
     }
 
     /// The server, with what it needs to serve that.
     pub fn hop(self) -> Hop {
-        let mut hop = Hop::new();
+        let mut config = config();
+        config.forking.redirect = self == Self::Redirect;
+        let mut hop = Hop::with(config, &Limits::TESTER);
         if self != Self::Registrar {
             hop.bind(BOB, BOUND);
         }
@@ -70,6 +73,10 @@ impl Role {
                     (DEVICE, "INVITE", BOUND),
                     "{text}"
                 );
+            }
+            Self::Redirect => {
+                assert_eq!((sent.to, sent.start()), (TESTER, "302"), "{text}");
+                assert_eq!(sent.one("Contact"), format!("<{BOUND}>"));
             }
             Self::Registrar => {
                 assert_eq!((sent.to, sent.start()), (TESTER, "200"), "{text}");
@@ -116,6 +123,7 @@ pub fn challenging(role: Role) -> Hop {
         algorithms: [Algorithm::Md5].into(),
         ..config.challenge
     };
+    config.forking.redirect = role == Role::Redirect;
     let mut hop = Hop::with(config, &Limits::TESTER);
     hop.users = vec![("bob".into(), PASSWORD.into())];
     if role != Role::Registrar {
@@ -233,8 +241,12 @@ pub fn compact(role: Role) {
     let mut hop = role.hop();
     hop.receive(TESTER, &text);
     let sent = hop.only();
-    assert!(["INVITE", "200"].contains(&sent.start()), "{}", sent.text);
-    assert_eq!(sent.start() == "INVITE", role == Role::Proxy);
+    let served = match role {
+        Role::Proxy => "INVITE",
+        Role::Registrar => "200",
+        Role::Redirect => "302",
+    };
+    assert_eq!(sent.start(), served, "{}", sent.text);
 }
 
 /// A field that is not understood.
@@ -290,7 +302,9 @@ pub fn odd_from_and_to(role: Role) {
         // A registrar reads the address of record in To.
         let to = match role {
             Role::Registrar => ask.to.clone(),
-            Role::Proxy => ask.to.replace("example.com", &format!("example.com{odd}")),
+            Role::Proxy | Role::Redirect => {
+                ask.to.replace("example.com", &format!("example.com{odd}"))
+            }
         };
         role.serves(&Ask { from, to, ..ask }.text());
     }

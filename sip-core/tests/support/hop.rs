@@ -16,6 +16,8 @@ pub const TCP: LocalId = LocalId(2);
 pub struct Sent {
     pub to: u8,
     pub flow: Option<FlowId>,
+    /// From which identity.
+    pub local: LocalId,
     pub text: String,
     pub bytes: Vec<u8>,
 }
@@ -66,6 +68,7 @@ pub struct Bound {
     pub until: u64,
     pub call_id: String,
     pub cseq: u32,
+    pub path: String,
 }
 
 /// A question as it was asked.
@@ -106,6 +109,15 @@ pub struct Hop {
     /// Questions that nobody answers yet.
     pub held: Vec<(QueryId, Asked)>,
     pub hold: bool,
+    /// What the held questions want stored.
+    to_store: Vec<(QueryId, Vec<Bound>)>,
+}
+
+fn last_octet(addr: Addr) -> u8 {
+    match addr.ip {
+        std::net::IpAddr::V4(ip) => ip.octets()[3],
+        std::net::IpAddr::V6(ip) => ip.octets()[15],
+    }
 }
 
 /// The address of a peer: 10.0.0.N:5060.
@@ -151,6 +163,7 @@ impl Hop {
             users: Vec::new(),
             held: Vec::new(),
             hold: false,
+            to_store: Vec::new(),
         }
     }
 
@@ -161,6 +174,36 @@ impl Hop {
             Local { transport: Transport::Tcp, bound, host: "10.0.0.100", port: 5060, network: 0 };
         self.engine.set_local(Instant(self.now), TCP, local).unwrap();
         self.tcp = true;
+    }
+
+    /// One more identity.
+    pub fn listen(&mut self, id: LocalId, transport: Transport, bound: Addr, host: &str) {
+        let local = Local { transport, bound, host, port: bound.port, network: 0 };
+        self.engine.set_local(Instant(self.now), id, local).unwrap();
+    }
+
+    /// A connection opens at an identity, with the names that TLS verified.
+    pub fn open_at(
+        &mut self,
+        local: LocalId,
+        transport: Transport,
+        remote: Addr,
+        names: &[&str],
+    ) -> FlowId {
+        self.last_flow += 1;
+        let flow = FlowId(self.last_flow);
+        let info = FlowInfo { local, remote, transport, accepted: true, names };
+        self.engine.flow_opened(Instant(self.now), flow, info).unwrap();
+        self.flows.push((flow, last_octet(remote)));
+        flow
+    }
+
+    /// A message comes by datagram to an identity.
+    pub fn receive_at(&mut self, local: LocalId, remote: Addr, message: &str) -> Seen {
+        let path = Path { local, remote, flow: None };
+        let seen = self.engine.receive(Instant(self.now), path, message.as_bytes()).unwrap();
+        self.drain();
+        seen
     }
 
     /// A connection opens, from the peer or to it.
@@ -199,6 +242,7 @@ impl Hop {
             until: u64::MAX / 2,
             call_id: "x".into(),
             cseq: 1,
+            path: String::new(),
         });
     }
 
@@ -221,16 +265,17 @@ impl Hop {
             while let Some(output) = self.engine.poll() {
                 match output {
                     Output::Transmit(t) => {
-                        let std::net::IpAddr::V4(ip) = t.path.remote.ip else { panic!() };
-                        let (to, bytes) = (ip.octets()[3], t.bytes.to_vec());
+                        let to = last_octet(t.path.remote);
+                        let bytes = t.bytes.to_vec();
                         let text = String::from_utf8_lossy(&bytes).into_owned();
-                        let sent = Sent { to, flow: t.path.flow, text, bytes };
+                        let sent = Sent { to, flow: t.path.flow, local: t.path.local, text, bytes };
                         // Told apart, so that they are not in the way.
                         let list =
                             if sent.start() == "100" { &mut self.trying } else { &mut self.sent };
                         list.push(sent);
                     }
                     Output::Query(id, query) => questions.push((id, owned(&query), bounds(&query))),
+                    Output::Event(sansip::Event::Limited(_), _) => {}
                     Output::Forget(id) => self.held.retain(|(held, _)| *held != id),
                     other => panic!("{other:?}"),
                 }
@@ -242,6 +287,7 @@ impl Hop {
                 self.asked.push(asked.clone());
                 if self.hold {
                     self.held.push((id, asked));
+                    self.to_store.push((id, bounds));
                 } else {
                     self.answer(id, &asked, bounds);
                 }
@@ -252,9 +298,18 @@ impl Hop {
     /// Answers what was held back.
     pub fn release(&mut self) {
         self.hold = false;
-        for (id, asked) in core::mem::take(&mut self.held) {
-            self.answer(id, &asked, Vec::new());
+        while !self.held.is_empty() {
+            self.answer_held();
         }
+        self.drain();
+    }
+
+    /// Answers the first question that was held back.
+    pub fn answer_held(&mut self) {
+        let (id, asked) = self.held.remove(0);
+        let at = self.to_store.iter().position(|(held, _)| *held == id);
+        let bounds = at.map_or(Vec::new(), |at| self.to_store.remove(at).1);
+        self.answer(id, &asked, bounds);
         self.drain();
     }
 
@@ -274,6 +329,7 @@ impl Hop {
                         expires: u32::try_from(b.until - seconds).unwrap_or(u32::MAX),
                         call_id: &b.call_id,
                         cseq: b.cseq,
+                        path: &b.path,
                     })
                     .collect();
                 self.engine.answer(now, id, Answer::Located { version, bindings: &list }).unwrap();
@@ -377,10 +433,7 @@ fn owned(query: &Query<'_>) -> Asked {
         Query::Route { uri, ours, .. } => Asked::Route { uri: (*uri).into(), ours: *ours },
         Query::Credentials { user, .. } => Asked::Secret((*user).into()),
         Query::Dns { name, .. } => Asked::Dns((*name).into()),
-        Query::Connect { to, .. } => match to.ip {
-            std::net::IpAddr::V4(ip) => Asked::Connect(ip.octets()[3]),
-            std::net::IpAddr::V6(_) => Asked::Connect(0),
-        },
+        Query::Connect { to, .. } => Asked::Connect(last_octet(*to)),
         other => panic!("{other:?}"),
     }
 }
@@ -395,6 +448,7 @@ fn bounds(query: &Query<'_>) -> Vec<Bound> {
             until: u64::from(b.expires),
             call_id: b.call_id.into(),
             cseq: b.cseq,
+            path: b.path.into(),
         })
         .collect()
 }

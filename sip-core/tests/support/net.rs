@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use sansip::{
-    Addr, Answer, CallChange, CallHandle, Config, Engine, Event, Instant, Limits, LineConfig,
-    LineHandle, Local, LocalId, Output, Path, Query, QueryId, Retransmit, Transport,
+    Addr, Answer, Binding, CallChange, CallHandle, Config, Engine, Event, Instant, Limits,
+    LineConfig, LineHandle, Local, LocalId, Output, Path, Query, QueryId, Retransmit, Target,
+    Transport,
 };
 
 std::thread_local! {
@@ -87,6 +88,13 @@ pub fn label(bytes: &[u8]) -> String {
     format!("{} {}", words.next().unwrap_or(""), method.trim())
 }
 
+/// What is asked for that the net answers by itself.
+enum Ask {
+    Name,
+    Locate,
+    Route,
+}
+
 /// After how many milliseconds each copy of a datagram arrives.
 pub type Way = Box<dyn FnMut(&Sent) -> Vec<u64>>;
 
@@ -107,6 +115,15 @@ pub struct Net {
     pub drop: Box<dyn FnMut(&Sent) -> bool>,
     /// When what is sent arrives; a lost one has no copy. At once if it is not set.
     pub way: Option<Way>,
+    /// Parties that no engine plays.
+    pub strangers: Vec<(&'static str, Addr)>,
+    /// Where the users are whom a proxy is asked for: an address of record, and each place with its
+    /// q. If set, who is not among them is where the Request-URI says.
+    pub places: Vec<(&'static str, Vec<(String, u16)>)>,
+    /// Whom a proxy does not let anybody call.
+    pub screened: Vec<&'static str>,
+    /// The addresses of names.
+    pub names: Vec<(&'static str, Vec<Addr>)>,
 }
 
 pub const LOCAL: LocalId = LocalId(1);
@@ -130,7 +147,83 @@ impl Net {
             passwords: Vec::new(),
             drop: Box::new(|_| false),
             way: None,
+            strangers: Vec::new(),
+            places: Vec::new(),
+            screened: Vec::new(),
+            names: Vec::new(),
         }
+    }
+
+    /// Who has this address.
+    pub fn name(&self, addr: &Addr) -> &'static str {
+        let node = self.nodes.iter().find(|n| n.addr == *addr).map(|n| n.name);
+        let stranger = || self.strangers.iter().find(|(_, a)| a == addr).map(|(n, _)| *n);
+        node.or_else(stranger).unwrap_or("?")
+    }
+
+    /// Who has this address, as a URI carries it.
+    pub fn named(&self, host: &str) -> Option<&'static str> {
+        let ip: std::net::IpAddr = host.parse().ok()?;
+        let nodes = self.nodes.iter().map(|n| (n.name, n.addr));
+        nodes.chain(self.strangers.iter().copied()).find(|(_, a)| a.ip == ip).map(|(n, _)| n)
+    }
+
+    /// The address of a party, as a URI carries it.
+    pub fn addr(&self, name: &str) -> String {
+        let nodes = self.nodes.iter().map(|n| (n.name, n.addr));
+        let found = nodes.chain(self.strangers.iter().copied()).find(|(n, _)| *n == name);
+        found.map_or(String::new(), |(_, a)| a.ip.to_string())
+    }
+
+    /// By its name.
+    pub fn is_proxy(&self, name: &str) -> bool {
+        name.starts_with(['p', 'P']) || name == "ALG"
+    }
+
+    /// A stranger sends this.
+    pub fn hand(&mut self, from: Addr, to: Addr, text: &str) {
+        self.post(Sent { at: self.now, from, to, bytes: text.as_bytes().to_vec() });
+        self.settle();
+    }
+
+    /// Answers a proxy's question for a user, and one for a name.
+    fn look_up(&mut self, n: usize, (id, what, text): (QueryId, Ask, String)) {
+        let now = Instant(self.now);
+        let engine = &mut self.nodes[n].engine;
+        let place = self.places.iter().find(|(aor, _)| *aor == text).map(|(_, p)| p);
+        let screened = self.screened.iter().any(|s| text.starts_with(s));
+        let answer = |engine: &mut Engine, a: Answer<'_>| enter(|| engine.answer(now, id, a));
+        match what {
+            Ask::Name => {
+                let known = self.names.iter().find(|(name, _)| *name == text);
+                let ips: Vec<_> =
+                    known.map_or(Vec::new(), |(_, a)| a.iter().map(|a| a.ip).collect());
+                answer(engine, Answer::Addresses(&ips, 60))
+            }
+            Ask::Locate => {
+                let of = |(uri, q): &'_ (String, u16)| (uri.clone(), *q);
+                let places: Vec<_> = place.map_or(Vec::new(), |p| p.iter().map(of).collect());
+                let bindings: Vec<_> = places
+                    .iter()
+                    .map(|(uri, q)| Binding {
+                        uri,
+                        q: *q,
+                        expires: 3_600,
+                        call_id: "x",
+                        cseq: 1,
+                        ..Binding::default()
+                    })
+                    .collect();
+                let bindings = if screened { &[][..] } else { &bindings };
+                answer(engine, Answer::Located { version: 1, bindings })
+            }
+            Ask::Route if screened => answer(engine, Answer::Reject(403)),
+            Ask::Route => {
+                let there = Target { q: 1_000, ..Target::default() };
+                answer(engine, Answer::Route(&[there]))
+            }
+        }
+        .unwrap();
     }
 
     pub fn add(&mut self, name: &'static str, config: Config, limits: &Limits) -> usize {
@@ -197,6 +290,7 @@ impl Net {
         loop {
             let mut polled = Vec::new();
             let mut secrets = Vec::new();
+            let mut asked = Vec::new();
             for (n, node) in self.nodes.iter_mut().enumerate() {
                 while let Some(output) = enter(|| node.engine.poll()) {
                     match output {
@@ -224,6 +318,15 @@ impl Net {
                             let known = self.passwords.iter().find(|(u, _)| *u == user);
                             secrets.push((n, id, known.map(|(_, p)| *p)));
                         }
+                        Output::Query(id, Query::Dns { name, .. }) if !self.names.is_empty() => {
+                            asked.push((n, (id, Ask::Name, name.to_string())));
+                        }
+                        Output::Query(id, Query::Locate { aor, .. }) if !self.places.is_empty() => {
+                            asked.push((n, (id, Ask::Locate, aor.to_string())));
+                        }
+                        Output::Query(id, Query::Route { uri, .. }) if !self.places.is_empty() => {
+                            asked.push((n, (id, Ask::Route, uri.to_string())));
+                        }
                         Output::Query(id, query) => {
                             self.asked.push((n, id, matches!(query, Query::Locate { .. })));
                         }
@@ -234,12 +337,15 @@ impl Net {
             }
             polled.into_iter().for_each(|sent| self.post(sent));
             let now = Instant(self.now);
-            let asked = !secrets.is_empty();
+            let any = !secrets.is_empty() || !asked.is_empty();
+            for (n, question) in asked {
+                self.look_up(n, question);
+            }
             for (n, id, password) in secrets {
                 let answer = password.map_or(Answer::NotFound, Answer::Password);
                 enter(|| self.nodes[n].engine.answer(now, id, answer)).unwrap();
             }
-            if asked {
+            if any {
                 continue;
             }
             if let Some(answer) = self.on_query.filter(|_| !self.asked.is_empty()) {
@@ -291,7 +397,7 @@ impl Net {
 
     /// The ladder so far: time, from, to, label.
     pub fn ladder(&self) -> Vec<String> {
-        let name = |a: &Addr| self.nodes.iter().find(|n| n.addr == *a).map_or("?", |n| n.name);
+        let name = |a: &Addr| self.name(a);
         self.trace
             .iter()
             .map(|s| format!("{} {}>{} {}", s.at - 1_000, name(&s.from), name(&s.to), s.label()))

@@ -323,7 +323,7 @@ impl Track {
         }
     }
 
-    fn start(&mut self) {
+    pub fn start(&mut self) {
         if self.race.stands {
             // Until the INVITE has come.
             self.pass(self.race.delay + self.race.thinks);

@@ -122,6 +122,7 @@ pub struct Bound {
     pub expires: u32,
     pub call_id: String,
     pub cseq: u32,
+    pub path: String,
 }
 
 enum Todo {
@@ -357,6 +358,7 @@ impl Subject {
                         expires: b.expires,
                         call_id: &b.call_id,
                         cseq: b.cseq,
+                        path: &b.path,
                     })
                     .collect();
                 let answer = Answer::Located { version, bindings: &bindings };
@@ -433,6 +435,7 @@ fn owned(query: &Query<'_>) -> Asked {
                     expires: b.expires,
                     call_id: b.call_id.into(),
                     cseq: b.cseq,
+                    path: b.path.into(),
                 })
                 .collect();
             Asked::Store((*aor).into(), *version, list)

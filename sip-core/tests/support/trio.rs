@@ -1,4 +1,4 @@
-//! Three phones: `a`, `b` and `c`, at 10.0.0.1, .2 and .3.
+//! Three phones: `a`, `b` and `c`, at 10.0.0.1, .2 and .3; or more, behind a proxy `p`.
 #![allow(dead_code)]
 
 use crate::net::{self, Net};
@@ -8,9 +8,11 @@ use sansip::{RequestHandle, Seen};
 
 pub struct Trio {
     pub net: Net,
-    pub lines: [LineHandle; 3],
+    pub lines: Vec<LineHandle>,
     /// What each gives with a verb that may carry a description.
-    pub gives: [Extras<'static>; 3],
+    pub gives: Vec<Extras<'static>>,
+    /// What one dials for each.
+    pub dials: Vec<String>,
 }
 
 /// Sound at 10.0.0.`n + 1`.
@@ -50,25 +52,81 @@ impl Trio {
 
     /// With sound.
     pub fn with_sound() -> Self {
-        Self { gives: [0, 1, 2].map(sound), ..Self::new() }
+        Self { gives: (0..3).map(sound).collect(), ..Self::new() }
     }
 
     /// With these limits, and with what `set` changes in the configuration of each.
     pub fn with(limits: &Limits, set: impl Fn(usize, &mut Config)) -> Self {
-        let mut net = Net::new();
-        let mut n = 0;
-        let lines = NAMES.map(|name| {
-            let mut config = net::config(n as u8 + 1);
-            config.roles.proxy = false;
-            config.roles.registrar = false;
-            set(n, &mut config);
-            n = net.add(name, config, limits) + 1;
-            let aor = format!("sip:{name}@10.0.0.{n}");
-            let line = LineConfig { aor: &aor, user: 7, ..LineConfig::default() };
-            let now = net.at();
-            net.engine(n - 1).add_line(now, line).unwrap()
-        });
-        Self { net, lines, gives: [Extras::default(); 3] }
+        let mut trio = Self::empty();
+        for name in NAMES {
+            let host = format!("10.0.0.{}", trio.lines.len() + 1);
+            trio.add(name, (&host, ""), limits, &set);
+        }
+        trio.gives = vec![Extras::default(); 3];
+        trio
+    }
+
+    /// With sound, and with what `set` changes in the configuration of each.
+    pub fn with_config(set: impl Fn(usize, &mut Config)) -> Self {
+        Self { gives: (0..3).map(sound).collect(), ..Self::with(&Limits::TESTER, set) }
+    }
+
+    /// Phones with sound and with these names.
+    pub fn of(names: &[&'static str]) -> Self {
+        let mut trio = Self::empty();
+        for (n, name) in names.iter().enumerate() {
+            let host = format!("10.0.0.{}", n + 1);
+            trio.add(name, (&host, ""), &Limits::TESTER, |_, _| ());
+        }
+        trio.gives = (0..names.len()).map(sound).collect();
+        trio
+    }
+
+    /// Phones with sound whose calls go through a proxy, which knows where they are.
+    pub fn behind_proxy(names: &[&'static str], set: impl Fn(usize, &mut Config)) -> Self {
+        let mut trio = Self::empty();
+        let proxy = format!("sip:10.0.0.{}", names.len() + 1);
+        for name in names {
+            trio.add(name, ("example.com", &proxy), &Limits::TESTER, &set);
+        }
+        trio.gives = (0..names.len()).map(sound).collect();
+        let n = names.len();
+        let mut config = net::config(n as u8 + 1);
+        config.domains = vec!["example.com".into()];
+        set(n, &mut config);
+        trio.net.add("p", config, &Limits::TESTER);
+        let at = |(n, name): (usize, &&'static str)| {
+            let aor: &'static str = format!("sip:{name}@example.com").leak();
+            (aor, vec![(format!("sip:{name}@10.0.0.{}", n + 1), 1_000)])
+        };
+        trio.net.places = names.iter().enumerate().map(at).collect();
+        trio
+    }
+
+    fn empty() -> Self {
+        let (lines, gives, dials) = (Vec::new(), Vec::new(), Vec::new());
+        Self { net: Net::new(), lines, gives, dials }
+    }
+
+    /// One more phone, of a domain and with the proxy that it uses.
+    fn add(
+        &mut self,
+        name: &'static str,
+        (domain, proxy): (&str, &str),
+        limits: &Limits,
+        set: impl Fn(usize, &mut Config),
+    ) {
+        let n = self.lines.len();
+        let mut config = net::config(n as u8 + 1);
+        config.roles.proxy = false;
+        config.roles.registrar = false;
+        set(n, &mut config);
+        self.net.add(name, config, limits);
+        let aor = format!("sip:{name}@{domain}");
+        let line = LineConfig { aor: &aor, proxy, user: 7, ..LineConfig::default() };
+        let now = self.net.at();
+        self.lines.push(self.net.engine(n).add_line(now, line).unwrap());
+        self.dials.push(aor);
     }
 
     pub fn now(&self) -> sansip::Instant {
@@ -84,15 +142,39 @@ impl Trio {
 
     /// A call from one to another that rings: both handles.
     pub fn ring(&mut self, from: usize, to: usize) -> (CallHandle, CallHandle) {
-        let now = self.now();
-        let target = format!("sip:{}@10.0.0.{}", NAMES[to], to + 1);
-        let line = self.lines[from];
-        let extras = self.gives[from];
-        let call = self.net.engine(from).invite(now, line, &target, 0, extras).unwrap();
-        self.net.run(0);
+        let target = self.dials[to].clone();
+        let call = self.dial(from, &target, &[]);
         let peer = self.net.call(to);
         self.alert(to, peer);
         (call, peer)
+    }
+
+    /// A call to somewhere, with these header fields.
+    pub fn dial(&mut self, from: usize, target: &str, headers: &[(&str, &str)]) -> CallHandle {
+        let (now, line) = (self.now(), self.lines[from]);
+        let extras = Extras { headers, ..self.gives[from] };
+        let call = self.net.engine(from).invite(now, line, target, 0, extras).unwrap();
+        self.net.run(0);
+        call
+    }
+
+    pub fn hold(&mut self, n: usize, call: CallHandle) {
+        let now = self.now();
+        self.net.engine(n).hold(now, call).unwrap();
+        self.net.run(10);
+    }
+
+    pub fn resume(&mut self, n: usize, call: CallHandle) {
+        let now = self.now();
+        self.net.engine(n).resume(now, call).unwrap();
+        self.net.run(10);
+    }
+
+    /// `n` asks the peer of a call to take its place in another.
+    pub fn transfer_to(&mut self, n: usize, call: CallHandle, other: CallHandle) {
+        let now = self.now();
+        self.net.engine(n).transfer_to(now, call, other, Extras::default()).unwrap();
+        self.net.run(0);
     }
 
     pub fn alert(&mut self, n: usize, call: CallHandle) {
@@ -201,7 +283,7 @@ impl Trio {
 
     /// All calls are hung up; nothing is left anywhere.
     pub fn finish(&mut self) {
-        for n in 0..3 {
+        for n in 0..self.net.nodes.len() {
             let now = self.now();
             self.net.engine(n).shutdown(now).unwrap();
         }

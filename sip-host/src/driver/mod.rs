@@ -13,6 +13,7 @@ mod mesh;
 mod net;
 mod open;
 mod recent;
+mod standing;
 mod streams;
 mod tap;
 mod tcp;
@@ -33,6 +34,7 @@ use tokio::time::Sleep;
 use crate::app::App;
 use dns::{Finished, Found};
 use net::Net;
+use standing::Standing;
 use tcp::Opened;
 
 pub use mesh::Seat;
@@ -114,6 +116,8 @@ pub struct Driver<A> {
     until_quiescent: bool,
     hold: bool,
     tap: Option<Tap>,
+    /// The calls that what it sends shows to stand, where they are counted.
+    standing: Option<Standing>,
     /// A message of another engine's connection that found the own without room.
     parked: Option<(Path, Vec<u8>)>,
     orders: Option<UnboundedReceiver<Order<A>>>,
@@ -126,6 +130,12 @@ impl<A: App> Driver<A> {
     #[must_use]
     pub fn addresses(&self) -> &[(Transport, std::net::SocketAddr)] {
         &self.addresses
+    }
+
+    /// How many calls of others stand, where they are counted.
+    #[must_use]
+    pub fn standing(&self) -> usize {
+        self.standing.as_ref().map_or(0, Standing::len)
     }
 
     /// The present moment as the engine counts it.
@@ -206,7 +216,7 @@ impl<A: App> Driver<A> {
     /// Whether nothing is left that this end waits for.
     fn is_quiet(&self) -> bool {
         if self.until_quiescent {
-            return self.engine.is_quiescent();
+            return self.engine.is_quiescent() && self.standing() == 0;
         }
         let s = self.engine.stats();
         s.calls + s.attempts + s.forks + s.queries + s.outputs == 0
@@ -356,7 +366,7 @@ impl<A: App> Driver<A> {
     fn drain_outputs(&mut self, now: Instant) -> bool {
         let mut any = false;
         loop {
-            let Self { engine, app, net, places, tap, answers, .. } = self;
+            let Self { engine, app, net, places, tap, answers, standing, .. } = self;
             let Some(output) = engine.poll() else { return any };
             any = true;
             match output {
@@ -364,6 +374,9 @@ impl<A: App> Driver<A> {
                     if let Some(tap) = tap {
                         let direction = Direction::Out { copy: t.copy };
                         tap(&Tapped { at: now, direction, path: t.path, bytes: t.bytes });
+                    }
+                    if let Some(standing) = standing {
+                        standing.sent(now.0, t.bytes);
                     }
                     let place = places.get(usize::from(t.path.local.0));
                     net.transmit(now.0, &t, place.and_then(|p| p.socket));

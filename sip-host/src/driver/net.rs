@@ -50,6 +50,8 @@ pub(super) struct Parts {
     pub(super) bound: usize,
     pub(super) tls: Option<Tls>,
     pub(super) seat: Option<Seat>,
+    /// The name server, if not the system's.
+    pub(super) dns: Option<SocketAddr>,
     pub(super) wire: WireLimits,
     /// How long half a message may wait for its rest, in milliseconds.
     pub(super) patience: u64,
@@ -84,7 +86,7 @@ impl Net {
             woken: Arc::default(),
             news: News::default(),
             results,
-            resolver: Resolver::new(sender.clone()),
+            resolver: Resolver::new(parts.dns, sender.clone()),
             sender,
             shaking: 0,
             last_flow: 0,

@@ -24,6 +24,11 @@ pub trait Screen {
     /// Writes a line that is no event: a message on its way.
     fn line(&mut self, text: &str);
 
+    /// A message that came or went, for a trace: as an event, and as text for people.
+    fn traced(&mut self, _notice: &Notice, text: &str) {
+        self.line(text);
+    }
+
     /// The last command has been done: the next may be typed.
     fn prompt(&mut self) {}
 }
@@ -52,6 +57,10 @@ impl Screen for Plain {
         if !self.json {
             Self::write(text);
         }
+    }
+
+    fn traced(&mut self, notice: &Notice, text: &str) {
+        if self.json { self.notice(notice) } else { self.line(text) }
     }
 }
 
@@ -90,9 +99,9 @@ impl Console {
             if trace.get() == Trace::Off {
                 return;
             }
-            let (arrow, copy) = match tapped.direction {
-                Direction::In => ("<-", 0),
-                Direction::Out { copy } => ("->", copy),
+            let (arrow, direction, copy) = match tapped.direction {
+                Direction::In => ("<-", "in", 0),
+                Direction::Out { copy } => ("->", "out", copy),
             };
             let text = String::from_utf8_lossy(tapped.bytes);
             let body = match trace.get() {
@@ -104,7 +113,12 @@ impl Console {
             let remote = tapped.path.remote;
             let head = format!("{:>4}.{:03}  {arrow} {remote}{again}  ", at / 1_000, at % 1_000);
             let join = if trace.get() == Trace::Full { "\n" } else { "" };
-            screen.borrow_mut().line(&format!("{head}{join}{body}"));
+            let notice = Notice::new(at, "trace", None, String::new())
+                .with("direction", direction)
+                .with("remote", remote.to_string())
+                .with("copy", copy)
+                .with("message", body.as_str());
+            screen.borrow_mut().traced(&notice, &format!("{head}{join}{body}"));
         })
     }
 

@@ -24,6 +24,7 @@ from ._types import (
     DnsQuery,
     Ended,
     Event,
+    Exhausted,
     FlowId,
     Forget,
     Ignored,

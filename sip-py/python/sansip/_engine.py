@@ -424,6 +424,20 @@ class Engine:
         """Answers a request that a `Request` event brought."""
         self._core.respond(now_ms, request, status, _extras(headers, content_type, body, media))
 
+    def add_targets(
+        self,
+        now_ms: int,
+        request: RequestHandle,
+        targets: Sequence[Target] = (),
+        *,
+        more: bool = False,
+    ) -> None:
+        """Adds targets to a request that the proxy is forwarding, which `RouteQuery` or `LocateQuery`
+        has asked about. With `more` it stays open: when nothing is left to try, `Exhausted` tells so
+        and it waits for others; say it before the question is answered, without targets, where that
+        may be so from the start."""
+        self._core.add_targets(now_ms, request, list(targets), more)
+
     def send(self, now_ms: int, path: Path, data: Buffer) -> None:
         """Sends these bytes, whatever they are."""
         self._core.send(now_ms, path, bytes(data))

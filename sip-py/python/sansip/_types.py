@@ -70,6 +70,21 @@ class Config:
     query_ms: int = 30_000
     timer_c_ms: int = 181_000
     timer_c_total_ms: int = 3_600_000
+    fork_order: str = "mixed"
+    """In what order the proxy tries targets: `parallel`, `serial` by q, or `mixed`: those of the highest
+    q at once, then those of the next."""
+    fork_ring_ms: int = 20_000
+    """How long targets may ring before those that come after them are tried."""
+    fork_recurse: bool = False
+    """Whether the proxy tries the contacts of a 300, 301 or 302."""
+    fork_redirect: bool = False
+    """Whether the proxy tells the caller of the targets by a 302."""
+    dispositions: bool = True
+    """Whether what callers ask by Request-Disposition counts (RFC 3841)."""
+    max_breadth: int = 60
+    """The Max-Breadth of a request that has none (RFC 5393); 0 adds none."""
+    fork_late_ms: int = 30_000
+    """How long a request waits for late targets when nothing else is left to try."""
     record_route: bool = True
     datagram_max: int = 1_300
     """A longer request does not go by UDP where TCP is possible, in bytes; 0 for no bound."""
@@ -105,6 +120,26 @@ class Config:
     """Whether a request's body may be protected too (`auth-int`)."""
     nonce_ms: int = 300_000
     """For how long a nonce holds."""
+    path_use: str = "never"
+    """Whether the proxy adds a Path to the REGISTERs that it forwards (RFC 3327): `never`,
+    `supported` (by the device), `required` (else 421) or `always`."""
+    nat: str = "detect"
+    """Which devices are reached where their requests come from: `never` (only those of RFC 5626 and
+    on WebSockets), `detect` or `always`."""
+    trust: Tuple[Tuple[str, int], ...] = ()
+    """The trust domain of RFC 3325: address and prefix length. Empty: P-Asserted-Identity passes
+    like any other field."""
+    service_route: str = ""
+    """The Service-Route that registrations get (RFC 3608)."""
+    gruu: bool = True
+    """Whether the registrar gives GRUUs (RFC 5627)."""
+    stateless: bool = False
+    """Whether requests are forwarded without keeping anything of them, where that can be."""
+    per_source: int = 0
+    """The most server transactions that requests from one address may have open; 0: no bound."""
+    overload: int = 0
+    """From how many percent of its transactions in use on an upstream neighbour is told to send less
+    (RFC 7339); 0: never."""
 
     session_expires: int = 1_800
     """How long a session lasts without a refresh, in seconds (RFC 4028); 0 asks for no timer."""
@@ -115,6 +150,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.challenge not in (None, "calls", "all"):
             raise ValueError("challenge is None, 'calls' or 'all'")
+        if self.fork_order not in ("parallel", "serial", "mixed"):
+            raise ValueError("fork_order is 'parallel', 'serial' or 'mixed'")
         if self.reliable not in ("never", "with body", "always", "require"):
             raise ValueError("reliable is 'never', 'with body', 'always' or 'require'")
         if len(self.seed) != 32 or len(self.cluster_key) != 32:
@@ -237,9 +274,10 @@ class Target:
     next_hop: str = ""
     """Where to send it in spite of its Request-URI: a URI."""
     q: int = 1000
+    path: str = ""
+    """Routes that the request gets before its own, as one Route field lists them (RFC 3327)."""
     params: str = ""
-    """The parameters of its Contact, as in `Binding.params`: what it can do (RFC 3840), for the
-    caller's preferences (RFC 3841)."""
+    """What is known of the device, as parameters of a Contact."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +291,8 @@ class Binding:
     """Seconds from now."""
     call_id: str
     cseq: int
+    path: str = ""
+    """The routes to it (RFC 3327). Keep it as it is."""
 
 
 @dataclass(frozen=True)
@@ -552,6 +592,16 @@ class RequestAnswered(Event):
     """The caller's own number of the request."""
     status: int
     message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Exhausted(Event):
+    """Everything has failed that was to be tried for a request which waits for late targets:
+    `add_targets` adds some, or says that no more come."""
+
+    request: RequestHandle
+    status: int
+    """What goes back when no more come."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@
 //! The rule: a verb that the call takes works. One that it does not take is `Late` if it takes it in
 //! the state last shown, `Misuse` if not even there, and `Gone` once its end was shown.
 
-#[path = "support/peer.rs"]
-mod peer;
-
-use peer::{Bench, Out};
+use crate::name_of;
+use crate::peer::{self, Bench, Out};
 use sansip::{CallHandle, Config, Error, Extras, Follow, Input, Misuse, Policy, Retransmit};
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
@@ -327,23 +325,8 @@ impl World {
     }
 
     fn say(&mut self, verb: V) -> Result<(), Error> {
-        let (call, other, extras) = (self.call, self.other, Extras::default());
-        let input = match verb {
-            V::Ring => Input::Ring { call, status: 180, extras },
-            V::Answer => Input::AnswerCall { call, extras: BODY },
-            V::Reject => Input::Reject { call, status: 488, extras },
-            V::Redirect => Input::Redirect { call, status: 302, contact: "sip:c@10.0.0.8", extras },
-            V::Follow => Input::Follow { call, target: "" },
-            V::Hangup => Input::Hangup { call },
-            V::Reinvite => Input::Reinvite { call, extras: BODY },
-            V::Hold => Input::Hold { call },
-            V::Resume => Input::Resume { call },
-            V::Update => Input::Update { call, extras },
-            V::Transfer => Input::Transfer { call, target: "sip:c@10.0.0.8", keep: false, extras },
-            V::TransferTo => Input::TransferTo { call, other, extras },
-            V::Target => Input::TransferTo { call: other, other: call, extras },
-        };
         let now = self.bench.at();
+        let input = input(verb, self.call, self.other);
         self.bench.engine.apply(now, &input).map(drop)
     }
 
@@ -354,6 +337,31 @@ impl World {
         let sent: Vec<&str> = self.bench.sent.iter().map(|o| o.text.as_str()).collect();
         format!("{}\n{:?}", sent.concat(), &self.bench.events[events..])
     }
+}
+
+fn input(verb: V, call: CallHandle, other: CallHandle) -> Input<'static> {
+    let extras = Extras::default();
+    match verb {
+        V::Ring => Input::Ring { call, status: 180, extras },
+        V::Answer => Input::AnswerCall { call, extras: BODY },
+        V::Reject => Input::Reject { call, status: 488, extras },
+        V::Redirect => Input::Redirect { call, status: 302, contact: "sip:c@10.0.0.8", extras },
+        V::Follow => Input::Follow { call, target: "" },
+        V::Hangup => Input::Hangup { call },
+        V::Reinvite => Input::Reinvite { call, extras: BODY },
+        V::Hold => Input::Hold { call },
+        V::Resume => Input::Resume { call },
+        V::Update => Input::Update { call, extras },
+        V::Transfer => Input::Transfer { call, target: "sip:c@10.0.0.8", keep: false, extras },
+        V::TransferTo => Input::TransferTo { call, other, extras },
+        V::Target => Input::TransferTo { call: other, other: call, extras },
+    }
+}
+
+/// The inputs that have a row here.
+pub fn rows() -> Vec<String> {
+    let none = CallHandle::from_raw(0);
+    TAKEN.iter().map(|(verb, _)| name_of(&input(*verb, none, none))).collect()
 }
 
 #[test]
@@ -383,4 +391,54 @@ fn every_verb_in_every_pair_of_states_works_or_says_whose_fault_it_is() {
         CASES.len() * TAKEN.len(),
         wrong.join("\n")
     );
+}
+
+/// RFC 3261 8.1.1: the application does not write over what the engine says who, where and when it
+/// is; but a re-INVITE and an UPDATE may change our identity (RFC 4916).
+#[test]
+fn no_verb_takes_a_field_that_only_the_engine_writes() {
+    const NAMES: [&str; 11] = [
+        "From",
+        "f",
+        "to",
+        "T",
+        "Call-ID",
+        "i",
+        "CSeq",
+        "via",
+        "Max-Forwards",
+        "Content-Type",
+        "l",
+    ];
+    let bad = Err(Error::Misuse(Misuse::BadHeader));
+    for name in NAMES {
+        let headers: &[(&str, &str)] = &[(name, "<sip:x@example.com>")];
+        let extras = Extras { headers, ..Extras::default() };
+        let world = World::drive(&(false, &[Poll], S::Incoming, S::Incoming));
+        let (call, line, target) = (world.call, world.bench.line, "sip:c@10.0.0.8");
+        let mut bench = world.bench;
+        let request = sansip::RequestHandle::from_raw(1);
+        let renames = name.eq_ignore_ascii_case("from") || name == "f";
+        let inputs = [
+            (Input::Invite { line, target, user: 0, extras }, true),
+            (Input::Ring { call, status: 180, extras }, true),
+            (Input::AnswerCall { call, extras }, true),
+            (Input::Reject { call, status: 486, extras }, true),
+            (Input::Redirect { call, status: 302, contact: target, extras }, true),
+            (Input::Transfer { call, target, keep: false, extras }, true),
+            (Input::TransferTo { call, other: call, extras }, true),
+            (Input::AcceptTransfer { request, user: 0, extras }, true),
+            (Input::Options { line: None, target, user: 0, extras }, true),
+            (Input::Respond { request, status: 200, extras }, true),
+            (Input::Reinvite { call, extras }, !renames),
+            (Input::Update { call, extras }, !renames),
+        ];
+        for (input, refused) in inputs {
+            let now = bench.at();
+            let before = bench.engine.stats();
+            let got = bench.engine.apply(now, &input).map(drop);
+            assert_eq!(got == bad, refused, "{input:?}: {got:?}");
+            assert_eq!(before, bench.engine.stats(), "{input:?}");
+        }
+    }
 }
