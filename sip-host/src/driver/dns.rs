@@ -11,7 +11,7 @@ use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use sansip::QueryId;
+use sansip::{Addr, QueryId};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::tcp::Opened;
@@ -28,7 +28,7 @@ pub(super) enum Found {
 /// The end of a task.
 pub(super) enum Finished {
     Lookup(QueryId, Found),
-    Connect(QueryId, io::Result<Opened>),
+    Connect(QueryId, Addr, io::Result<Opened>),
     /// The handshakes of an accepted connection; `None` where they failed.
     Accepted(Option<Box<Opened>>),
 }

@@ -57,7 +57,7 @@ pub(super) fn connect(wanted: Wanted, tls: Option<Tls>, results: UnboundedSender
             tracing::info!(%to, transport, %why, "no connection");
         }
         // The driver has ended: nobody waits for it.
-        let _ = results.send(Finished::Connect(query, opened));
+        let _ = results.send(Finished::Connect(query, to, opened));
     });
 }
 

@@ -13,6 +13,7 @@ mod mesh;
 mod net;
 mod open;
 mod recent;
+mod shunned;
 mod standing;
 mod streams;
 mod tap;
@@ -228,9 +229,17 @@ impl<A: App> Driver<A> {
         while let Poll::Ready(Some(finished)) = self.net.results.poll_recv(cx) {
             any = true;
             match finished {
-                Finished::Lookup(id, found) => self.answers.push((id, found)),
-                Finished::Connect(id, Ok(opened)) => self.take_up(now, opened, Some(id)),
-                Finished::Connect(id, Err(_)) => self.answers.push((id, Found::Failed)),
+                Finished::Lookup(id, mut found) => {
+                    if let Found::Addresses(list, _) = &mut found {
+                        self.net.shunned.sort(now.0, list);
+                    }
+                    self.answers.push((id, found));
+                }
+                Finished::Connect(id, _, Ok(opened)) => self.take_up(now, opened, Some(id)),
+                Finished::Connect(id, to, Err(_)) => {
+                    self.net.shunned.add(now.0, to.ip);
+                    self.answers.push((id, Found::Failed));
+                }
                 Finished::Accepted(opened) => {
                     self.net.shaken();
                     if let Some(opened) = opened {
@@ -280,7 +289,7 @@ impl<A: App> Driver<A> {
         for udp in &mut self.net.udp {
             udp.errors(now.0, cx, &mut self.net.news.failed, &mut self.net.news.lost);
         }
-        self.net.share_lost();
+        self.net.share_lost(now.0);
         let any = !self.net.news.failed.is_empty();
         if any {
             self.settle(now);
