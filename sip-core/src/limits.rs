@@ -61,7 +61,7 @@ impl Limits {
         locals: 1,
         queries: 2,
         outputs: 8,
-        pool: 13_440,
+        pool: 12_800,
         sources: 4,
         credentials: 2,
         nonces: 0,

@@ -584,3 +584,36 @@ fn a_configuration_that_cannot_challenge_is_refused() {
     let refused = Engine::new(config(Challenged::All), &none).map(drop);
     assert_eq!(refused, Err(Error::Misuse(Misuse::BadLimit)));
 }
+
+// RFC 3325 5: who has proven to be a user is named to the trust domain, which nobody challenges.
+#[test]
+fn who_is_proven_is_asserted_to_the_trust_domain() {
+    for (trusted, privacy, told) in [
+        ("10.0.0.8", "", true),
+        ("10.0.0.8", "Privacy: id\r\n", true),
+        ("10.0.0.9", "", false),
+        ("10.0.0.9", "Privacy: none\r\n", true),
+    ] {
+        let mut config = config(Challenged::All);
+        config.edge.trust = vec![sansip::Network { ip: trusted.parse().unwrap(), prefix: 32 }];
+        let mut s = Server::with(config, &Limits::TESTER);
+        let anonymous =
+            Request { from: "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=f", ..INVITE };
+        let nonce = nonce(&mut s, &anonymous);
+        let claim = "P-Asserted-Identity: <sip:mallory@example.com>\r\n";
+        let more = format!("{claim}{privacy}{}", BOB.proves(&anonymous, &nonce));
+        s.ask(&Request { more: &more, ..anonymous });
+        s.tell(Answer::Password("zanzibar"));
+        let binding =
+            sansip::Binding { uri: "sip:al@10.0.0.8", expires: 9, ..sansip::Binding::default() };
+        let out = s.tell(Answer::Located { version: 1, bindings: &[binding] }).remove(0);
+        let named = out.text.contains("P-Asserted-Identity: <sip:bob@example.com>\r\n");
+        assert_eq!(named, told, "{}", out.text);
+        assert!(!out.text.contains("mallory"));
+    }
+    let mut config = config(Challenged::All);
+    config.edge.trust = vec![sansip::Network { ip: CLIENT.ip, prefix: 32 }];
+    let mut s = Server::with(config, &Limits::TESTER);
+    s.ask(&INVITE);
+    assert!(matches!(s.question(), Question::Locate(_)), "no challenge");
+}

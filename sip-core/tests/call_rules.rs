@@ -144,6 +144,31 @@ fn a_reinvite_that_nobody_answers_is_refused_in_the_end() {
 }
 
 // RFC 3261 9.1: CANCEL is what ends an INVITE that is answered provisionally and never finally.
+// RFC 3261 14.2, 13.3.1.1: a person may have to think about it.
+#[test]
+fn a_reinvite_that_waits_may_ring() {
+    let mut b = bench();
+    let tag = answered(&mut b);
+    let (call, now) = (b.call(), b.at());
+    let plain = Extras::default();
+    assert_eq!(b.engine.ring(now, call, 180, plain), Err(Error::Misuse(Misuse::State)));
+    b.ask(&in_dialog("INVITE", 11, &tag, "Supported: 100rel\r\n"));
+    assert_eq!(b.engine.ring(now, call, 183, OFFER), Err(Error::Misuse(Misuse::Media)));
+    b.engine.ring(now, call, 183, plain).unwrap();
+    let sent = b.drain();
+    assert_eq!(lines(&sent), ["183 11 INVITE"]);
+    assert_eq!((sent[0].to_tag(), sent[0].header("RSeq")), (tag.as_str(), ""));
+    b.engine.answer_call(now, call, plain).unwrap();
+    assert_eq!(lines(&b.drain()), ["200 11 INVITE"]);
+    b.ask(&in_dialog("ACK", 11, &tag, ""));
+    // RFC 3262 3: one that insists gets no other than reliable ones.
+    b.ask(&in_dialog("INVITE", 12, &tag, "Require: 100rel\r\n"));
+    assert_eq!(b.engine.ring(now, call, 183, plain), Err(Error::Late));
+    b.engine.reject(now, call, 488, plain).unwrap();
+    b.engine.hangup(now, call).unwrap();
+    nothing_left(&mut b);
+}
+
 #[test]
 fn a_call_that_ends_gives_up_its_reinvite() {
     let mut b = bench();

@@ -246,3 +246,69 @@ fn a_caller_behind_a_nat_is_found_again() {
     assert_eq!(hop.only().to, 2);
     hop.finish();
 }
+
+/// A device with two flows to us, the second one newer.
+fn two_flows() -> (Hop, FlowId, FlowId) {
+    let (mut hop, one) = home();
+    let two = hop.open(1, true);
+    on_flow(&mut hop, two, &register(2, &format!("{SUPPORTED}{}", contact(2))));
+    (hop, one, two)
+}
+
+// 7
+#[test]
+fn of_a_devices_flows_one_is_used_and_the_next_only_where_it_leads_nowhere() {
+    // Who answers has been reached.
+    let (mut hop, _, two) = two_flows();
+    hop.receive(4, &request("INVITE", BOB, 4, 1, ""));
+    let invite = hop.only();
+    assert_eq!(invite.flow, Some(two), "the newest alone");
+    hop.receive_flow(two, &response(&invite, 180, "t", ""));
+    hop.run(60_000);
+    hop.receive_flow(two, &response(&invite, 486, "t", ""));
+    assert_eq!(hop.labels(), ["4 180", "1 ACK", "4 486"]);
+    // An edge proxy has lost it.
+    hop.receive(4, &request("INVITE", BOB, 4, 2, ""));
+    let invite = hop.only();
+    hop.receive_flow(two, &response(&invite, 430, "t", ""));
+    let sent = hop.take();
+    assert_eq!(sent.iter().map(Sent::label).collect::<Vec<_>>(), ["1 ACK", "1 INVITE"]);
+    assert_ne!(sent[1].flow, Some(two));
+    let one = sent[1].flow.unwrap();
+    hop.receive_flow(one, &response(&sent[1], 486, "t", ""));
+    assert_eq!(hop.labels(), ["1 ACK", "4 486"]);
+    hop.finish();
+
+    // We have lost it.
+    let (mut hop, one, two) = two_flows();
+    hop.lose(two);
+    hop.receive(4, &request("INVITE", BOB, 4, 1, ""));
+    let invite = hop.only();
+    assert_eq!(invite.flow, Some(one));
+    hop.receive_flow(one, &response(&invite, 486, "t", ""));
+    hop.take();
+    hop.lose(one);
+    hop.receive(4, &request("INVITE", BOB, 4, 2, ""));
+    hop.run(0);
+    assert_eq!(hop.labels(), ["4 480"]);
+    hop.finish();
+}
+
+#[test]
+fn another_device_rings_beside() {
+    let (mut hop, _, two) = two_flows();
+    hop.bind(BOB, "sip:bob@10.0.0.3");
+    hop.receive(4, &request("INVITE", BOB, 4, 1, ""));
+    let sent = hop.take();
+    let mut flows: Vec<(u8, Option<FlowId>)> = sent.iter().map(|s| (s.to, s.flow)).collect();
+    flows.sort();
+    assert_eq!(flows, [(1, Some(two)), (3, None)]);
+    for s in &sent {
+        match s.flow {
+            Some(flow) => hop.receive_flow(flow, &response(s, 486, "t", "")),
+            None => drop(hop.receive(3, &response(s, 486, "u", ""))),
+        }
+    }
+    assert_eq!(hop.labels().iter().filter(|l| *l == "4 486").count(), 1);
+    hop.finish();
+}

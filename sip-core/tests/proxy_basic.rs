@@ -206,7 +206,7 @@ fn provisional_responses_do_not_hold_a_context_for_ever() {
 #[test]
 fn what_may_not_be_forwarded_is_refused_without_state() {
     let cases: [(&str, &str, &str); 5] = [
-        ("SUBSCRIBE sip:b@example.com", "Max-Forwards: 0\r\n", "483"),
+        ("OPTIONS sip:b@example.com", "Max-Forwards: 0\r\n", "483"),
         ("INVITE sip:b@example.com", "Max-Forwards: 0\r\n", "483"),
         ("INVITE foo:bar", "Max-Forwards: 9\r\n", "416"),
         ("INVITE sips:b@example.com", "Max-Forwards: 9\r\n", "416"),

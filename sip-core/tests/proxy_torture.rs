@@ -132,6 +132,7 @@ fn same_but_for_the_hop(name: &str, came: &[u8], left: &[u8]) {
     let ours = |line: &[u8]| {
         let text = String::from_utf8_lossy(line).to_ascii_lowercase();
         text.starts_with("max-forwards")
+            || text.starts_with("max-breadth")
             || text.starts_with("via: sip/2.0/udp 10.0.0.100")
             || text.starts_with("record-route: <sip:10.0.0.100")
     };

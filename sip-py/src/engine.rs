@@ -518,6 +518,19 @@ impl Engine {
         self.done(py, now, &Input::Resume { call: CallHandle::from_raw(call) })
     }
 
+    fn refer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: u64,
+        to: (String, String, u64),
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let line = LineHandle::from_raw(line);
+        let (target, to, user) = (to.0.as_str(), to.1.as_str(), to.2);
+        extras.with(|extras| self.done(py, now, &Input::Refer { line, target, to, user, extras }))
+    }
+
     fn options(
         &mut self,
         py: Python<'_>,

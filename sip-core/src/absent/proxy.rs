@@ -19,6 +19,11 @@ impl ForkLow<'_> {
     }
 }
 
+/// No connection is named by a token.
+pub(crate) const fn is_flow_token(_: &[u8]) -> bool {
+    false
+}
+
 /// Takes no room and does nothing.
 #[derive(Debug)]
 pub(crate) struct Forks;
@@ -59,6 +64,24 @@ impl Forks {
         _: &Path,
     ) -> Result<(), Error> {
         NOT_BUILT
+    }
+
+    pub(crate) fn on_stray_cancel(
+        &mut self,
+        _: &mut ForkLow<'_>,
+        _: (&MessageRef<'_>, &Essentials),
+        _: &Path,
+    ) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    pub(crate) fn on_stray_response(
+        &mut self,
+        _: &mut ForkLow<'_>,
+        _: &MessageRef<'_>,
+        _: &Essentials,
+    ) -> Result<bool, Error> {
+        Ok(false)
     }
 
     pub(crate) fn on_cancel(&mut self, _: &mut ForkLow<'_>, _: Owner) -> Result<(), Error> {

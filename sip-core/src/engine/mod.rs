@@ -174,7 +174,7 @@ impl Engine {
         message: &[u8],
         framing: Framing,
     ) -> Result<Seen, Error> {
-        need::message(&self.core.cx, message)?;
+        need::message(&mut self.core.cx, message)?;
         let seen = match parse(message, &self.wire, framing, &mut self.index) {
             Ok(m) => self.core.on_message(&m, path),
             Err(_) => Ok(Seen::Ignored(ignored(message))),

@@ -11,14 +11,15 @@ impl Core {
     pub(super) fn take_answer(&mut self, id: QueryId, answer: &Answer<'_>) -> Result<(), Error> {
         // A question that was answered, or whose asker has ended: harmless.
         let Some(query) = self.cx.queries.get(id) else { return Ok(()) };
-        let to_send = match query.asker.kind {
+        let (ask, asker) = (query.ask, query.asker);
+        let to_send = match asker.kind {
             OwnerKind::Attempt => {
-                self.attempts.request_len(&self.cx, AttemptHandle::from_raw(query.asker.object))
+                self.attempts.request_len(&self.cx, AttemptHandle::from_raw(asker.object))
             }
             _ => 0,
         };
-        super::need::to_send(&self.cx, to_send)?;
-        if !fits(query.ask, answer) {
+        super::need::to_send(&mut self.cx, to_send)?;
+        if !fits(ask, answer) {
             return Err(Error::Misuse(Misuse::Answer));
         }
         if let Answer::Connected(flow) = answer

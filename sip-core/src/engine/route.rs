@@ -106,6 +106,12 @@ impl Core {
                 return Ok(Seen::Used);
             }
         }
+        if self.cx.config.roles.proxy {
+            let (forks, mut low) = self.fork_low();
+            if forks.on_stray_response(&mut low, m, e)? {
+                return Ok(Seen::Used);
+            }
+        }
         Ok(Seen::Ignored(Ignored::StrayResponse))
     }
 
@@ -169,7 +175,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_response(&mut low, owner, m.status())
+                ua.on_subscription_response(&mut low, owner, m, e, path)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -227,8 +233,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_failure(&mut low, owner);
-                Ok(())
+                ua.on_subscription_failure(&mut low, owner, why)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -378,6 +383,12 @@ impl Core {
     ) -> Result<Seen, Error> {
         let (m, e, path) = received;
         let Some((tx, owner)) = invite else {
+            if self.cx.config.roles.proxy && self.destination(m, e) == Destination::Proxy {
+                let (forks, mut low) = self.fork_low();
+                if forks.on_stray_cancel(&mut low, (m, e), path)? {
+                    return Ok(Seen::Used);
+                }
+            }
             let other = self.tx.cancels_another(&self.cx, m, e);
             return self.answer_stateless(received, if other { 200 } else { 481 }, &[]);
         };
@@ -430,7 +441,9 @@ impl Core {
         if let Some(route) = e.route {
             let top_is_ours = ours(m.text(route.uri.host), route.uri.port);
             let more = m.values(Name::Route).nth(1).is_some();
-            if roles.proxy && (more || !top_is_ours) {
+            // RFC 5626 5.3: a token says whose it is.
+            let named = crate::proxy::is_flow_token(m.text(route.uri.user));
+            if roles.proxy && (more || named || !top_is_ours) {
                 return Destination::Proxy;
             }
         }
@@ -450,10 +463,6 @@ impl Core {
         if m.method() == Method::Options && to_us && e.route.is_none() {
             return Destination::Ourselves;
         }
-        // RFC 3261 16.3 step 3: it goes no further, but asks.
-        if roles.proxy && m.method() == Method::Options && e.max_forwards == Some(0) {
-            return Destination::Ourselves;
-        }
         if roles.proxy { Destination::Proxy } else { Destination::Ua }
     }
 
@@ -468,7 +477,8 @@ impl Core {
         }
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
-        if !self.tx.room_for(1 + kept) {
+        let crowded = in_dialog.is_none() && self.tx.is_source_full(&self.cx, path);
+        if crowded || !self.tx.room_for(1 + kept) {
             return self.refuse_full(Limit::Transactions, (m, e, path));
         }
         let done = match (destination, in_dialog) {

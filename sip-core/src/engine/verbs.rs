@@ -98,6 +98,7 @@ impl Core {
             | Input::Transfer { extras, .. }
             | Input::TransferTo { extras, .. }
             | Input::AcceptTransfer { extras, .. }
+            | Input::Refer { extras, .. }
             | Input::Options { extras, .. }
             | Input::Respond { extras, .. } => {
                 usable(input, extras)?;
@@ -109,7 +110,7 @@ impl Core {
             Input::Send { bytes, .. } => bytes.len(),
             _ => 0,
         };
-        need::verb(&self.cx, more)?;
+        need::verb(&mut self.cx, more)?;
         let (ua, mut low) = self.low();
         let nothing = |()| Done::Nothing;
         match *input {
@@ -150,6 +151,9 @@ impl Core {
             }
             Input::Hold { call } => ua.hold(&mut low, call).map(nothing),
             Input::Resume { call } => ua.resume(&mut low, call).map(nothing),
+            Input::Refer { line, target, to, user, extras } => {
+                ua.refer(&mut low, line, (target, to), user, &extras).map(nothing)
+            }
             Input::Options { line, target, user, extras } => {
                 ua.options(&mut low, line, target, user, &extras).map(nothing)
             }
@@ -292,7 +296,9 @@ impl Engine {
     }
 
     /// Sends a provisional response, 101 to 199 (RFC 3261 13.3.1.1), to a call that came in and is not
-    /// answered. `Late` also while a reliable one waits for its PRACK and another waits behind it (RFC
+    /// answered, or, without body and media, to a re-INVITE that
+    /// [`CallChange::Reinvite`](super::output::CallChange::Reinvite) brought: not reliably, and not
+    /// where the peer insists on that (`Late`). `Late` also while a reliable one waits for its PRACK and another waits behind it (RFC
     /// 3262 3). May queue output: call `poll`.
     pub fn ring(
         &mut self,
@@ -449,6 +455,23 @@ impl Engine {
     /// May queue output: call `poll`.
     pub fn resume(&mut self, now: Instant, call: CallHandle) -> Result<(), Error> {
         self.apply(now, &Input::Resume { call }).map(drop)
+    }
+
+    /// Asks `target`, a `sip:` or `sips:` URI, to call `to` in a request outside calls (RFC 3515 2.4):
+    /// a phone that one clicks on, or a server that parks a call when `to` has its Replaces (RFC 5359
+    /// 2.18, 2.15). [`Event::Refer`](super::output::Event::Refer) tells how it goes; without a
+    /// subscription (RFC 4488) that is the answer alone. Works in every state of the line; `Full`
+    /// without room for the dialog that the answer makes, `Gone` without the line. May queue output: call `poll`.
+    pub fn refer(
+        &mut self,
+        now: Instant,
+        line: LineHandle,
+        target: &str,
+        to: &str,
+        user: u64,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Refer { line, target, to, user, extras }).map(drop)
     }
 
     /// Asks `target`, a `sip:` or `sips:` URI, what it can do, as a line or as the engine itself (RFC

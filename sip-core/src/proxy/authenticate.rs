@@ -115,7 +115,9 @@ fn count(c: &Credentials) -> u32 {
 /// Whether a request has to prove its sender, and could.
 pub(crate) fn judge(cx: &mut Cx, m: &MessageRef<'_>, path: &Path, by: By) -> Gate {
     let challenge = &cx.config.challenge;
-    if !challenge.covers(m.method()) {
+    // RFC 3325 3: a node of the trust domain has seen to it.
+    let seen_to = by == By::Proxy && cx.config.edge.is_trusted(path.remote.ip);
+    if seen_to || !challenge.covers(m.method()) {
         return Gate::Open;
     }
     let Some(c) = credentials(m, challenge, by) else { return Gate::Closed { stale: false } };
@@ -128,6 +130,12 @@ pub(crate) fn judge(cx: &mut Cx, m: &MessageRef<'_>, path: &Path, by: By) -> Gat
         cx.prove(path);
     }
     if standing == Standing::Fresh { Gate::Ask } else { Gate::Closed { stale: true } }
+}
+
+/// The user as whom `m` has been proven.
+pub(super) fn user<'a>(cx: &Cx, m: &MessageRef<'a>) -> Option<&'a [u8]> {
+    let c = credentials(m, &cx.config.challenge, By::Proxy)?;
+    Some(m.text(c.username?))
 }
 
 /// Asks for the secret of the user whose credentials `m` carries.

@@ -13,10 +13,10 @@ pub(super) const fn rank(status: u16, cancelled: bool) -> u16 {
         // What tells the caller how to try again.
         401 | 407 => 1,
         415 | 420 | 484 => 2,
-        // What says the least: a branch that was given up, one that never answered, and a server
-        // that was away.
+        // What says the least: a branch that was given up, one that never answered, a connection that
+        // was gone (RFC 5626 5.3), and a server that was away.
         487 => 4,
-        408 | 503 => 5,
+        408 | 430 | 503 => 5,
         _ => 3,
     };
     class * 10 + within

@@ -1,6 +1,7 @@
 //! Which of the targets that were named are tried: those that suit the caller (RFC 3841 7.2), and for
 //! a sips request those with a sips URI (RFC 3261 26.2.2, RFC 5630 5.3).
 
+use super::instance::spare;
 use super::preferences::suits;
 use super::preprocess::is_secure;
 use super::targets::rank;
@@ -66,14 +67,14 @@ impl Forks {
 fn judge<'t>(
     cx: &Cx,
     fork: &Fork,
-    list: impl Iterator<Item = Target<'t>>,
+    list: impl Iterator<Item = Target<'t>> + Clone,
     ranks: &mut [u32; MOST],
 ) -> Chosen {
     let message = fork.request.and_then(|b| MessageRef::lazy(cx.pool.bytes_of(b)));
     let Some(m) = message else { return Chosen::default() };
     let secure = is_secure(m.request_uri());
     let (mut fit, mut chosen) = (false, Chosen::default());
-    for (target, place) in list.zip(ranks) {
+    for (target, place) in list.clone().zip(ranks.iter_mut()) {
         if secure && fork.ours && !target.uri.is_empty() && !is_secure(target.uri.as_bytes()) {
             chosen.insecure = true;
             continue;
@@ -83,5 +84,6 @@ fn judge<'t>(
             None => chosen.unsuited = true,
         }
     }
+    spare(&cx.keyer, list, ranks, UNFIT);
     if fit { Chosen::default() } else { chosen }
 }

@@ -1,8 +1,9 @@
 //! The life of a response context: branches begin and end, work is done as far as there is room,
 //! and the best response goes back (RFC 3261 16.6 to 16.10).
 
-use super::best::{is_better, is_challenge};
+use super::best::{is_better, is_challenge, rank};
 use super::forward::{self, Copy, Leg, Survey, URI_ROOM, Way, leg_of};
+use super::identity::{self, Identity};
 use super::preprocess::{Plan, is_secure};
 use super::record_route::OwnRoutes;
 use super::recurse::{Followed, without_followed};
@@ -128,6 +129,7 @@ impl Branch {
             response: None,
             tags: None,
             breadth: 0,
+            device: 0,
         }
     }
 }
@@ -226,6 +228,13 @@ impl Forks {
         };
         let cx = &mut *low.down.cx;
         let entry = next_entry(cx, fork);
+        let device = Self::device(cx, fork, entry);
+        if self.is_spent(h, device, entry) {
+            let fork = self.forks.live_mut(h)?;
+            (fork.next, fork.left) = (entry.next, fork.left.saturating_sub(1));
+            return Ok(());
+        }
+        let fork = self.forks.live_mut(h)?;
         let len = cx.pool.bytes_of(request).len()
             + usize::from(entry.uri.len)
             + usize::from(entry.path.len)
@@ -254,8 +263,11 @@ impl Forks {
             if let Some(branch) = branch.and_then(|b| self.branches.get_mut(b))
                 && let Some(fork) = self.forks.get_mut(h)
             {
-                branch.breadth = breadth.min(fork.breadth);
-                fork.breadth -= branch.breadth;
+                branch.device = device;
+                if branch.attempt.is_some() {
+                    branch.breadth = breadth.min(fork.breadth);
+                    fork.breadth -= branch.breadth;
+                }
             }
         });
         if begun.is_err()
@@ -291,7 +303,7 @@ impl Forks {
         if let Some(b) = b.filter(|_| leg.lost) {
             low.down.cx.pool.release(request);
             self.lose_branch(h, b);
-            return Ok(None);
+            return Ok(Some(b));
         }
         let (near, flow) = (Some(leg.near), leg.flow);
         let start = Start { owner, request, method, hop: leg.hop, near, flow, line: 0, mark };
@@ -330,7 +342,7 @@ impl Forks {
     /// The device's connection is there no more: for the others it is not there (RFC 5626 5.3).
     fn lose_branch(&mut self, h: ForkHandle, b: BranchHandle) {
         if let Some(branch) = self.branches.get_mut(b) {
-            (branch.status, branch.give_up) = (480, GiveUp::Done);
+            (branch.status, branch.give_up) = (430, GiveUp::Done);
         }
         if let Some(fork) = self.forks.get_mut(h) {
             fork.first = Some(b);
@@ -470,13 +482,16 @@ impl Forks {
         matches!(status, 300..=302).then(|| is_secure(m.request_uri()))
     }
 
-    /// The best of the branches that have ended, the oldest of equals, with its status (16.7 step
-    /// 6).
+    /// The best of the branches that have ended, with its status (16.7 step 6): of equals the one
+    /// whose response was kept, which came first.
     fn best(&self, h: ForkHandle) -> Option<(BranchHandle, u16)> {
         let cancelled = self.forks.get(h)?.cancelled;
-        let ended = self.list(h).filter(|(_, b)| b.status >= 300).map(|(b, x)| (b, x.status));
+        let place = |b: &Branch| (rank(b.status, cancelled), b.response.is_none());
+        let ended = self.list(h).filter(|(_, b)| b.status >= 300);
         // The list has the youngest first, which gives way to its equals.
-        ended.reduce(|young, old| if is_better(young.1, old.1, cancelled) { young } else { old })
+        let best =
+            ended.reduce(|young, old| if place(young.1) < place(old.1) { young } else { old });
+        best.map(|(b, branch)| (b, branch.status))
     }
 
     /// Timer C: a branch that has rung is cancelled, one that has not said anything counts as one
@@ -533,7 +548,11 @@ impl Forks {
                 self.reply_unavailable(low, tx, best.is_none())
             }
             Some(block) => self.send_kept(low, h, block, status),
-            None => low.down.tx.reply(low.down.cx, tx, status, &Reply::default()),
+            None => {
+                // RFC 5626 5.3: that a connection is gone is a word among proxies.
+                let status = if status == 430 { 480 } else { status };
+                low.down.tx.reply(low.down.cx, tx, status, &Reply::default())
+            }
         };
         // A transaction that takes no response does without: one that has ended, or that of another
         // request than INVITE for a 408 (RFC 4320 4.2).
@@ -725,7 +744,7 @@ fn write_copy(
     let m = cx.message(request).ok_or(Error::Gone)?;
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let survey = Survey::of(&m, fork.plan);
-    let mut room = [0; URI_ROOM];
+    let (mut room, mut asserted) = ([0; URI_ROOM], [0; identity::ROOM]);
     let asked = fork.plan.request_uri(&m, &mut room);
     let uri = match entry.uri.of(set) {
         [] => asked,
@@ -750,6 +769,7 @@ fn write_copy(
         stream: transport.is_some_and(|t| t.is_reliable()),
         source: fork.source,
         realm: cx.config.challenge.own_realm(),
+        identity: Identity::of(cx, &m, fork.plan.sender, &leg, &mut asserted),
         breadth: fork.bounded.then_some(breadth),
     };
     let len = forward::write(&m, &survey, &copy, out)?;

@@ -4,6 +4,7 @@
 use core::net::IpAddr;
 
 use super::authenticate::own_fields;
+use super::identity::{self, Identity};
 use super::preprocess::{Onward, Plan, is_secure, own_route, route};
 use crate::cx::{Cx, write_error};
 use crate::error::Error;
@@ -41,6 +42,8 @@ pub(super) struct Copy<'a> {
     pub source: Option<Addr>,
     /// The realm whose credentials are for us alone; empty for none.
     pub realm: &'a [u8],
+    /// What becomes of identities.
+    pub identity: Identity<'a>,
     /// How many branches it may have further on (RFC 5393 5.3.3), to be said.
     pub breadth: Option<u16>,
 }
@@ -108,7 +111,7 @@ pub(super) fn leg_of<'a>(
     let secure = is_secure(way.uri);
     let (path, onward) = follow(cx, flows, way.path);
     let onward = if onward == Onward::Free { plan.onward } else { onward };
-    let first = NameAddr::parse(path, first_value(path)).ok();
+    let first = if path.is_empty() { None } else { NameAddr::parse(path, first_value(path)).ok() };
     let text = match (onward, survey.next_route) {
         _ if !way.hop.is_empty() => way.hop,
         (Onward::Flow(to), _) => return (Leg::to_device(cx, to, secure), path),
@@ -149,6 +152,9 @@ fn first_value(list: &[u8]) -> Span {
 fn follow<'a>(cx: &Cx, flows: &Flows, path: &'a [u8]) -> (&'a [u8], Onward) {
     let (mut rest, mut onward) = (path, Onward::Free);
     loop {
+        if rest.is_empty() {
+            return (rest, onward);
+        }
         let value = first_value(rest);
         let Some(token) = own_route(cx, flows, rest, value) else { return (rest, onward) };
         if token != Onward::Free {
@@ -163,7 +169,8 @@ fn follow<'a>(cx: &Cx, flows: &Flows, path: &'a [u8]) -> (&'a [u8], Onward) {
 /// the first value is one (16.6 step 6).
 pub(super) fn strict(path: &[u8]) -> (&[u8], Option<&[u8]>) {
     let value = first_value(path);
-    match NameAddr::parse(path, value).ok().filter(|r| !r.uri.lr) {
+    let first = if value.is_empty() { None } else { NameAddr::parse(path, value).ok() };
+    match first.filter(|r| !r.uri.lr) {
         Some(first) => {
             let behind = path.get(value.end()..).unwrap_or(&[]).trim_ascii_start();
             let rest = behind.strip_prefix(b",").unwrap_or(behind).trim_ascii_start();
@@ -183,15 +190,15 @@ fn as_sips<'a>(text: &[u8], room: &'a mut [u8]) -> Option<&'a [u8]> {
 }
 
 /// The edits of one copy, in the order in which they were added: at most eight of Route values,
-/// four of the top Via, six others, and credentials for us.
+/// four of the top Via, three of a path, seven others, credentials for us and identities.
 struct Edits<'a> {
-    list: [Edit<'a>; 25],
+    list: [Edit<'a>; 36],
     len: usize,
 }
 
 impl<'a> Edits<'a> {
     const fn new() -> Self {
-        Self { list: [Edit::Insert { at: 0, text: &[] }; 25], len: 0 }
+        Self { list: [Edit::Insert { at: 0, text: &[] }; 36], len: 0 }
     }
 
     fn add(&mut self, edit: Edit<'a>) {
@@ -342,9 +349,11 @@ pub(super) fn write(
     }
     // 22.3: what was meant for us goes no further.
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
+    identity::gone(m, &copy.identity).for_each(|f| edits.delete(f.start(), f.end()));
+    edits.insert(survey.top, copy.identity.asserted);
     let gone = usize::from(copy.plan.popped) + usize::from(own_strict.is_some());
     let stay = gone..survey.routes.saturating_sub(usize::from(copy.plan.restored));
-    routes(m, stay, survey.routes, strict.map(|_| copy.uri), &mut edits);
+    routes(m, stay, survey, strict.map(|_| copy.uri), &mut edits);
     // 16.6 step 9
     if copy.stream && !survey.has_length {
         edits.insert(survey.end, content_length(m.body().len(), &mut length));
@@ -360,16 +369,16 @@ pub(super) fn write(
 fn routes<'a>(
     m: &MessageRef<'_>,
     stay: core::ops::Range<usize>,
-    total: usize,
+    survey: &Survey,
     appended: Option<&'a [u8]>,
     edits: &mut Edits<'a>,
 ) {
-    if stay == (0..total) && appended.is_none() {
+    if stay == (0..survey.routes) && appended.is_none() {
         return;
     }
     let mut index = 0usize;
     // Where the last value that stays ends, and where the last field ended.
-    let (mut after, mut behind) = (None, m.headers_at());
+    let (mut after, mut behind) = (None, survey.top);
     for field in m.fields().filter(|f| f.name == Name::Route) {
         let mut kept: Option<Span> = None;
         let mut c = Cursor::new(m.bytes(), field.value);
@@ -494,6 +503,7 @@ fn mark<'a>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::identity::Sender;
     use super::*;
     use proptest::prelude::*;
     use std::string::{String, ToString};
@@ -507,6 +517,7 @@ mod tests {
         stream: false,
         source: None,
         realm: b"",
+        identity: Identity { untold: false, preferred: false, asserted: b"" },
         breadth: None,
     };
 
@@ -604,7 +615,14 @@ mod tests {
     }
 
     const fn plan(popped: u8, restored: bool) -> Plan {
-        Plan { popped, restored, stripped: false, onward: Onward::Free, home: None }
+        Plan {
+            popped,
+            restored,
+            stripped: false,
+            onward: Onward::Free,
+            home: None,
+            sender: Sender::Stranger,
+        }
     }
 
     // RFC 3261 16.4

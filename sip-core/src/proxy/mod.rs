@@ -5,6 +5,7 @@
 //! [`Locate`](crate::Query::Locate) and [`Route`](crate::Query::Route); each target is a branch with
 //! an attempt of its own. What exceeds the room there is, is worked off from a timer due now.
 
+mod admit;
 pub(crate) mod authenticate;
 mod best;
 mod choose;
@@ -13,9 +14,11 @@ mod disposition;
 mod early;
 pub(crate) mod edge;
 mod feature;
-pub(crate) mod flow_token;
+mod flow_token;
 mod forward;
 pub(crate) mod gruu;
+mod identity;
+mod instance;
 mod late;
 mod loops;
 mod preferences;
@@ -25,6 +28,7 @@ mod recurse;
 mod redirect;
 mod response;
 mod schedule;
+mod stateless;
 mod targets;
 mod validate;
 
@@ -44,8 +48,10 @@ use crate::wire::{MessageRef, Method};
 
 use authenticate::{By, Gate, Shown};
 use disposition::Disposition;
+pub(crate) use flow_token::is_token as is_flow_token;
 use forward::URI_ROOM;
 use gruu::Wanted;
+use identity::Sender;
 use late::More;
 use preprocess::Plan;
 pub(crate) use preprocess::is_ours;
@@ -171,6 +177,8 @@ struct Branch {
     tags: Option<BlockId>,
     /// The branches that may come of it.
     breadth: u16,
+    /// A mark of the device that it leads to; 0 if that is not known.
+    device: u64,
 }
 
 /// Where the targets of a request come from (RFC 3261 16.5).
@@ -264,9 +272,7 @@ impl Forks {
         if let Gate::Closed { stale } = gate {
             return authenticate::refuse(low.down.tx, low.down.cx, (m, e, path), By::Proxy, stale);
         }
-        if low.attempts.room() == 0 {
-            return Err(Error::Full(Limit::Attempts));
-        }
+        self.admit(low, e)?;
         let Some(uri) = e.uri else { return Ok(()) };
         // 16.3 step 4
         let mark = loops::mark(low.down.cx, m, e);
@@ -278,6 +284,9 @@ impl Forks {
         if let Some(status) = plan.refusal() {
             let reply = Reply::default();
             return low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(drop);
+        }
+        if gate == Gate::Open && stateless::pass(low, (m, e, path), &plan)? {
+            return Ok(());
         }
         let h = self.forks.insert(Fork::of(low.down.cx, (m, e), path.local, plan, mark))?;
         let owner = Owner::new(OwnerKind::Fork, h.raw());
@@ -321,7 +330,7 @@ impl Forks {
             return Ok(());
         };
         let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
-        if plan.refusal().is_some() {
+        if plan.refusal().is_some() || stateless::pass(low, (m, e, path), &plan)? {
             return Ok(());
         }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;
@@ -452,7 +461,7 @@ impl Forks {
             return self.refuse(low, h, 500);
         }
         match authenticate::verify(low.down.cx, request, query, answer, By::Proxy) {
-            Shown::User => {}
+            Shown::User => self.forks.live_mut(h)?.plan.sender = Sender::User,
             Shown::Other => return self.refuse(low, h, 403),
             Shown::Nothing { stale } => {
                 let ip = query.addr.ip;

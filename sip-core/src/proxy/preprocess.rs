@@ -1,5 +1,6 @@
 //! What of a request's route is ours: RFC 3261 16.4, and whether a URI names this side at all.
 
+use super::identity::Sender;
 use super::{edge, flow_token};
 use crate::cx::Cx;
 use crate::flow::Flows;
@@ -54,6 +55,8 @@ pub(super) struct Plan {
     pub onward: Onward,
     /// The way that the request came by, where the requests that follow shall go back by it.
     pub home: Option<Path>,
+    /// Who has sent the request.
+    pub sender: Sender,
 }
 
 /// Whether `uri`, read from `text`, names one of our identities by host, port and transport.
@@ -110,7 +113,8 @@ pub(super) fn route(m: &MessageRef<'_>, value: Span) -> Option<NameAddr> {
 impl Plan {
     /// What is to be done with `m`, which came by `path` and whose Request-URI is `uri`.
     pub(super) fn of(cx: &Cx, flows: &Flows, m: &MessageRef<'_>, uri: &Uri, path: &Path) -> Self {
-        let mut plan = Self { home: edge::home(cx, m, path), ..Self::default() };
+        let mut plan =
+            Self { home: edge::home(cx, m, path), sender: Sender::of(cx, path), ..Self::default() };
         let bytes = m.bytes();
         let mut routes = 0usize;
         let mut leading = true;

@@ -42,7 +42,8 @@ fn target_of<'a>(m: &MessageRef<'a>, value: Span, secure: bool) -> Option<Target
 }
 
 impl Forks {
-    /// Makes targets of the contacts of `m`, a 3xx.
+    /// Makes targets of the contacts of `m`, a 3xx: of all that can be, or where there is no room for
+    /// them, of none.
     pub(super) fn follow(
         &mut self,
         cx: &mut Cx,
@@ -54,7 +55,8 @@ impl Forks {
         let all = values.clone().count();
         let targets = values.take(MOST).filter_map(|value| target_of(m, value, secure));
         let followed = targets.clone().count();
-        if followed == 0 {
+        let taken = self.forks.get(h).map_or(0, |f| usize::from(f.parts) + usize::from(f.left));
+        if followed == 0 || followed > self.most.saturating_sub(taken) {
             return Ok(Followed::No);
         }
         self.add_to_set(cx, h, targets.map(|t| (t, rank(t.q, Quality::FULL.0))))?;

@@ -1,6 +1,7 @@
 //! In what order, how many at once and for how long targets are tried: q, the ring time of a group
 //! (RFC 3261 16.6), and Max-Breadth (RFC 5393 5.3.3).
 
+use super::instance::SPARE;
 use super::targets::{Entry, entries};
 use super::{Branch, Fork, ForkHandle, ForkLow, Forks, GiveUp};
 use crate::config::{Forking, Order};
@@ -52,6 +53,7 @@ impl Forks {
         let rank = next_entry(cx, fork).rank;
         let runs = || self.list(h).any(|(_, b)| b.runs());
         let may_begin = match fork.how.order {
+            _ if rank == SPARE => !runs(),
             Order::Parallel => true,
             Order::Serial => !runs(),
             Order::Mixed => rank >= fork.group || !runs(),
@@ -83,6 +85,10 @@ impl Forks {
     /// When those that ring have rung for long enough, if others come after them.
     pub(super) fn group_due(&self, cx: &Cx, h: ForkHandle) -> Option<Instant> {
         let fork = self.forks.get(h).filter(|f| f.left > 0 && !f.done)?;
+        // Who is there is not given up for another way to it.
+        if next_entry(cx, fork).rank == SPARE {
+            return None;
+        }
         if fork.how.order == Order::Parallel || !self.list(h).any(|(_, b)| b.runs()) {
             return None;
         }
@@ -112,8 +118,9 @@ impl Forks {
     }
 }
 
-/// How many of the branches that are left the next target gets: an even part of them, of which one is
-/// kept for each that comes later, and half for those that are yet to be named.
+/// How many of the branches that are left the next target gets: an even part, once one has been put by
+/// for each that comes later, be it one that is yet to be named. Where those are expected they have a
+/// part too.
 fn share(cx: &Cx, fork: &Fork) -> u16 {
     let set = fork.targets.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let left = u16::from(fork.left);
@@ -126,9 +133,8 @@ fn share(cx: &Cx, fork: &Fork) -> u16 {
             u16::try_from(same).unwrap_or(left).clamp(1, left.max(1))
         }
     };
-    let mut spare = fork.breadth.saturating_sub(left.saturating_sub(now));
-    if fork.more.is_open() {
-        spare = spare.min(fork.breadth.div_ceil(2));
-    }
-    (spare.checked_div(now).unwrap_or(0)).clamp(1, fork.breadth.max(1))
+    let late = u16::from(fork.ours && fork.breadth > now);
+    let spare = fork.breadth.saturating_sub(left.saturating_sub(now).max(late));
+    let parts = now.saturating_add(u16::from(fork.more.is_open()));
+    spare.checked_div(parts).unwrap_or(0).clamp(1, fork.breadth.max(1))
 }

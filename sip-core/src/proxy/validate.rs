@@ -1,6 +1,7 @@
 //! Whether a request may be forwarded at all: RFC 3261 16.3.
 
 use super::edge::has_option;
+use super::identity;
 use crate::config::PathUse;
 use crate::cx::Cx;
 use crate::error::Error;
@@ -64,6 +65,9 @@ pub(super) fn refusal(cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> Option<u16
     // Step 3.
     if e.max_forwards == Some(0) {
         return Some(483);
+    }
+    if let Some(status) = identity::refusal(cx, m) {
+        return Some(status);
     }
     // RFC 3327 5.2: who cannot be reached but through here has to know.
     if needs_path(cx, m) && !has_option(m, Name::Supported, b"path") {

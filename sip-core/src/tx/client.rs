@@ -6,7 +6,7 @@ use super::timers::Kind;
 use super::{Branch, Flags, FromResponse, Opening, Side, Transactions, Tx, TxHandle, key};
 use crate::cx::Cx;
 use crate::error::{Error, Limit, Misuse};
-use crate::header::Essentials;
+use crate::header::{Essentials, Via};
 use crate::path::Path;
 use crate::store::index::Key;
 use crate::store::pool::BlockId;
@@ -94,6 +94,9 @@ impl Transactions {
             return FromResponse::Stray;
         };
         let Some(t) = self.table.get(h) else { return FromResponse::Stray };
+        if !is_sent_by(cx, t, m, &via) {
+            return FromResponse::Stray;
+        }
         let (owner, before) = (t.owner, t.state);
         let cell = t.step(Event::received(t.machine, m.status()));
         if cell.effects.has(Effects::SEND_ACK) && self.send_ack(cx, h, m).is_err() {
@@ -106,7 +109,8 @@ impl Transactions {
         if told && let Some(t) = self.table.get_mut(h) {
             t.status = m.status();
         }
-        if cell.next == State::Accepted && before != State::Accepted {
+        // Only a user agent acknowledges a 2xx.
+        if cell.next == State::Accepted && before != State::Accepted && cx.config.roles.ua {
             self.keep_credentials(cx, h);
         }
         self.turn(cx, h, cell);
@@ -162,17 +166,15 @@ impl Transactions {
         t.second.filter(|_| t.machine == Machine::InviteClient && t.state == State::Accepted)
     }
 
-    /// What is left of an INVITE once it need not be repeated: what ACK and CANCEL copy.
+    /// An INVITE that need not be repeated loses its body: ACK and CANCEL copy of the rest.
     fn shorten(&mut self, cx: &mut Cx, h: TxHandle) {
         let Some(t) = self.table.get_mut(h) else { return };
         if t.machine != Machine::InviteClient {
             return;
         }
-        let Some(whole) = t.request else { return };
-        if let Ok(short) = build::excerpt_block(cx, whole, Excerpt::Keep) {
-            cx.pool.release(whole);
-            t.request = Some(short);
-        }
+        let Some(request) = t.request else { return };
+        let len = header_section(cx.pool.bytes_of(request));
+        cx.pool.shrink(request, len);
     }
 
     /// Cancels an INVITE (RFC 3261 9.1). `owner` gets what comes back to the CANCEL, which is a
@@ -244,6 +246,29 @@ impl Transactions {
         }
         started
     }
+}
+
+/// How many bytes there are before the body.
+fn header_section(bytes: &[u8]) -> usize {
+    memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at.saturating_add(4))
+}
+
+/// Whether the sent-by of a response is what its request went out with (RFC 3261 18.1.2). The
+/// identity may have got another name since.
+fn is_sent_by(cx: &Cx, t: &Tx, m: &MessageRef<'_>, via: &Via) -> bool {
+    let transport = cx.transport(t.path.local);
+    if cx.locals.is_ours(m.text(via.host), via.port, Some(transport)) {
+        return true;
+    }
+    let request = t.request.and_then(|block| MessageRef::lazy(cx.pool.bytes_of(block)));
+    let sent = request.as_ref().and_then(|r| {
+        let at = r.header_span(Name::Via)?;
+        let via = Via::parse(r.bytes(), at).ok()?;
+        Some((r.text(via.host), key::sent_by_port(r, &via)))
+    });
+    sent.is_some_and(|(host, port)| {
+        host.eq_ignore_ascii_case(m.text(via.host)) && port == key::sent_by_port(m, via)
+    })
 }
 
 /// The key of the client transaction of a request of ours.

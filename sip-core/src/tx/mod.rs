@@ -16,6 +16,7 @@ mod client;
 mod key;
 mod lists;
 mod server;
+mod sources;
 pub mod table;
 mod timers;
 
@@ -43,6 +44,7 @@ use crate::store::reserve;
 use crate::store::slab::{Slab, handle};
 use crate::wire::{Method, Name};
 use lists::{Links, List};
+use sources::Sources;
 use table::{Cell, Machine, State};
 use timers::{Armed, Kind};
 
@@ -86,12 +88,19 @@ impl Branch {
         self
     }
 
+    /// The branch that is computed from this key.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn computed(key: Key, shard: u8) -> Self {
+        Self::new(base32(key.bits()), shard)
+    }
+
     fn new(random: Token<16>, shard: u8) -> Self {
         let Token(shard) = base32::<2>(u128::from(shard));
-        let mut text = [b'z'; Self::MARKED];
-        let parts = b"z9hG4bK".iter().chain(random.as_bytes()).chain(&shard);
-        for (to, from) in text.iter_mut().zip(parts) {
-            *to = *from;
+        let mut text = *b"z9hG4bK________________________";
+        if let Some((word, more)) = text[7..].split_first_chunk_mut::<16>()
+            && let Some((end, _)) = more.split_first_chunk_mut()
+        {
+            (*word, *end) = (random.0, shard);
         }
         Self { text, marked: false }
     }
@@ -276,6 +285,8 @@ struct Tx {
     state: State,
     method: Method,
     flags: Flags,
+    /// The place of its source, of a server transaction.
+    source: u16,
 }
 
 /// What a new transaction is made of.
@@ -314,6 +325,7 @@ impl Tx {
             state: o.machine.begin(reliable).next,
             method: o.method,
             flags,
+            source: 0,
         }
     }
 
@@ -351,6 +363,7 @@ pub struct Transactions {
     spare: List,
     absorbers: usize,
     refused: Refused,
+    sources: Sources,
     /// What was found of the request that came last.
     fresh: Option<server::Fresh>,
 }
@@ -411,6 +424,7 @@ impl Transactions {
             spare: List::EMPTY,
             absorbers: 0,
             refused: Refused::new(limits)?,
+            sources: Sources::new(limits)?,
             fresh: None,
         })
     }
@@ -421,6 +435,7 @@ impl Transactions {
         Slab::<TxHandle, Tx>::bytes(limits.transactions)
             + 3 * Index::bytes(limits.transactions)
             + Refused::places(limits) * size_of::<Key>()
+            + Sources::bytes(limits)
     }
 
     /// A branch that nobody can guess, with the mark of our shard.
@@ -435,8 +450,8 @@ impl Transactions {
         }
     }
 
-    /// The stored request, as long as the transaction needs it: until the final response. Of an
-    /// INVITE that was answered provisionally only what ACK and CANCEL need is left. The top Via of
+    /// The stored request, as long as the transaction needs it: until the final response. An INVITE
+    /// that was answered provisionally has lost its body. The top Via of
     /// a received request is marked with its source (RFC 3261 18.2.1, RFC 3581).
     #[must_use]
     pub fn request(&self, _cx: &Cx, tx: TxHandle) -> Option<BlockId> {
@@ -532,6 +547,19 @@ impl Transactions {
         self.table.room() + self.absorbers >= n
     }
 
+    /// How many more fit without any giving way.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.table.room()
+    }
+
+    /// Whether the source of a request has as many transactions open as it may have.
+    #[must_use]
+    pub fn is_source_full(&self, cx: &Cx, path: &Path) -> bool {
+        let place = self.sources.place(cx, path.remote.ip);
+        self.sources.is_full(cx, place) && !cx.config.is_trusted(path.remote.ip)
+    }
+
     /// The oldest transaction that only absorbs repetitions gives way: first those with timers I, J
     /// and K, then those with timer D, then accepted INVITEs that can be spared. False when there is
     /// none.
@@ -550,6 +578,7 @@ impl Transactions {
         let begin = tx.machine.begin(tx.is_reliable());
         let h = self.table.insert(tx)?;
         self.keys.insert(tx.key, h.raw());
+        self.sources.add(tx.source);
         if let Some(flow) = tx.path.flow {
             self.join_flow(cx, h, flow);
         }
@@ -563,6 +592,7 @@ impl Transactions {
         self.leave_flow(cx, h);
         let Some(tx) = self.table.remove(h) else { return };
         self.keys.remove(tx.key, h.raw());
+        self.sources.remove(tx.source);
         if let Side::Server { merged, .. } = tx.side
             && tx.flags.has(Flags::MERGED)
         {

@@ -189,7 +189,7 @@ impl Ua {
             return Err(Error::Misuse(Misuse::BadStatus));
         }
         if self.act(h, Happening::Ring)? != Act::SendProvisional {
-            return Err(self.wrong_side(h));
+            return self.ring_again(low, h, status, extras);
         }
         let call = self.calls.live(h)?;
         let (tx, dialog) = (call.invite.ok_or(Error::Late)?, call.dialog.ok_or(Error::Gone)?);
@@ -198,6 +198,29 @@ impl Ua {
         self.respond_with(low, h, tx, status, (extras, None, sdp), &fields)?;
         self.tell_media(low, h, dialog)?;
         self.step(h, Happening::Ring).map(|_| ())
+    }
+
+    /// The same for a re-INVITE that waits for the application (RFC 3261 14.2). It carries nothing, and
+    /// is not sent reliably.
+    fn ring_again(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        status: u16,
+        extras: &Extras<'_>,
+    ) -> Result<(), Error> {
+        let call = self.calls.live(h)?;
+        let waits = call.invite.filter(|_| call.state == State::Confirmed);
+        let tx = waits.ok_or_else(|| self.wrong_side(h))?;
+        if extras.media.is_some() || !extras.body.is_empty() {
+            return Err(Error::Misuse(Misuse::Media));
+        }
+        // RFC 3262 3
+        if Self::insists_on_reliable(low, tx) {
+            return Err(Error::Late);
+        }
+        let fields = abilities(&low.cx().config);
+        self.respond(low, h, tx, status, (extras, None), &fields)
     }
 
     /// Notes a description that the application made itself: the answer to the open offer, or another

@@ -281,7 +281,7 @@ impl Ua {
         let rang_out = self.calls.live(h)?.rang_out;
         let why = match (cancelled, rang_out) {
             (true, true) => EndReason::Timeout,
-            (true, false) => EndReason::Abandoned,
+            (true, false) => self.calls.live(h)?.end.unwrap_or(EndReason::Abandoned),
             _ => EndReason::Refused,
         };
         let (status, block) = self.best_refusal(low, h, status, block);
@@ -427,6 +427,7 @@ impl Ua {
                     d.next = None;
                 }
             } else {
+                self.end_refer_in(low, h, d);
                 low.dialogs.end(low.down.cx, d);
             }
             at = next;

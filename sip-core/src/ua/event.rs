@@ -122,7 +122,7 @@ pub enum CallChange {
     /// From now on it takes the same verbs as an answered call of ours.
     Confirmed,
     /// The peer wants to change the session of an answered call; the message is its re-INVITE (RFC
-    /// 3261 14.2). Answer or reject it: until then it takes no re-INVITE, hold or resume.
+    /// 3261 14.2). Ring, answer or reject it: until then it takes no re-INVITE, hold or resume.
     Reinvite,
     /// Our re-INVITE, hold or resume in an answered call has its final response (RFC 3261 14.1); the
     /// message is that, unless it failed without. With 408 or 481 the call ends.

@@ -7,7 +7,7 @@ use super::reliable::{
     Coming, Receiver, ReceiverAct, Sender, SenderAct, SenderHappening, receiver, sender,
 };
 use super::session::{Given, Waits, description, own_description, rest};
-use super::table::{Act as CallAct, Happening as CallHappening};
+use super::table::{Act as CallAct, Happening as CallHappening, State};
 use super::{CallHandle, EndReason, Extras, Low, Ua};
 use crate::config::{Config, Reliable};
 use crate::dialog::{DialogHandle, Exchange, InDialog, Kept, Peer};
@@ -145,6 +145,13 @@ impl Ua {
         low.down.tx.reply_stateless(low.down.cx, m, e, path, 421, &reply).map(|_| true)
     }
 
+    /// Whether all provisional responses to the INVITE in `tx` are to be reliable.
+    pub(super) fn insists_on_reliable(low: &Low<'_>, tx: TxHandle) -> bool {
+        let cx = &*low.down.cx;
+        let request = low.down.tx.request(cx, tx).map_or(&[][..], |b| cx.pool.bytes_of(b));
+        MessageRef::lazy(request).is_some_and(|m| lists(&m, Name::Require))
+    }
+
     /// The fields that make a response to the call's first INVITE reliable, if it is to be.
     pub(super) fn reliable_fields(
         &self,
@@ -153,7 +160,7 @@ impl Ua {
         status: u16,
         body: bool,
     ) -> Option<RSeqField> {
-        let call = self.calls.get(h)?;
+        let call = self.calls.get(h).filter(|c| c.state != State::Confirmed)?;
         let caller = low.dialogs.get(call.dialog?)?.peer;
         if !(101..200).contains(&status) || !is_reliable(&low.down.cx.config, caller, body) {
             return None;
@@ -544,7 +551,8 @@ impl Ua {
                     low.cx().pool.release(answer);
                     self.prack_answer(low, h, d, rack, end?)
                 }
-                Ok(None) | Err(_) => self.prack_without(low, h, d, rack),
+                Ok(None) => self.prack_without(low, h, d, rack),
+                Err(_) => self.prack_unusable(low, h, d, rack),
             },
             _ => self.prack_without(low, h, d, rack),
         }
@@ -579,6 +587,22 @@ impl Ua {
         Ok(())
     }
 
+    /// RFC 6337 2.3: no response refuses such an offer. A call that is not answered yet is given up.
+    fn prack_unusable(
+        &mut self,
+        low: &mut Low<'_>,
+        h: CallHandle,
+        d: DialogHandle,
+        rack: (u32, u32),
+    ) -> Result<(), Error> {
+        self.prack_without(low, h, d, rack)?;
+        if self.act(h, CallHappening::Hangup)? != CallAct::GiveUp {
+            return Ok(());
+        }
+        self.calls.live_mut(h)?.end = Some(EndReason::BadMedia);
+        self.give_up(low, h, CallHappening::Hangup)
+    }
+
     /// The application has said what media a call has whose PRACK waits for it.
     pub(super) fn prack_with(
         &mut self,
@@ -593,7 +617,7 @@ impl Ua {
         if own.body.is_empty() {
             return match self.calls.live(h)?.media.is_given() {
                 true => self.prack_offer(low, h, d, rack),
-                false => self.prack_without(low, h, d, rack),
+                false => self.prack_unusable(low, h, d, rack),
             };
         }
         self.own_answer(low, d, own)?;

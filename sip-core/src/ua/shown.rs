@@ -85,8 +85,8 @@ impl Shown {
         use Verb as V;
         match verb {
             V::Hangup => true,
-            V::Ring | V::Redirect => matches!(self, Self::Arrived | Self::Alerting),
-            V::Answer | V::Reject => {
+            V::Redirect => matches!(self, Self::Arrived | Self::Alerting),
+            V::Ring | V::Answer | V::Reject => {
                 matches!(self, Self::Arrived | Self::Alerting | Self::Offered)
             }
             V::Follow => matches!(self, Self::Asks),

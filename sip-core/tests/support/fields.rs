@@ -260,7 +260,9 @@ impl<'a> Rules<'a> {
         };
         let hops = |m: &Message| m.get("Max-Forwards").parse::<i32>().unwrap_or(-1);
         self.rule(m, hops(m) == hops(before) - 1, "16.6 step 3: Max-Forwards");
-        let changed = ["Via", "Max-Forwards", "Route", "Record-Route", "Proxy-Authorization"];
+        // Max-Breadth: RFC 5393 5.3.3.
+        let changed = ["Via", "Max-Forwards", "Max-Breadth", "Route", "Record-Route"];
+        let changed = [&changed[..], &["Proxy-Authorization"]].concat();
         let rest = m.but(&changed) == before.but(&changed) && m.body == before.body;
         self.rule(m, rest, "16.6 step 1: all other fields and the body");
         let recorded = m.all("Record-Route");

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use sansip::{
-    Addr, Answer, Binding, Config, Engine, FlowEnd, FlowId, FlowInfo, Instant, Limits, Local,
-    LocalId, Output, Path, Query, QueryId, Retransmit, Seen, Target, Transport,
+    Addr, Answer, Binding, Config, Engine, Event, FlowEnd, FlowId, FlowInfo, Instant, Limits,
+    Local, LocalId, Output, Path, Query, QueryId, RequestHandle, Retransmit, Seen, Target,
+    Transport,
 };
 
 pub const UDP: LocalId = LocalId(1);
@@ -100,6 +101,11 @@ pub struct Hop {
     pub routes: Routes,
     /// The peer that every name leads to, if any.
     pub dns: Option<u8>,
+    /// Where else the names lead.
+    pub more_dns: Vec<u8>,
+    /// What happened, and the last request that targets were asked for.
+    pub events: Vec<Event>,
+    pub routing: Option<RequestHandle>,
     /// The open connections: number and peer. With TCP on, every peer can be connected to.
     pub flows: Vec<(FlowId, u8)>,
     tcp: bool,
@@ -157,6 +163,9 @@ impl Hop {
             store: BTreeMap::new(),
             routes: Routes::NotFound,
             dns: None,
+            more_dns: Vec::new(),
+            events: Vec::new(),
+            routing: None,
             flows: Vec::new(),
             tcp: false,
             last_flow: 0,
@@ -274,8 +283,15 @@ impl Hop {
                             if sent.start() == "100" { &mut self.trying } else { &mut self.sent };
                         list.push(sent);
                     }
-                    Output::Query(id, query) => questions.push((id, owned(&query), bounds(&query))),
-                    Output::Event(sansip::Event::Limited(_), _) => {}
+                    Output::Event(event, _) => self.events.push(event),
+                    Output::Query(id, query) => {
+                        if let Query::Route { request, .. }
+                        | Query::Locate { request: Some(request), .. } = query
+                        {
+                            self.routing = Some(request);
+                        }
+                        questions.push((id, owned(&query), bounds(&query)));
+                    }
                     Output::Forget(id) => self.held.retain(|(held, _)| *held != id),
                     other => panic!("{other:?}"),
                 }
@@ -366,8 +382,12 @@ impl Hop {
                 }
             }
             Asked::Dns(_) => {
-                let ip = self.dns.map(|n| [peer(n).ip]);
-                let answer = ip.as_ref().map_or(Answer::NotFound, |ip| Answer::Addresses(ip, 60));
+                let ips: Vec<_> =
+                    self.dns.iter().chain(&self.more_dns).map(|n| peer(*n).ip).collect();
+                let answer = match ips.as_slice() {
+                    [] => Answer::NotFound,
+                    ips => Answer::Addresses(ips, 60),
+                };
                 self.engine.answer(now, id, answer).unwrap();
             }
             Asked::Secret(user) => {

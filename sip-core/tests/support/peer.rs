@@ -78,6 +78,10 @@ pub struct Bench {
     pub events: Vec<Event>,
     /// Questions for secrets: realm, algorithm and user.
     pub asked: Vec<(QueryId, String)>,
+    /// Questions for media, with the offer.
+    pub media_asked: Vec<(QueryId, String)>,
+    /// What the call was to send and hear: our description and the peer's.
+    pub media: Vec<String>,
     pub forgotten: usize,
 }
 
@@ -106,6 +110,8 @@ impl Bench {
             sent: Vec::new(),
             events: Vec::new(),
             asked: Vec::new(),
+            media_asked: Vec::new(),
+            media: Vec::new(),
             forgotten: 0,
         }
     }
@@ -124,7 +130,13 @@ impl Bench {
                     text: String::from_utf8_lossy(t.bytes).into_owned(),
                 }),
                 Output::Event(event, _) => self.events.push(event),
-                Output::Media { .. } => {}
+                Output::Media { media, .. } => {
+                    let [local, remote] = [media.local, media.remote].map(String::from_utf8_lossy);
+                    self.media.push(format!("{local}\n{remote}"));
+                }
+                Output::Query(id, Query::Media { offer, .. }) => {
+                    self.media_asked.push((id, offer.to_string()));
+                }
                 Output::Query(id, Query::Credentials { realm, algorithm, user, .. }) => {
                     self.asked.push((id, format!("{realm} {} {user}", algorithm.name())));
                 }

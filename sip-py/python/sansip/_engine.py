@@ -393,6 +393,24 @@ class Engine:
         """Ends the hold of a call (RFC 3264 8.4)."""
         self._core.resume(now_ms, call)
 
+    def refer(
+        self,
+        now_ms: int,
+        line: LineHandle,
+        target: str,
+        to: str,
+        *,
+        user: int = 0,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+        media: Optional[Media] = None,
+    ) -> None:
+        """Asks a `sip:` or `sips:` URI to call `to`, in a REFER outside calls (RFC 3515 2.4).
+        `ReferProgress` tells how it goes and gives `user` back."""
+        extras = _extras(headers, content_type, body, media)
+        self._core.refer(now_ms, line, (target, to, user), extras)
+
     def options(
         self,
         now_ms: int,
