@@ -707,6 +707,17 @@
 #define SANSIP_EV_ANSWERED 1281
 
 /**
+ * Our request of sansip_refer goes on: `status` is what was answered to it, or what a NOTIFY, the
+ * message, says of the new call; `user` is your own number of it.
+ */
+#define SANSIP_EV_REFER_PROGRESS 1282
+
+/**
+ * The same, and it is over: with 2xx it worked; 408 where nothing came, 503 where there was no way.
+ */
+#define SANSIP_EV_REFER_ENDED 1283
+
+/**
  * Everything has failed that was to be tried for `request`, which waits for late targets: see
  * sansip_add_targets. `status` is what goes back when no more come.
  */
@@ -2756,6 +2767,20 @@ int32_t sansip_hold(sansip_engine *engine, uint64_t now_ms, sansip_call call);
 int32_t sansip_resume(sansip_engine *engine, uint64_t now_ms, sansip_call call);
 
 /**
+ * Asks `target`, a sip: or sips: URI, to call `to`, in a REFER outside calls (RFC 3515 2.4).
+ * SANSIP_EV_REFER_PROGRESS and SANSIP_EV_REFER_ENDED tell how it goes and give `user` back. May queue
+ * output.
+ * Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+ */
+int32_t sansip_refer(sansip_engine *engine,
+                     uint64_t now_ms,
+                     sansip_line line,
+                     sansip_str target,
+                     sansip_str to,
+                     uint64_t user,
+                     const sansip_extras *extras);
+
+/**
  * Asks `target`, a sip: or sips: URI, what it can do, as a line or (0) as the engine itself (RFC 3261
  * 11.1). SANSIP_EV_ANSWERED tells the answer and gives `user` back. May queue output.
  * Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
@@ -2803,6 +2828,12 @@ int32_t sansip_send(sansip_engine *engine,
                     const sansip_path *path,
                     const void *p,
                     size_t n);
+
+/**
+ * Lets what goes on come to its end, and refuses what is new with 503; go on until
+ * sansip_is_quiescent.
+ */
+int32_t sansip_drain(sansip_engine *engine, uint64_t now_ms);
 
 /**
  * Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.

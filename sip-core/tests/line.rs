@@ -227,3 +227,42 @@ fn requests_outside_dialogs_go_to_the_outbound_proxy() {
     let outbound = Addr::v4(10, 0, 0, 200, 5062);
     assert_eq!(to, [outbound, outbound, Addr::v4(10, 0, 0, 9, 5070)]);
 }
+
+// RFC 3608 6.1
+#[test]
+fn the_route_that_the_registrar_gives_leads_the_calls() {
+    for (proxy, to) in [("sip:10.0.0.9:5070", 9), ("", 7)] {
+        let mut b = bench();
+        let line = LineConfig { aor: "sip:bob@10.0.0.8", proxy, ..LineConfig::default() };
+        let now = b.at();
+        let line = b.engine.add_line(now, line).unwrap();
+        let routes = "<sip:10.0.0.7;lr>, <sip:10.0.0.6;lr;x>";
+        for (given, used) in [
+            ("Service-Route: <sip:10.0.0.7;lr>\r\nService-Route: <sip:10.0.0.6;lr;x>\r\n", true),
+            // A strict router is none that a request can be sent through.
+            ("Service-Route: <sip:10.0.0.7>\r\n", false),
+            ("", false),
+        ] {
+            let now = b.at();
+            b.engine.register(now, line).unwrap();
+            let register = b.drain().remove(0);
+            assert!(!register.text.contains("10.0.0.7"), "REGISTER goes its own way");
+            let contact = "Contact: <sip:bob@10.0.0.1:5060>;expires=60\r\n";
+            b.ask(&register.answer("200 OK", "r", &format!("{contact}{given}")));
+            b.drain();
+            let now = b.at();
+            let call = b.engine.invite(now, line, "sip:al@10.0.0.5", 1, Extras::default()).unwrap();
+            let invite = b.drain().remove(0);
+            if used {
+                assert_eq!(invite.header("Route"), routes);
+                assert_eq!(invite.to.ip, Addr::v4(10, 0, 0, to, 0).ip);
+            } else {
+                assert!(!invite.text.contains("10.0.0.7"), "{}", invite.text);
+            }
+            assert_eq!(invite.first_line(), "INVITE sip:al@10.0.0.5 SIP/2.0");
+            b.ask(&invite.answer("486 Busy Here", "t", ""));
+            b.drain();
+            let _ = call;
+        }
+    }
+}

@@ -574,13 +574,14 @@ impl World {
         let late = [Target { uri: target, q: status, ..Target::default() }];
         let late = &late[usize::from(status / 600)..];
         let other = self.random.pick(&self.heard.calls).copied().unwrap_or(any);
-        let input = match self.random.below(38) {
+        let input = match self.random.below(40) {
             30..=33 => Input::SetPolicy { line, policy: self.policy() },
             34 | 35 => Input::Follow { call, target: if status == 180 { target } else { "" } },
             36 | 37 => {
                 let line = Some(line).filter(|_| status != 404);
                 Input::Options { line, target, user: 6, extras }
             }
+            38 | 39 => Input::Refer { line, target, to: "sip:c@10.0.0.3", user: 8, extras },
             22 | 23 => Input::Transfer { call, target, keep: status == 486, extras },
             24 | 25 => Input::TransferTo { call, other, extras },
             26..=28 => Input::AcceptTransfer { request, user: 4, extras },

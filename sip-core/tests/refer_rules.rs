@@ -675,3 +675,79 @@ fn a_notify_that_is_challenged() {
         quiet(&mut b);
     }
 }
+
+mod early {
+    //! REFER in one of several early dialogs (RFC 3261 13.2.2.1, RFC 5057 4.1).
+
+    use super::peer::Bench;
+    use sansip::{Config, Event, Extras, Retransmit, Seen, Transfers};
+
+    const CONTACT: &str = "Contact: <sip:p@10.0.0.9>\r\n";
+
+    fn request(method: &str, invite: &super::peer::Out, tag: &str, number: u32) -> String {
+        let (to, from) = (invite.header("From"), invite.header("To"));
+        let refer = if method == "REFER" { "Refer-To: <sip:carol@10.0.0.9>\r\n" } else { "" };
+        format!(
+            "{method} sip:bob@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK{tag}{number}\r\nMax-Forwards: 70\r\nFrom: {from};tag={tag}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\n{CONTACT}{refer}Content-Length: 0\r\n\r\n",
+            invite.header("Call-ID")
+        )
+    }
+
+    /// Two branches ring, and the first refers.
+    fn ringing(transfers: Transfers) -> (Bench, super::peer::Out) {
+        let mut config = Config::new([4; 32]);
+        config.ask_media = false;
+        config.retransmit = Retransmit::Rfc;
+        config.roles.proxy = false;
+        config.transfers = transfers;
+        let mut b = Bench::new(config);
+        let (now, line) = (b.at(), b.line);
+        b.engine.invite(now, line, "sip:p@10.0.0.9", 0, Extras::default()).unwrap();
+        let invite = b.drain().remove(0);
+        b.ask(&invite.answer("180 Ringing", "one", CONTACT));
+        b.ask(&request("REFER", &invite, "one", 1));
+        b.ask(&invite.answer("180 Ringing", "two", CONTACT));
+        (b, invite)
+    }
+
+    /// The call ends: the subscription goes on in its dialog, and takes what comes there.
+    #[test]
+    fn a_subscription_in_one_of_them_outlives_the_call() {
+        let (mut b, invite) = ringing(Transfers::Accept);
+        b.run(10);
+        b.ask(&invite.answer("486 Busy", "two", ""));
+        for (number, method) in (2..).zip(["REFER", "NOTIFY", "OPTIONS", "BYE"]) {
+            let (seen, out) = b.feed(&request(method, &invite, "one", number));
+            assert_eq!(seen, Seen::Used, "{method}");
+            assert!(out.iter().any(|o| o.first_line().starts_with("SIP/2.0 ")), "{method}");
+        }
+        let now = b.at();
+        b.engine.shutdown(now).unwrap();
+        b.finish();
+    }
+
+    /// Another branch answers, or a 199 ends the one: the REFER that waits for the application is
+    /// answered, and the verb comes too late.
+    #[test]
+    fn a_refer_in_one_that_ends_alone_is_over() {
+        for status in ["200 OK", "199 Early Dialog Terminated"] {
+            let (mut b, invite) = ringing(Transfers::Ask);
+            let request = b.events.iter().find_map(|e| match e {
+                Event::Transfer { request, .. } => Some(*request),
+                _ => None,
+            });
+            let tag = if status.starts_with('2') { "two" } else { "one" };
+            let out = b.ask(&invite.answer(status, tag, CONTACT));
+            let refused = out.iter().any(|o| {
+                o.first_line().starts_with("SIP/2.0 481") && o.header("CSeq").ends_with("REFER")
+            });
+            assert!(refused, "{status}: {out:?}");
+            let now = b.at();
+            let late = b.engine.accept_transfer(now, request.unwrap(), 0, Extras::default());
+            assert_eq!(late, Err(sansip::Error::Late), "{status}");
+            let call = b.call();
+            b.engine.hangup(now, call).unwrap();
+            b.finish();
+        }
+    }
+}

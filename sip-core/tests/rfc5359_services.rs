@@ -3,7 +3,7 @@
 //!
 //! In 2.15 to 2.17 somebody learns of another's call by a subscription to the dialog package (RFC
 //! 4235), which comes later; here the dialog is known, as the RFC says it may be. All that follows is
-//! what the phones do. The REFERs of 2.15 and 2.18 are outside a dialog and come from a stranger.
+//! what the phones do.
 
 #[path = "support/fields.rs"]
 mod fields;
@@ -20,22 +20,20 @@ mod trio;
 
 use sansip::{CallChange, EndReason};
 use script::check;
-use stranger::{Stranger, replaces};
+use stranger::replaces;
 use trio::{Trio, value};
 
-// `s` is the park server: a phone as well, but for the music. It is asked by `x`, for Bob.
+// `s` is the park server: a phone as well, but for the music.
 #[test]
 fn section_2_15_call_park() {
     let mut t = Trio::of(&["a", "b", "s", "c"]);
     let (a, b) = t.talk(0, 1);
-    let mut bob = Stranger::new(&mut t.net, "x", 2);
     let first = replaces(&t.net, "200 INVITE", "a").replace(';', "%3B").replace('=', "%3D");
-    let to = format!("Refer-To: <sip:a@10.0.0.1?Replaces={first}&Require=replaces>\r\n");
-    bob.send(&mut t.net, "REFER", &format!("{to}Referred-By: <sip:b@10.0.0.2>\r\n"), false);
+    let to = format!("sip:a@10.0.0.1?Replaces={first}&Require=replaces");
+    t.ask(1, ("sip:s@10.0.0.3", &to), &[]);
     let parked = t.accept(2);
-    bob.answer(&mut t.net, "NOTIFY", "200 OK", "");
     t.net.run(10);
-    bob.answer(&mut t.net, "NOTIFY", "200 OK", "");
+    assert_eq!(t.replies(1), [(202, false), (100, false), (200, true)]);
     assert!(!t.lives(0, a) && !t.lives(1, b) && t.lives(2, parked));
     // Carol picks the call up.
     let second = replaces(&t.net, "200 INVITE", "a");
@@ -46,17 +44,17 @@ fn section_2_15_call_park() {
         &t.net,
         4,
         &[
-            "x>s 2 REFER s Refer-To=a?Replaces=1&Require=replaces Referred-By=b",
-            "s>x 2 202 REFER",
-            "s>x 2 NOTIFY refer active 100",
+            "b>s 2 REFER s Refer-To=a?Replaces=1&Require=replaces Referred-By=b",
+            "s>b 2 202 REFER",
+            "s>b 2 NOTIFY refer active 100",
             "s>a 3 INVITE a Replaces=1 Referred-By=b Require=replaces sendrecv",
+            "b>s 2 200 NOTIFY",
             "a>s 3 200 INVITE sendrecv",
             "a>b 1 BYE",
             "s>a 3 ACK",
+            "s>b 2 NOTIFY refer terminated(noresource) 200",
             "b>a 1 200 BYE",
-            "x>s 2 200 NOTIFY",
-            "s>x 2 NOTIFY refer terminated(noresource) 200",
-            "x>s 2 200 NOTIFY",
+            "b>s 2 200 NOTIFY",
             "c>a 4 INVITE a Replaces=3 Require=replaces sendrecv",
             "a>c 4 200 INVITE sendrecv",
             "a>s 3 BYE",
@@ -199,11 +197,10 @@ fn section_2_17_automatic_redial() {
 // `x` is Bob's PC and `b` his phone. Without a subscription (RFC 4488) nothing is told of the call.
 #[test]
 fn section_2_18_click_to_dial() {
-    let mut t = Trio::with_sound();
-    let mut pc = Stranger::new(&mut t.net, "x", 1);
-    let more = "Refer-To: <sip:c@10.0.0.3>\r\nRefer-Sub: false\r\nSupported: norefersub\r\n";
-    pc.send(&mut t.net, "REFER", more, false);
+    let mut t = Trio::of(&["x", "b", "c"]);
+    t.ask(0, ("sip:b@10.0.0.2", "sip:c@10.0.0.3"), &[("Refer-Sub", "false")]);
     let call = t.accept(1);
+    assert_eq!(t.replies(0), [(202, true)]);
     let c = t.incoming(2);
     t.alert(2, c);
     t.answer(2, c);
@@ -212,9 +209,9 @@ fn section_2_18_click_to_dial() {
         &t.net,
         0,
         &[
-            "x>b 1 REFER b Refer-To=c Refer-Sub=false",
+            "x>b 1 REFER b Refer-To=c Referred-By=x Refer-Sub=false",
             "b>x 1 202 REFER Refer-Sub=false",
-            "b>c 2 INVITE c sendrecv",
+            "b>c 2 INVITE c Referred-By=x sendrecv",
             "c>b 2 180 INVITE",
             "c>b 2 200 INVITE sendrecv",
             "b>c 2 ACK",

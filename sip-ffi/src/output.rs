@@ -104,6 +104,11 @@ pub const SANSIP_EV_TRANSFER: u32 = 0x302;
 /// Our request of sansip_options was answered with `status`, 408 where nothing came, 503 where there
 /// was no way; `user` is your own number of it, the message is the response.
 pub const SANSIP_EV_ANSWERED: u32 = 0x501;
+/// Our request of sansip_refer goes on: `status` is what was answered to it, or what a NOTIFY, the
+/// message, says of the new call; `user` is your own number of it.
+pub const SANSIP_EV_REFER_PROGRESS: u32 = 0x502;
+/// The same, and it is over: with 2xx it worked; 408 where nothing came, 503 where there was no way.
+pub const SANSIP_EV_REFER_ENDED: u32 = 0x503;
 /// Everything has failed that was to be tried for `request`, which waits for late targets: see
 /// sansip_add_targets. `status` is what goes back when no more come.
 pub const SANSIP_EV_EXHAUSTED: u32 = 0x601;
@@ -530,6 +535,11 @@ impl Lent {
             }
             Event::Answered { user, status } => {
                 e.kind = SANSIP_EV_ANSWERED;
+                e.user = user;
+                e.status = status.into();
+            }
+            Event::Refer { user, status, done } => {
+                e.kind = if done { SANSIP_EV_REFER_ENDED } else { SANSIP_EV_REFER_PROGRESS };
                 e.user = user;
                 e.status = status.into();
             }

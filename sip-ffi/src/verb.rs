@@ -553,6 +553,30 @@ pub unsafe extern "C" fn sansip_resume(
     unsafe { verb(engine, |e| Ok(e.resume(Instant(now_ms), call)?)) }
 }
 
+/// Asks `target`, a sip: or sips: URI, to call `to`, in a REFER outside calls (RFC 3515 2.4).
+/// SANSIP_EV_REFER_PROGRESS and SANSIP_EV_REFER_ENDED tell how it goes and give `user` back. May queue
+/// output.
+/// Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_refer(
+    engine: *mut SansipEngine,
+    now_ms: u64,
+    line: SansipLine,
+    target: SansipStr,
+    to: SansipStr,
+    user: u64,
+    extras: *const SansipExtras,
+) -> i32 {
+    let line = LineHandle::from_raw(line.v);
+    // SAFETY: by the header's rules.
+    unsafe {
+        verb(engine, |e| {
+            let (target, to, adds) = (target.text()?, to.text()?, Adds::read(extras)?);
+            adds.with(|x| e.refer(Instant(now_ms), line, target, to, user, x))
+        })
+    }
+}
+
 /// Asks `target`, a sip: or sips: URI, what it can do, as a line or (0) as the engine itself (RFC 3261
 /// 11.1). SANSIP_EV_ANSWERED tells the answer and gives `user` back. May queue output.
 /// Errors: SANSIP_E_GONE, SANSIP_E_FULL_..., SANSIP_E_BAD_URI, SANSIP_E_BAD_HEADER.
@@ -644,6 +668,14 @@ pub unsafe extern "C" fn sansip_send(
             Ok(e.send(Instant(now_ms), path, bytes(p, n)?)?)
         })
     }
+}
+
+/// Lets what goes on come to its end, and refuses what is new with 503; go on until
+/// sansip_is_quiescent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_drain(engine: *mut SansipEngine, now_ms: u64) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.drain(Instant(now_ms))?)) }
 }
 
 /// Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.

@@ -518,6 +518,19 @@ impl Engine {
         self.done(py, now, &Input::Resume { call: CallHandle::from_raw(call) })
     }
 
+    fn refer(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        line: u64,
+        to: (String, String, u64),
+        extras: ExtrasIn,
+    ) -> PyResult<()> {
+        let line = LineHandle::from_raw(line);
+        let (target, to, user) = (to.0.as_str(), to.1.as_str(), to.2);
+        extras.with(|extras| self.done(py, now, &Input::Refer { line, target, to, user, extras }))
+    }
+
     fn options(
         &mut self,
         py: Python<'_>,
@@ -558,6 +571,15 @@ impl Engine {
 
     fn send(&mut self, py: Python<'_>, now: u64, path: PathIn, data: &[u8]) -> PyResult<()> {
         self.done(py, now, &Input::Send { path: path.into(), bytes: data })
+    }
+
+    fn drain(&mut self, py: Python<'_>, now: u64) -> PyResult<()> {
+        self.done(py, now, &Input::Drain)
+    }
+
+    fn set_config(&mut self, py: Python<'_>, now: u64, config: Config) -> PyResult<()> {
+        let set = self.core.set_config(Instant(now), config.try_into()?);
+        set.map_err(|e| refused(py, e))
     }
 
     fn shutdown(&mut self, py: Python<'_>, now: u64) -> PyResult<()> {

@@ -128,6 +128,9 @@ fn of_event<'py>(py: Python<'py>, event: Event, message: Option<MessageRef<'_>>)
         Event::Answered { user, status } => {
             ("RequestAnswered", user, status, message).into_bound_py_any(py)
         }
+        Event::Refer { user, status, done } => {
+            ("ReferProgress", user, status, done, message).into_bound_py_any(py)
+        }
         Event::Exhausted { request, status } => {
             ("Exhausted", request.raw(), status).into_bound_py_any(py)
         }

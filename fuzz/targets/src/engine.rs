@@ -239,7 +239,8 @@ impl<'a> World<'a> {
         let target = |q| Target { uri, q, ..Target::default() };
         let targets =
             [target(1_000), target(500), Target { next_hop: "sip:10.0.0.4;lr", ..target(500) }];
-        let binding = Binding { uri, q: 1_000, expires: 60, call_id: "c1", cseq: 1, ..Binding::default() };
+        let binding =
+            Binding { uri, q: 1_000, expires: 60, call_id: "c1", cseq: 1, ..Binding::default() };
         let bindings = [binding, Binding { uri: "sip:bob@10.0.0.3", q: 0, ..binding }];
         let count = self.program.small() % 3;
         let answer = match self.program.small() % 9 {

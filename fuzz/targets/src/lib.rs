@@ -2,6 +2,7 @@
 //! libFuzzer wrappers (`fuzz_targets/`) and the runner for stable compilers (`fuzz-runner`) call the
 //! same functions.
 
+pub mod calls;
 pub mod edit;
 pub mod engine;
 pub mod framer;
@@ -22,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("headers", headers::run),
     ("transactions", transactions::run),
     ("engine", engine::run),
+    ("calls", calls::run),
 ];
 
 #[cfg(test)]

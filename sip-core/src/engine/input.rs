@@ -54,10 +54,12 @@ pub enum Input<'a> {
     RejectTransfer { request: RequestHandle, status: u16 },
     Hold { call: CallHandle },
     Resume { call: CallHandle },
+    Refer { line: LineHandle, target: &'a str, to: &'a str, user: u64, extras: Extras<'a> },
     Options { line: Option<LineHandle>, target: &'a str, user: u64, extras: Extras<'a> },
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     AddTargets { request: RequestHandle, targets: &'a [Target<'a>], more: bool },
     Send { path: Path, bytes: &'a [u8] },
+    Drain,
     Shutdown,
 }
 

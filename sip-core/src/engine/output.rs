@@ -205,12 +205,22 @@ pub enum Event {
     },
     /// Everything has failed that was to be tried for a request which waits for late targets
     /// ([`Engine::add_targets`](super::Engine::add_targets)): add some, or say that no more come, and
-    /// the best response goes back. It goes by itself after `Forking::late`.
+    /// the best response goes back (RFC 3261 16.7 step 6). It goes by itself after `Forking::late`.
     Exhausted {
         /// The request, as in [`Query::Route`].
         request: RequestHandle,
         /// The status of that response.
         status: u16,
+    },
+    /// A REFER of ours outside calls goes on: what was answered to it, or what a NOTIFY says of the
+    /// new call (RFC 3515 2.4.5). The message is that response or NOTIFY.
+    Refer {
+        /// The caller's number of the REFER.
+        user: u64,
+        /// The status; 408 where nothing came, 503 where there was no way.
+        status: u16,
+        /// It is over: with 2xx it worked.
+        done: bool,
     },
     /// A limit was reached, and requests get 503 with Retry-After because of it (RFC 3261 21.5.4).
     /// Told at most once a second, in whatever state calls and lines are;
@@ -318,6 +328,10 @@ fn event_of(record: &EventRecord, message: Option<&MessageRef<'_>>) -> Option<Ev
             call: (record.user != 0).then(|| CallHandle::from_raw(record.user)),
         }),
         4 if record.kind == EVENT_LIMITED => Some(Event::Limited(Limit::of(record.code)?)),
+        5 if record.kind == ua::EVENT_REFER => {
+            let done = record.object != 0;
+            Some(Event::Refer { user: record.user, status: record.code, done })
+        }
         5 if record.kind == ua::EVENT_ANSWERED => {
             Some(Event::Answered { user: record.user, status: record.code })
         }

@@ -106,6 +106,12 @@ impl Core {
                 return Ok(Seen::Used);
             }
         }
+        if self.cx.config.roles.proxy {
+            let (forks, mut low) = self.fork_low();
+            if forks.on_stray_response(&mut low, m, e)? {
+                return Ok(Seen::Used);
+            }
+        }
         Ok(Seen::Ignored(Ignored::StrayResponse))
     }
 
@@ -169,7 +175,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_response(&mut low, owner, m.status())
+                ua.on_subscription_response(&mut low, owner, m, e, path)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -227,8 +233,7 @@ impl Core {
             }
             OwnerKind::Refer => {
                 let (ua, mut low) = self.low();
-                ua.on_notify_failure(&mut low, owner);
-                Ok(())
+                ua.on_subscription_failure(&mut low, owner, why)
             }
             OwnerKind::App => {
                 let (ua, mut low) = self.low();
@@ -378,6 +383,12 @@ impl Core {
     ) -> Result<Seen, Error> {
         let (m, e, path) = received;
         let Some((tx, owner)) = invite else {
+            if self.cx.config.roles.proxy && self.destination(m, e) == Destination::Proxy {
+                let (forks, mut low) = self.fork_low();
+                if forks.on_stray_cancel(&mut low, (m, e), path)? {
+                    return Ok(Seen::Used);
+                }
+            }
             let other = self.tx.cancels_another(&self.cx, m, e);
             return self.answer_stateless(received, if other { 200 } else { 481 }, &[]);
         };
@@ -461,9 +472,13 @@ impl Core {
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
         let in_dialog = self.dialog_of(m, e);
+        if self.draining && e.to.is_none_or(|to| to.tag.is_empty()) {
+            return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
+        }
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
-        if !self.tx.room_for(1 + kept) {
+        let crowded = in_dialog.is_none() && self.tx.is_source_full(&self.cx, path);
+        if crowded || !self.tx.room_for(1 + kept) {
             return self.refuse_full(Limit::Transactions, (m, e, path));
         }
         let done = match (destination, in_dialog) {

@@ -98,6 +98,7 @@ impl Core {
             | Input::Transfer { extras, .. }
             | Input::TransferTo { extras, .. }
             | Input::AcceptTransfer { extras, .. }
+            | Input::Refer { extras, .. }
             | Input::Options { extras, .. }
             | Input::Respond { extras, .. } => {
                 usable(input, extras)?;
@@ -150,6 +151,9 @@ impl Core {
             }
             Input::Hold { call } => ua.hold(&mut low, call).map(nothing),
             Input::Resume { call } => ua.resume(&mut low, call).map(nothing),
+            Input::Refer { line, target, to, user, extras } => {
+                ua.refer(&mut low, line, (target, to), user, &extras).map(nothing)
+            }
             Input::Options { line, target, user, extras } => {
                 ua.options(&mut low, line, target, user, &extras).map(nothing)
             }
@@ -164,6 +168,10 @@ impl Core {
                 forks.add_targets(&mut low, request, targets, more).map(nothing)
             }
             Input::Send { path, bytes } => self.send(&path, bytes).map(nothing),
+            Input::Drain => {
+                self.draining = true;
+                Ok(Done::Nothing)
+            }
             Input::Shutdown => self.shutdown().map(nothing),
             _ => Err(Error::Misuse(Misuse::NotBuilt)),
         }
@@ -449,6 +457,23 @@ impl Engine {
         self.apply(now, &Input::Resume { call }).map(drop)
     }
 
+    /// Asks `target`, a `sip:` or `sips:` URI, to call `to` in a request outside calls (RFC 3515 2.4):
+    /// a phone that one clicks on, or a server that parks a call when `to` has its Replaces (RFC 5359
+    /// 2.18, 2.15). [`Event::Refer`](super::output::Event::Refer) tells how it goes; without a
+    /// subscription (RFC 4488) that is the answer alone. Works in every state of the line; `Full`
+    /// without room for the dialog that the answer makes, `Gone` without the line. May queue output: call `poll`.
+    pub fn refer(
+        &mut self,
+        now: Instant,
+        line: LineHandle,
+        target: &str,
+        to: &str,
+        user: u64,
+        extras: Extras<'_>,
+    ) -> Result<(), Error> {
+        self.apply(now, &Input::Refer { line, target, to, user, extras }).map(drop)
+    }
+
     /// Asks `target`, a `sip:` or `sips:` URI, what it can do, as a line or as the engine itself (RFC
     /// 3261 11.1). [`Event::Answered`](super::output::Event::Answered) tells the answer. Right in every
     /// state of the line; `Misuse(BadUri)` for what no request can be sent to. May queue output: call
@@ -504,6 +529,13 @@ impl Engine {
     /// call `poll`.
     pub fn send(&mut self, now: Instant, path: Path, bytes: &[u8]) -> Result<(), Error> {
         self.apply(now, &Input::Send { path, bytes }).map(drop)
+    }
+
+    /// Lets what goes on come to its end, and refuses what is new: requests outside a dialog get 503
+    /// with Retry-After (RFC 3261 21.5.4). It ends with the engine's life, when
+    /// [`is_quiescent`](Self::is_quiescent) says that nothing is left. Queues nothing.
+    pub fn drain(&mut self, now: Instant) -> Result<(), Error> {
+        self.apply(now, &Input::Drain).map(drop)
     }
 
     /// Ends all calls and registrations (RFC 3261 15, 10.2.2), in every state, and again while that

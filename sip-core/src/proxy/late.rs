@@ -48,7 +48,7 @@ impl Forks {
         list: &[Target<'_>],
         more: bool,
     ) -> Result<(), Error> {
-        let owner = low.down.tx.owner(request).ok_or(Error::Gone)?;
+        let owner = low.down.tx.owner(request).filter(|o| !o.was_answered()).ok_or(Error::Gone)?;
         if owner.kind != OwnerKind::Fork {
             return Err(Error::Misuse(Misuse::State));
         }

@@ -377,12 +377,13 @@ impl Ua {
         }
         low.cx().promised = low.cx().promised.saturating_sub(1);
         call.clock.stop(low.cx());
+        self.keep_subscriptions(low, &call);
         let mut dialog = call.dialog;
-        if self.keep_subscriptions(low, &call) {
-            dialog = None;
-        }
         while let Some(d) = dialog {
-            dialog = low.dialogs.end(low.down.cx, d).and_then(|d| d.next);
+            dialog = match low.dialogs.get_mut(d).filter(|d| d.owner().kind == OwnerKind::Refer) {
+                Some(kept) => kept.next.take(),
+                None => low.dialogs.end(low.down.cx, d).and_then(|d| d.next),
+            };
         }
         for attempt in [call.attempt, call.reinvite].into_iter().flatten() {
             low.attempts.end(&mut low.down, attempt);

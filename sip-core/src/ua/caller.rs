@@ -427,6 +427,7 @@ impl Ua {
                     d.next = None;
                 }
             } else {
+                self.end_refer_in(low, h, d);
                 low.dialogs.end(low.down.cx, d);
             }
             at = next;

@@ -5,7 +5,8 @@
 //! credentials. A challenge that cannot be answered ends the request like any other refusal.
 
 use super::line::Line;
-use super::{LineHandle, Low, Ua};
+use super::referring::REFER;
+use super::{LineHandle, Low, ReferHandle, Ua};
 use crate::attempt::{AttemptHandle, Proving};
 use crate::auth::digest::{is_session, strength};
 use crate::auth::{Asked, Between, Hex, Known, Qop, Secret, ha1, question};
@@ -390,6 +391,10 @@ impl Ua {
             OwnerKind::Call => self.on_refusal(low, case.owner, status, block),
             OwnerKind::Line => self.on_register_refused(low, case.line, status, Some(block)),
             OwnerKind::App => Self::tell_answered(low.cx(), case.owner, status, Some(block)),
+            OwnerKind::Refer if case.owner.part == REFER => {
+                let r = ReferHandle::from_raw(case.owner.object);
+                self.outcome(low, r, status, Some(block))
+            }
             OwnerKind::Refer => {
                 low.cx().pool.release(block);
                 self.on_notify_response(low, case.owner, status)

@@ -21,6 +21,7 @@ impl Ua {
         let Some(ended) = low.dialogs.of_response(low.down.cx, m, e) else { return };
         let early = low.dialogs.get(ended).is_some_and(|d| d.state == DialogState::Early);
         if early && self.unlink(low, h, ended) {
+            self.end_refer_in(low, h, ended);
             low.dialogs.end(low.down.cx, ended);
         }
     }

@@ -25,7 +25,7 @@ use crate::time::Instant;
 use crate::tx::Failure;
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
-use crate::wire::scan::Span;
+use crate::wire::scan::{Cursor, Span};
 use crate::wire::start_line::Method;
 use crate::wire::write::{WriteError, Writer};
 
@@ -68,6 +68,8 @@ pub(crate) struct Line {
     pub(super) policy: LinePolicy,
     /// Who has answered its last REGISTER.
     registrar: Option<IpAddr>,
+    /// The route for its requests that the registrar has given (RFC 3608).
+    service: Option<BlockId>,
     /// The address that the registrar sees, where it is not ours.
     pub(super) mapped: Option<crate::path::Addr>,
     attempt: Option<AttemptHandle>,
@@ -98,8 +100,21 @@ impl Line {
         self.aor.of(pool.bytes_of(self.text))
     }
 
-    /// Where its request to `target` goes first (RFC 3261 8.1.2).
+    /// Where its request to `target` goes first: to its proxy, else to the first of the route that the
+    /// registrar has given (RFC 3261 8.1.2, RFC 3608 6.1).
     pub(super) fn hop(&self, cx: &Cx, target: &[u8]) -> Result<Hop, NoWay> {
+        let given = self.service.map_or(&[][..], |b| cx.pool.bytes_of(b));
+        let first = NameAddr::next(&mut Cursor::new(given, Span::new(0, given.len())));
+        match first {
+            Ok(first) if self.proxy(&cx.pool).is_empty() => {
+                proxy_hop(cx, first.uri_text.of(given), target)
+            }
+            _ => self.home_hop(cx, target),
+        }
+    }
+
+    /// Where its REGISTER goes first.
+    fn home_hop(&self, cx: &Cx, target: &[u8]) -> Result<Hop, NoWay> {
         let proxy = self.proxy(&cx.pool);
         if proxy.is_empty() { first_hop(cx, target) } else { proxy_hop(cx, proxy, target) }
     }
@@ -158,8 +173,21 @@ impl Line {
         self.policy.is_anonymous()
     }
 
-    /// The outbound proxy as a preloaded route (RFC 3261 8.1.2): a secure one if `secure`.
+    /// The preloaded route: that of the registrar (RFC 3608 6.1), else that to its proxy.
     pub(super) fn write_route(
+        &self,
+        w: &mut Writer<'_>,
+        pool: &Pool,
+        secure: bool,
+    ) -> Result<(), WriteError> {
+        match self.service {
+            Some(given) => joined(w, Name::Route, &[pool.bytes_of(given)]),
+            None => self.write_home_route(w, pool, secure),
+        }
+    }
+
+    /// The outbound proxy as a preloaded route (RFC 3261 8.1.2): a secure one if `secure`.
+    fn write_home_route(
         &self,
         w: &mut Writer<'_>,
         pool: &Pool,
@@ -259,6 +287,7 @@ impl Ua {
             sent: Registration::Off,
             policy: LinePolicy::default(),
             registrar: None,
+            service: None,
             mapped: None,
             attempt: None,
             timer: None,
@@ -272,6 +301,9 @@ impl Ua {
         let Cx { pool, keyring, .. } = low.cx();
         keyring.forget(pool, h.raw());
         pool.release(line.text);
+        if let Some(service) = line.service {
+            pool.release(service);
+        }
         Self::drop_line_policy(low.cx(), &line.policy);
         if let Some(timer) = line.timer {
             low.cx().timers.cancel(timer);
@@ -395,7 +427,7 @@ impl Ua {
         let mut uri = [0u8; 300];
         let uri_len = registrar_uri(line, &cx.pool, &mut uri)?;
         let uri = uri.get(..uri_len).unwrap_or(&[]);
-        let hop = line.hop(cx, uri);
+        let hop = line.home_hop(cx, uri);
         let near = line.identity(cx, hop.as_ref().ok()).or(line.local);
         let secure = is_sips(line.aor(&cx.pool));
         let mut contact = [0u8; 256];
@@ -458,6 +490,7 @@ impl Ua {
                 return self.tell_line(low.cx(), h, record::UNREGISTERED, 0, 0, None);
             }
             let given = granted(low.down.cx, line, m, e);
+            self.keep_service_route(low.cx(), h, m)?;
             // A quarter of the time, but at most 30 s, is left for the refresh.
             let refresh = given.saturating_sub((given / 4).min(30)).max(1);
             let at = low.down.cx.now.after(u64::from(refresh) * 1000);
@@ -475,6 +508,42 @@ impl Ua {
         }
         let block = low.cx().pool.copy_in(m.bytes()).ok();
         self.on_register_refused(low, h, status, block)
+    }
+
+    /// The Service-Route of a registration is the route from now on (RFC 3608 6.1): also none. What
+    /// is no route of loose routers is none.
+    fn keep_service_route(
+        &mut self,
+        cx: &mut Cx,
+        h: LineHandle,
+        m: &MessageRef<'_>,
+    ) -> Result<(), Error> {
+        let mut len = Some(0usize);
+        for value in m.values(Name::ServiceRoute) {
+            let loose = NameAddr::parse(m.bytes(), value).is_ok_and(|r| r.uri.lr && r.uri.is_sip());
+            let comma: &[u8] = if len == Some(0) { b"" } else { b", " };
+            for part in [comma, m.text(value)] {
+                let start = len.filter(|_| loose && !part.iter().any(u8::is_ascii_control));
+                len = start.and_then(|start| {
+                    let end = start.checked_add(part.len())?;
+                    cx.scratch.get_mut(start..end)?.copy_from_slice(part);
+                    Some(end)
+                });
+            }
+        }
+        let text = cx.scratch.get(..len.unwrap_or(0)).unwrap_or(&[]);
+        let line = self.lines.live_mut(h)?;
+        let same = line.service.map_or(&[][..], |b| cx.pool.bytes_of(b)) == text;
+        if same {
+            return Ok(());
+        }
+        // Without room for a new one the old one holds until the next refresh.
+        let new = if text.is_empty() { None } else { Some(cx.pool.copy_in(text)) };
+        let Ok(new) = new.transpose() else { return Ok(()) };
+        if let Some(old) = core::mem::replace(&mut line.service, new) {
+            cx.pool.release(old);
+        }
+        Ok(())
     }
 
     /// The end of a REGISTER that the registrar refuses.
@@ -543,7 +612,7 @@ fn write_register(
 ) -> Result<usize, WriteError> {
     w.request_line(b"REGISTER", uri)?;
     w.header(Name::MaxForwards, b"70")?;
-    line.write_route(&mut w, pool, is_sips(uri))?;
+    line.write_home_route(&mut w, pool, is_sips(uri))?;
     line.write_from(&mut w, pool, line.tag.as_bytes())?;
     joined(&mut w, Name::To, &[b"<", line.aor(pool), b">"])?;
     w.header(Name::CallId, line.call_id.as_bytes())?;

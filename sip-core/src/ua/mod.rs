@@ -25,6 +25,7 @@ mod privacy;
 mod profile;
 mod redirect;
 mod referred;
+mod referring;
 mod reinvite;
 pub mod reliable;
 mod required;
@@ -57,6 +58,7 @@ pub(crate) use options::EVENT_ANSWERED;
 pub(crate) use outside::TIMER_REQUEST;
 pub use outside::{ALLOW, METHODS, SUPPORTED};
 pub(crate) use referred::EVENT_TRANSFER;
+pub(crate) use referring::EVENT_REFER;
 pub(crate) use session::media_error;
 pub(crate) use shown::Verb;
 pub(crate) use transfer::{Refer, ReferHandle};
@@ -88,7 +90,7 @@ pub struct Ua {
     /// Requests that wait for the application, and how many may.
     waiting: usize,
     max_waiting: usize,
-    /// Calls whose first dialog is still to come. Each keeps a place for it: a 2xx that finds none
+    /// Calls whose first dialog is still to come, and REFERs outside one. Each keeps a place for it: a 2xx that finds none
     /// could be neither acknowledged nor ended.
     undecided: usize,
 }

@@ -1,6 +1,7 @@
 //! The subscription that a REFER makes (RFC 3515 2.4.4, RFC 6665): NOTIFY out and in.
 
 use super::call::start_in_dialog;
+use super::referring::{REFER, tell_refer};
 use super::transfer::{MESSAGE, Phase, RETRY, ReferHandle, Text};
 use super::{CallHandle, EndReason, Low, Ua, record};
 use crate::dialog::{DialogHandle, InDialog, Order};
@@ -10,7 +11,7 @@ use crate::header::essentials::Essentials;
 use crate::header::event::{Event, SubscriptionState, Substate};
 use crate::path::Path;
 use crate::store::queries::{Owner, OwnerKind};
-use crate::tx::{Reply, TxHandle};
+use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::reason::reason_phrase;
@@ -191,8 +192,38 @@ impl Ua {
         Ok(())
     }
 
+    /// The answer to our NOTIFY, or to our REFER outside a dialog.
+    pub(crate) fn on_subscription_response(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+        path: &Path,
+    ) -> Result<(), Error> {
+        if from.part == REFER {
+            let r = ReferHandle::from_raw(from.object);
+            return self.on_apart_response(low, r, (m, e, path));
+        }
+        self.on_notify_response(low, from, m.status())
+    }
+
+    /// Our NOTIFY, or our REFER outside a dialog, was not answered.
+    pub(crate) fn on_subscription_failure(
+        &mut self,
+        low: &mut Low<'_>,
+        from: Owner,
+        why: Failure,
+    ) -> Result<(), Error> {
+        if from.part == REFER {
+            return self.on_apart_failure(low, ReferHandle::from_raw(from.object), why);
+        }
+        self.on_notify_failure(low, from);
+        Ok(())
+    }
+
     /// The answer to our NOTIFY.
-    pub(crate) fn on_notify_response(
+    pub(super) fn on_notify_response(
         &mut self,
         low: &mut Low<'_>,
         from: Owner,
@@ -213,7 +244,7 @@ impl Ua {
     }
 
     /// Our NOTIFY was not answered (RFC 6665 4.2.2): nobody listens.
-    pub(crate) fn on_notify_failure(&mut self, low: &mut Low<'_>, from: Owner) {
+    fn on_notify_failure(&mut self, low: &mut Low<'_>, from: Owner) {
         let r = ReferHandle::from_raw(from.object);
         if let Some(refer) = self.refers.get_mut(r) {
             refer.notify = None;
@@ -290,26 +321,32 @@ impl Ua {
         let (wait, ring) = (low.cx().config.t1.saturating_mul(64), low.cx().config.ring);
         let refer = self.refers.live_mut(r)?;
         let (h, leaves, known) = (refer.call, refer.leaves, refer.phase == Phase::Known);
+        let apart = refer.apart.then_some(refer.user);
         if known {
             if news.over {
                 self.end_refer(low, r);
             }
             return Ok(());
         }
-        let block = h.and_then(|_| low.cx().pool.copy_in(m.bytes()).ok());
+        let told = h.is_some() || apart.is_some();
+        let block = if told { low.cx().pool.copy_in(m.bytes()).ok() } else { None };
         if news.over {
             return self.outcome(low, r, news.status, block);
         }
         if news.status >= 200 {
             self.refers.live_mut(r)?.phase = Phase::Known;
             self.arm_refer(low.cx(), r, now.after(wait))?;
-            return self.say_outcome(low, h, leaves, news.status, block);
+            return match apart {
+                Some(user) => tell_refer(low.cx(), user, (news.status, true), block),
+                None => self.say_outcome(low, h, leaves, news.status, block),
+            };
         }
         self.refers.live_mut(r)?.phase = Phase::Open;
         // The new call rings at most so long; then its outcome is due.
         self.arm_refer(low.cx(), r, now.after(ring.saturating_add(wait)))?;
         match h {
             Some(h) => self.tell(low.cx(), h, record::TRANSFER, news.status, block),
+            None if apart.is_some() => self.tell_apart(low.cx(), r, news.status, block),
             None => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use crate::cx::{Cx, joined, write_error};
 use crate::dialog::contact_value;
 use crate::error::{Error, Misuse};
 use crate::header::uri::{Uri, is_sips};
+use crate::path::LocalId;
 use crate::resolve::{first_hop, identity_for};
 use crate::store::pool::BlockId;
 use crate::store::queries::{Owner, OwnerKind};
@@ -18,6 +19,15 @@ use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::start_line::Method;
 use crate::wire::write::Writer;
+
+/// A request outside calls.
+pub(super) struct Apart<'a> {
+    pub method: Method,
+    pub line: Option<LineHandle>,
+    pub target: &'a [u8],
+    /// The identity whose Contact it has.
+    pub near: Option<LocalId>,
+}
 
 /// The record number of the answer to a request outside calls.
 pub(crate) const EVENT_ANSWERED: u16 = 0x501;
@@ -47,7 +57,9 @@ impl Ua {
                 (hop, near)
             }
         };
-        let request = self.write_options(low.cx(), line, target, near, extras)?;
+        let apart = Apart { method: Method::Options, line, target, near };
+        let fields = [Some((Name::Accept, ACCEPT))];
+        let request = self.write_apart(low.cx(), &apart, &fields, extras)?;
         let start = Start {
             owner: Owner::new(OwnerKind::App, user),
             request,
@@ -61,12 +73,12 @@ impl Ua {
         low.attempts.start(&mut low.down, &start).map(drop)
     }
 
-    fn write_options(
+    /// A request outside calls, without Via, in a block held once (RFC 3261 8.1.1).
+    pub(super) fn write_apart(
         &self,
         cx: &mut Cx,
-        line: Option<LineHandle>,
-        target: &[u8],
-        near: Option<crate::path::LocalId>,
+        &Apart { method, line, target, near }: &Apart<'_>,
+        fields: &[Option<(Name, &[u8])>],
         extras: &Extras<'_>,
     ) -> Result<BlockId, Error> {
         let line = line.and_then(|l| self.lines.get(l));
@@ -82,7 +94,7 @@ impl Ua {
         let Cx { pool, scratch, config, .. } = cx;
         let mut w = Writer::new(scratch);
         let head = |w: &mut Writer<'_>| {
-            w.request_line(Method::Options.as_str().as_bytes(), target)?;
+            w.request_line(method.as_str().as_bytes(), target)?;
             w.header(Name::MaxForwards, b"70")?;
             match line {
                 Some(line) => {
@@ -95,11 +107,12 @@ impl Ua {
             }
             joined(w, Name::To, &[b"<", target, b">"])?;
             w.header(Name::CallId, call_id.as_bytes())?;
-            w.cseq(1, Method::Options.as_str().as_bytes())?;
+            w.cseq(1, method.as_str().as_bytes())?;
             if !contact.is_empty() {
                 w.header(Name::Contact, contact)?;
             }
-            w.header(Name::Accept, ACCEPT)?;
+            let mut fields = fields.iter().flatten();
+            fields.try_for_each(|(name, value)| w.header(*name, value))?;
             if !config.product.is_empty() {
                 w.header(Name::UserAgent, config.product.as_bytes())?;
             }

@@ -201,6 +201,10 @@ impl Ua {
         if let Some(refusal) = inspect(low.down.cx, m, e, path) {
             return refuse(low, m, e, path, &refusal);
         }
+        // RFC 6665 4.1.2.4: it may be faster than the 2xx that makes its dialog, and comes again.
+        if self.awaits_subscription(m) {
+            return Ok(());
+        }
         // RFC 3261 12.2.2: a To tag that names no dialog of ours, and what only a dialog has.
         let within = matches!(m.method(), Method::Bye | Method::Update | Method::Prack);
         if e.to.is_some_and(|t| !t.tag.is_empty()) || within {

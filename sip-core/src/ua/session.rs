@@ -159,7 +159,7 @@ fn versioned<E>(
     write: impl Fn(Origin, &mut [u8]) -> Result<usize, E>,
 ) -> Result<usize, E> {
     let len = write(origin, out)?;
-    if !sdp::same_session(out.get(..len).unwrap_or(&[]), last) {
+    if last.is_empty() || !sdp::same_session(out.get(..len).unwrap_or(&[]), last) {
         return Ok(len);
     }
     write(Origin { version: origin.version.wrapping_sub(1), ..origin }, out)
@@ -225,11 +225,11 @@ impl Ua {
         Ok(())
     }
 
-    /// Keeps what the application's own description says before we hold the peer.
-    fn keep_own_profile(&mut self, low: &mut Low<'_>, h: CallHandle) -> Result<(), Error> {
-        let call = self.calls.live_mut(h)?;
+    /// What the application's own description says, before we hold the peer; a block held once.
+    fn own_profile(&self, low: &mut Low<'_>, h: CallHandle) -> Result<Option<BlockId>, Error> {
+        let call = self.calls.live(h)?;
         if call.media.hold != Hold::No || call.has_profile() {
-            return Ok(());
+            return Ok(None);
         }
         let session = call.dialog.and_then(|d| low.dialogs.get(d)).map(|d| d.session);
         let Cx { pool, scratch, .. } = &mut *low.down.cx;
@@ -239,12 +239,7 @@ impl Ua {
         let len = local.len();
         let full = Error::Full(Limit::MessageBytes);
         scratch.get_mut(..len).ok_or(full)?.copy_from_slice(local);
-        let block = pool.copy_in(scratch.get(..len).unwrap_or(&[]))?;
-        if let Some(old) = call.media.profile.replace(block) {
-            pool.release(old);
-        }
-        call.media.own = true;
-        Ok(())
+        pool.copy_in(scratch.get(..len).unwrap_or(&[])).map(Some)
     }
 
     /// The numbers of our next description: those of the last one, counted on (RFC 3264 5, 8).
@@ -276,6 +271,11 @@ impl Ua {
         let previous = session.as_ref().and_then(|s| s.descriptions(pool));
         let (profile, last) = sides(pool, call.media.profile, previous)?;
         let hold = call.media.hold;
+        let first = previous.is_none() && hold == Hold::No && call.has_profile();
+        let whole = if first { sdp::renumbered(profile, origin, scratch) } else { None };
+        if let Some(len) = whole {
+            return pool.copy_in(scratch.get(..len).unwrap_or(&[]));
+        }
         let len = versioned(origin, last, scratch, |origin, out| match previous {
             Some(previous) if in_use => sdp::reoffer(profile, previous, origin, hold, out),
             _ => sdp::offer(profile, previous, origin, hold, out),
@@ -567,16 +567,23 @@ impl Ua {
         if call.media.hold == hold {
             return Ok(());
         }
-        self.keep_own_profile(low, h)?;
+        let own = self.own_profile(low, h)?;
         let call = self.calls.live_mut(h)?;
-        let before = core::mem::replace(&mut call.media.hold, hold);
-        call.media.before = before;
+        let media = &mut call.media;
+        let last = (media.hold, media.before, media.profile, media.own);
+        (media.hold, media.before) = (hold, media.hold);
+        if own.is_some() {
+            (media.profile, media.own) = (own, true);
+        }
         let sent = self.reoffer(low, h, true, &Extras::default());
         if sent.is_err()
             && let Some(call) = self.calls.get_mut(h)
         {
-            call.media.hold = before;
+            let media = &mut call.media;
+            (media.hold, media.before, media.profile, media.own) = last;
         }
+        let unused = if sent.is_ok() { own.and(last.2) } else { own };
+        unused.into_iter().for_each(|block| low.cx().pool.release(block));
         sent
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Extras;
 use super::call::part;
+use super::referring::{REFER, tell_refer};
 use super::session::rest;
 use super::table::State;
 use super::{CallHandle, EndReason, LineHandle, Low, Ua, record};
@@ -21,7 +22,7 @@ use crate::store::queries::{Owner, OwnerKind};
 use crate::store::slab::handle;
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::time::Instant;
-use crate::tx::{Failure, TxHandle};
+use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::message::MessageRef;
 use crate::wire::name::Name;
 use crate::wire::scan::{Class, Span};
@@ -89,8 +90,11 @@ pub(crate) struct Refer {
     /// The status that the peer was told last, and the one that it is to be told.
     pub(super) told: u16,
     pub(super) next: u16,
-    /// Our NOTIFY that is on its way.
+    /// Our NOTIFY that is on its way; or our REFER outside a dialog.
     pub(super) notify: Option<AttemptHandle>,
+    /// Ours, outside a dialog: the application's number of it.
+    pub(super) apart: bool,
+    pub(super) user: u64,
     /// When it ends at the latest.
     pub(super) until: Instant,
     pub(super) timer: Option<TimerId>,
@@ -113,6 +117,8 @@ impl Refer {
             told: 0,
             next: 0,
             notify: None,
+            apart: false,
+            user: 0,
             until,
             timer: None,
         }
@@ -176,7 +182,7 @@ impl<const N: usize> Text<N> {
 }
 
 /// Whether the application adds this header field itself.
-fn given(extras: &Extras<'_>, name: Name) -> bool {
+pub(super) fn given(extras: &Extras<'_>, name: Name) -> bool {
     extras.headers.iter().any(|(n, _)| Name::of(n.as_bytes()) == name)
 }
 
@@ -447,10 +453,13 @@ impl Ua {
     /// A challenged request goes again with another CSeq number: that of a REFER names its
     /// NOTIFYs.
     pub(super) fn sent_again(&mut self, owner: Owner, number: u32) {
-        if (owner.kind, owner.part) != (OwnerKind::Call, part::REFER) {
-            return;
-        }
-        let ours = self.calls.get(CallHandle::from_raw(owner.object)).and_then(|c| c.transfer.ours);
+        let ours = match (owner.kind, owner.part) {
+            (OwnerKind::Call, part::REFER) => {
+                self.calls.get(CallHandle::from_raw(owner.object)).and_then(|c| c.transfer.ours)
+            }
+            (OwnerKind::Refer, REFER) => Some(ReferHandle::from_raw(owner.object)),
+            _ => None,
+        };
         if let Some(refer) = ours.and_then(|r| self.refers.get_mut(r)) {
             refer.seq = number;
         }
@@ -481,8 +490,12 @@ impl Ua {
     ) -> Result<(), Error> {
         let Some(refer) = self.refers.get(r) else { return Ok(()) };
         let (h, leaves) = (refer.call, refer.leaves);
+        let apart = refer.apart.then_some((refer.user, refer.phase != Phase::Known));
         self.end_refer(low, r);
-        self.say_outcome(low, h, leaves, status, block)
+        match apart {
+            Some((user, true)) => tell_refer(low.cx(), user, (status, true), block),
+            _ => self.say_outcome(low, h, leaves, status, block),
+        }
     }
 
     pub(super) fn say_outcome(
@@ -598,6 +611,9 @@ impl Ua {
         if let Some(attempt) = refer.notify {
             low.attempts.end(&mut low.down, attempt);
         }
+        if refer.apart && refer.phase == Phase::Sent {
+            self.undecided = self.undecided.saturating_sub(1);
+        }
         for h in [refer.call, refer.other].into_iter().flatten() {
             let Some(call) = self.calls.get_mut(h) else { continue };
             let t = &mut call.transfer;
@@ -621,20 +637,16 @@ impl Ua {
         }
     }
 
-    /// A call is being forgotten. Where a subscription goes on in its dialog, that stays (RFC 5057
-    /// 4.1): true.
-    pub(super) fn keep_subscriptions(
-        &mut self,
-        low: &mut Low<'_>,
-        call: &super::call::Call,
-    ) -> bool {
+    /// A call is being forgotten. The dialogs in which a subscription goes on stay, and are that
+    /// subscription's (RFC 5057 4.1).
+    pub(super) fn keep_subscriptions(&mut self, low: &mut Low<'_>, call: &super::call::Call) {
         let t = &call.transfer;
         for r in [t.awaited_by, t.placed_by].into_iter().flatten() {
             if let Some(refer) = self.refers.get_mut(r) {
                 refer.other = None;
             }
         }
-        let mut first: Option<ReferHandle> = None;
+        let mut first: Option<(ReferHandle, DialogHandle)> = None;
         for r in [t.ours, t.theirs].into_iter().flatten() {
             let waits = |x: &&Refer| matches!(x.phase, Phase::Waiting | Phase::Giving);
             if self.refers.get(r).filter(waits).is_some() {
@@ -643,17 +655,30 @@ impl Ua {
             }
             let Some(refer) = self.refers.get_mut(r) else { continue };
             refer.call = None;
-            refer.twin = first;
-            if let Some(x) = first.and_then(|f| self.refers.get_mut(f)) {
+            refer.dialog = refer.dialog.or(call.dialog);
+            let Some(dialog) = refer.dialog else { continue };
+            let twin = first.filter(|(_, d)| *d == dialog).map(|(twin, _)| twin);
+            refer.twin = twin;
+            if let Some(x) = twin.and_then(|f| self.refers.get_mut(f)) {
                 x.twin = Some(r);
+            } else if let Some(d) = low.dialogs.get_mut(dialog) {
+                d.set_owner(Owner::new(OwnerKind::Refer, r.raw()));
             }
-            first = first.or(Some(r));
+            first = first.or(Some((r, dialog)));
         }
-        let (Some(r), Some(d)) = (first, call.dialog.and_then(|d| low.dialogs.get_mut(d))) else {
-            return false;
-        };
-        d.set_owner(Owner::new(OwnerKind::Refer, r.raw()));
-        d.next = None;
-        true
+    }
+
+    /// An early dialog of a call ends while the call goes on: so does what was asked for in it.
+    pub(super) fn end_refer_in(&mut self, low: &mut Low<'_>, h: CallHandle, dialog: DialogHandle) {
+        let in_it = |r: &ReferHandle| self.refers.get(*r).is_some_and(|x| x.dialog == Some(dialog));
+        let theirs = self.calls.get(h).and_then(|c| c.transfer.theirs).filter(in_it);
+        let Some(r) = theirs else { return };
+        if let Some(Phase::Asked(tx) | Phase::Granted(tx)) = self.refers.get(r).map(|x| x.phase)
+            && low.down.tx.reply(low.down.cx, tx, 481, &Reply::default()).is_err()
+        {
+            // Without room for it, its repetition finds no dialog.
+            low.down.tx.end(low.down.cx, tx);
+        }
+        self.end_refer(low, r);
     }
 }

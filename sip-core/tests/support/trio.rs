@@ -209,6 +209,23 @@ impl Trio {
         self.net.run(0);
     }
 
+    /// `n` asks somebody outside any call to call somewhere.
+    pub fn ask(&mut self, n: usize, (target, to): (&str, &str), headers: &[(&str, &str)]) {
+        let (now, line) = (self.now(), self.lines[n]);
+        let extras = Extras { headers, ..Extras::default() };
+        self.net.engine(n).refer(now, line, target, to, 9, extras).unwrap();
+        self.net.run(0);
+    }
+
+    /// How it goes what a phone has asked for so.
+    pub fn replies(&self, n: usize) -> Vec<(u16, bool)> {
+        let of = |s: &net::Said| match s.event {
+            Event::Refer { user: 9, status, done } => Some((status, done)),
+            _ => None,
+        };
+        self.net.nodes[n].said.iter().filter_map(of).collect()
+    }
+
     /// The transfer that a phone is asked for last is accepted: the new call.
     pub fn accept(&mut self, n: usize) -> CallHandle {
         let now = self.now();

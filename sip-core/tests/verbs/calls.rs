@@ -428,6 +428,7 @@ fn no_verb_takes_a_field_that_only_the_engine_writes() {
             (Input::Transfer { call, target, keep: false, extras }, true),
             (Input::TransferTo { call, other: call, extras }, true),
             (Input::AcceptTransfer { request, user: 0, extras }, true),
+            (Input::Refer { line, target, to: target, user: 0, extras }, true),
             (Input::Options { line: None, target, user: 0, extras }, true),
             (Input::Respond { request, status: 200, extras }, true),
             (Input::Reinvite { call, extras }, !renames),
@@ -441,4 +442,30 @@ fn no_verb_takes_a_field_that_only_the_engine_writes() {
             assert_eq!(before, bench.engine.stats(), "{input:?}");
         }
     }
+}
+
+/// A description of the application's own that no offer can be made of: holding is `Misuse`, and
+/// leaves no trace.
+#[test]
+fn a_hold_that_is_refused_changes_nothing() {
+    let mut config = Config::new([3; 32]);
+    config.ask_media = false;
+    config.roles.proxy = false;
+    let mut bench = Bench::new(config);
+    let (now, line) = (bench.at(), bench.line);
+    let body = b"v=0\r\nnot a description";
+    let extras = Extras { content_type: "application/sdp", body, ..Extras::default() };
+    let call = bench.engine.invite(now, line, "sip:p@10.0.0.9", 0, extras).unwrap();
+    let invite = bench.drain().remove(0);
+    bench.ask(&with_body(&invite.answer("200 OK", "pt", MORE)));
+    let before = bench.engine.stats();
+    for _ in 0..3 {
+        let held = bench.engine.hold(now, call);
+        assert!(matches!(held, Err(Error::Misuse(_))), "{held:?}");
+        assert_eq!(bench.engine.stats(), before);
+    }
+    bench.engine.hangup(now, call).unwrap();
+    let bye = bench.drain().remove(0);
+    bench.ask(&bye.answer("200 OK", "", ""));
+    bench.finish();
 }

@@ -51,10 +51,12 @@ enum V {
     SetPolicy,
     Remove,
     Invite,
+    Refer,
     Options,
 }
 
-const VERBS: [V; 6] = [V::Register, V::Unregister, V::SetPolicy, V::Remove, V::Invite, V::Options];
+const VERBS: [V; 7] =
+    [V::Register, V::Unregister, V::SetPolicy, V::Remove, V::Invite, V::Refer, V::Options];
 
 const PEER_URI: &str = "sip:p@10.0.0.9";
 
@@ -66,6 +68,7 @@ fn input(verb: V, line: LineHandle) -> Input<'static> {
         V::SetPolicy => Input::SetPolicy { line, policy: Policy::default() },
         V::Remove => Input::RemoveLine { line },
         V::Invite => Input::Invite { line, target: PEER_URI, user: 0, extras },
+        V::Refer => Input::Refer { line, target: PEER_URI, to: PEER_URI, user: 0, extras },
         V::Options => Input::Options { line: Some(line), target: PEER_URI, user: 0, extras },
     }
 }

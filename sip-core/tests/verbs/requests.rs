@@ -4,7 +4,7 @@ use crate::name_of;
 use crate::peer::{Bench, LOCAL, Out, PEER};
 use sansip::{
     Config, Error, Event, Extras, Input, Instant, LineHandle, Misuse, Output, Path, Query,
-    RequestHandle, Retransmit, SendId,
+    RequestHandle, Retransmit, SendId, Target,
 };
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
@@ -82,9 +82,13 @@ enum V {
     Refuse,
     Accept,
     Reject,
+    AddTargets,
 }
 
-const VERBS: [V; 5] = [V::Provisional, V::Respond, V::Refuse, V::Accept, V::Reject];
+const VERBS: [V; 6] = [V::Provisional, V::Respond, V::Refuse, V::Accept, V::Reject, V::AddTargets];
+
+const TARGETS: &[Target<'static>] =
+    &[Target { uri: "sip:carol@10.0.0.7", next_hop: "", q: 1, path: "", params: "" }];
 
 fn input(verb: V, kind: Kind, request: RequestHandle) -> Input<'static> {
     let extras = if kind == Kind::Offer { BODY } else { Extras::default() };
@@ -94,6 +98,7 @@ fn input(verb: V, kind: Kind, request: RequestHandle) -> Input<'static> {
         V::Refuse => Input::Respond { request, status: 486, extras: Extras::default() },
         V::Accept => Input::AcceptTransfer { request, user: 0, extras: Extras::default() },
         V::Reject => Input::RejectTransfer { request, status: 603 },
+        V::AddTargets => Input::AddTargets { request, targets: TARGETS, more: false },
     }
 }
 
@@ -109,6 +114,8 @@ const STATE: Error = Error::Misuse(Misuse::State);
 fn expected(kind: Kind, fate: Fate, verb: V) -> Result<(), Error> {
     let refer = matches!(kind, Kind::Refer | Kind::ReferOutside);
     match fate {
+        // RFC 3261 16.5
+        _ if kind == Kind::Routed && verb == V::AddTargets => return Ok(()),
         _ if kind == Kind::Routed => return Err(STATE),
         Fate::Answered | Fate::Refused | Fate::AnsweredOver | Fate::Unsent | Fate::Over => {
             return Err(Error::Gone);
@@ -128,6 +135,7 @@ fn expected(kind: Kind, fate: Fate, verb: V) -> Result<(), Error> {
         V::Provisional | V::Respond | V::Refuse => true,
         V::Accept => refer && fate != Fate::LineGone,
         V::Reject => refer,
+        V::AddTargets => false,
     };
     match fate {
         _ if !fits => Err(STATE),
@@ -144,6 +152,7 @@ struct World {
     request: RequestHandle,
     line: LineHandle,
     ok: Option<Out>,
+    query: Option<sansip::QueryId>,
 }
 
 fn request(method: &str, to: &str, call_id: &str, cseq: u32, more: &str) -> String {
@@ -169,7 +178,7 @@ impl World {
         let bench = Bench::new(config);
         let line = bench.line;
         let request = RequestHandle::from_raw(0);
-        let mut world = Self { bench, kind, request, line, ok: None };
+        let mut world = Self { bench, kind, request, line, ok: None, query: None };
         if matches!(kind, Kind::Inside | Kind::Offer | Kind::Refer) {
             world.establish();
         }
@@ -213,8 +222,9 @@ impl World {
         let now = self.bench.at();
         self.bench.engine.receive(now, path, text.as_bytes()).unwrap();
         while let Some(output) = self.bench.engine.poll() {
-            if let Output::Query(_, Query::Route { request, .. }) = output {
+            if let Output::Query(id, Query::Route { request, .. }) = output {
                 self.request = request;
+                self.query = Some(id);
             }
         }
     }
@@ -322,6 +332,20 @@ fn every_verb_of_a_request_works_or_says_whose_fault_it_is() {
     }
     assert!(wrong.is_empty(), "{} of {ran}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(ran >= 200, "{ran}");
+}
+
+#[test]
+fn targets_come_too_late_for_a_request_that_is_answered() {
+    let mut world = World::new(Kind::Routed);
+    world.wait(100);
+    let (now, query) = (world.bench.at(), world.query.unwrap());
+    world.bench.engine.answer(now, query, sansip::Answer::Reject(403)).unwrap();
+    let before = world.bench.engine.stats();
+    assert_eq!(world.apply(V::AddTargets), Err(Error::Late));
+    assert_eq!(before, world.bench.engine.stats());
+    world.bench.drain();
+    world.wait(40_000);
+    assert_eq!(world.apply(V::AddTargets), Err(Error::Gone));
 }
 
 #[test]

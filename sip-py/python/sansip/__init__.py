@@ -48,6 +48,7 @@ from ._types import (
     Redirected,
     Registered,
     RegisterFailed,
+    ReferProgress,
     Referred,
     Reinvite,
     Reinvited,

@@ -393,6 +393,24 @@ class Engine:
         """Ends the hold of a call (RFC 3264 8.4)."""
         self._core.resume(now_ms, call)
 
+    def refer(
+        self,
+        now_ms: int,
+        line: LineHandle,
+        target: str,
+        to: str,
+        *,
+        user: int = 0,
+        headers: Headers = (),
+        content_type: str = "",
+        body: Buffer = b"",
+        media: Optional[Media] = None,
+    ) -> None:
+        """Asks a `sip:` or `sips:` URI to call `to`, in a REFER outside calls (RFC 3515 2.4).
+        `ReferProgress` tells how it goes and gives `user` back."""
+        extras = _extras(headers, content_type, body, media)
+        self._core.refer(now_ms, line, (target, to, user), extras)
+
     def options(
         self,
         now_ms: int,
@@ -441,6 +459,15 @@ class Engine:
     def send(self, now_ms: int, path: Path, data: Buffer) -> None:
         """Sends these bytes, whatever they are."""
         self._core.send(now_ms, path, bytes(data))
+
+    def drain(self, now_ms: int) -> None:
+        """Lets what goes on come to its end, and refuses what is new with 503."""
+        self._core.drain(now_ms)
+
+    def set_config(self, now_ms: int, config: Config) -> None:
+        """Puts this configuration in place of the present one; its seed, keys, tag, shard and roles
+        stay as they are."""
+        self._core.set_config(now_ms, config)
 
     def shutdown(self, now_ms: int) -> None:
         """Ends all calls and registrations; go on until `is_quiescent`."""

@@ -595,6 +595,19 @@ class RequestAnswered(Event):
 
 
 @dataclass(frozen=True)
+class ReferProgress(Event):
+    """A REFER of ours outside calls goes on: what was answered to it, or what a NOTIFY says of the new
+    call (RFC 3515 2.4.5); 408 where nothing came, 503 where there was no way."""
+
+    user: int
+    """The caller's own number of the REFER."""
+    status: int
+    done: bool
+    """It is over: with 2xx it worked."""
+    message: Optional[Message] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Exhausted(Event):
     """Everything has failed that was to be tried for a request which waits for late targets:
     `add_targets` adds some, or says that no more come."""
@@ -713,6 +726,9 @@ def make_output(kind: str, *parts: Any) -> Output:
     elif make is RequestAnswered:
         user, status, message = parts
         made = RequestAnswered(user, status, _message(message))
+    elif make is ReferProgress:
+        user, status, done, message = parts
+        made = ReferProgress(user, status, done, _message(message))
     elif make is Request:
         request, line, call, message = parts
         made = Request(request, line, call, _message(message))
