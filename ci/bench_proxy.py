@@ -250,6 +250,14 @@ def main():
         try:
             proxies.append(Kamailio(kamailio, modules, folder, free_port(), callee))
             time.sleep(1)
+            # At first, while neither has touched more than it needs.
+            print(f"| {OPEN:,} calls ringing | memory before | at the most | bytes a call | lost |")
+            print("|---|---|---|---|---|")
+            for proxy in proxies:
+                m = open_calls(folder, proxy, callee)
+                grown = (m["peak"] - m["before"]) / OPEN
+                print(f"| {proxy.name} | {m['before']:,} | {m['peak']:,} | {grown:,.0f} | {m['lost']:,} |")
+            print()
             rows = []
             # What grows to its size in the first calls is not counted.
             for proxy in proxies:
@@ -263,12 +271,6 @@ def main():
                         print(f"{proxy.name} {rate}/s: {row['cpu'] * 1e6:.1f} us, {row['lost']} lost",
                               file=sys.stderr)
             table(rows)
-            print(f"\n| {OPEN:,} calls ringing | memory before | at the most | bytes a call | lost |")
-            print("|---|---|---|---|---|")
-            for proxy in proxies:
-                m = open_calls(folder, proxy, callee)
-                grown = (m["peak"] - m["before"]) / OPEN
-                print(f"| {proxy.name} | {m['before']:,} | {m['peak']:,} | {grown:,.0f} | {m['lost']:,} |")
         finally:
             for proxy in proxies:
                 proxy.stop()
