@@ -26,7 +26,7 @@ struct Counted {
 type Figures = BTreeMap<String, Counted>;
 
 /// Instructions that a work may take: these fail the run.
-const GATES: [(&str, u64); 5] = [
+const GATES: [(&str, u64); 8] = [
     ("index/a_invite", 5_200),
     ("typed/a_invite", 9_500),
     ("index/peers/a_invite", 5_200),
@@ -35,7 +35,6 @@ const GATES: [(&str, u64); 5] = [
     ("call-ua", 165_000),
     ("proxy", 140_000),
     ("next@0", 17_000),
-    ("call-ua", 180_000),
 ];
 
 /// Instructions that a hostile message of 64 KiB may take: what an engine does with it, what a stream
