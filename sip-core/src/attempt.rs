@@ -736,7 +736,7 @@ const CREDENTIALS: usize = 500;
 
 /// The request with a Via of ours on top (RFC 3261 8.1.1.7, 16.6 step 8, 18.1.1; RFC 3581 3), the
 /// credentials of a line for the peer of `path` (22.3), and another CSeq number unless that is 0.
-fn stamp(
+pub(crate) fn stamp(
     cx: &mut Cx,
     request: BlockId,
     path: &Path,

@@ -158,6 +158,14 @@ pub fn outward(bound: IpAddr) -> IpAddr {
         .map_or(otherwise, |address| address.ip())
 }
 
+/// Reads `ADDRESS[:PORT]` of `--dns`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn name_server(text: &str) -> Result<SocketAddr, Usage> {
+    socket_address(text, 53).map_err(|problem| Usage::new("--dns", text, problem))
+}
+
 /// Reads `ADDRESS[/BITS]` of `--trust`.
 ///
 /// # Errors

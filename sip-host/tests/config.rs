@@ -96,6 +96,21 @@ fn what_is_wrong_is_said_with_file_line_and_key() {
 }
 
 #[test]
+fn the_examples_can_be_followed() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/proxy");
+    let mut checked = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let (code, _, err) = run(&["proxy", "--config", path.to_str().unwrap(), "--check"]);
+            assert_eq!(code, 0, "{}: {err}", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2);
+}
+
+#[test]
 fn sighup_reads_the_file_again_and_a_wrong_one_changes_nothing() {
     let toml = Toml::new("reload", "listen = [\"udp:127.0.0.1:0\"]\ndomains = [\"one.example\"]\n");
     let mut p = Process::start(&["proxy", "--config", toml.path(), "--no-relay"]);
@@ -140,11 +155,12 @@ fn a_call_outlives_a_reload() {
     assert_eq!(bob.end(), 0, "{:#?}", bob.events);
 }
 
-/// SIGTERM: who calls now is sent elsewhere, the call that rings is let through, and then it ends.
+/// SIGTERM: who calls now is sent elsewhere, the calls that ring or stand go on to their end, and then
+/// it ends.
 #[test]
-fn a_proxy_that_ends_lets_calls_through_and_takes_no_new_ones() {
+fn a_proxy_that_ends_lets_calls_end_and_takes_no_new_ones() {
     let args = ["proxy", "--listen", "udp:127.0.0.1:0", "--domain", "example.com"];
-    let mut p = Process::start(&[&args[..], &["--drain", "60000", "--workers", "2"]].concat());
+    let mut p = Process::start(&[&args[..], &["--drain", "90000", "--workers", "2"]].concat());
     let uri = format!("sip:{}", p.udp());
     let phone = |aor: &str, more: &[&str]| {
         let args = ["phone", "--listen", "udp:127.0.0.1:0", "--aor", aor, "--proxy", &uri];
@@ -152,9 +168,11 @@ fn a_proxy_that_ends_lets_calls_through_and_takes_no_new_ones() {
     };
     let mut bob = phone("sip:bob@example.com", &["--register", "--after", "1000"]);
     bob.wait_for("registered");
-    let more = ["--call", "sip:bob@example.com", "--hangup-after", "500"];
-    let mut alice = phone("sip:alice@example.com", &more);
-    alice.wait_for("progress");
+    let call = ["--call", "sip:bob@example.com", "--hangup-after"];
+    let mut standing = phone("sip:alice@example.com", &[&call[..], &["36000"]].concat());
+    standing.wait_for("answered");
+    let mut ringing = phone("sip:carol@example.com", &[&call[..], &["500"]].concat());
+    ringing.wait_for("progress");
     p.signal("-TERM");
     std::thread::sleep(Duration::from_millis(200));
     let own = "127.0.0.1:9".parse().unwrap();
@@ -162,10 +180,22 @@ fn a_proxy_that_ends_lets_calls_through_and_takes_no_new_ones() {
     let refusal = answer_to(p.udp(), &late.replace("127.0.0.1:9", "OWN"));
     assert_eq!(status(&refusal), 503);
     assert_eq!(headers(&refusal, "Retry-After").len(), 1, "{refusal}");
-    alice.wait_for("answered");
-    assert!(p.is_running());
-    assert_eq!(alice.end(), 0, "{:#?}", alice.events);
+    ringing.wait_for("answered");
+    assert_eq!(ringing.end(), 0, "{:#?}", ringing.events);
+
+    let begin = std::time::Instant::now();
+    while standing.is_running() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{:#?}", standing.events);
+        assert!(p.is_running(), "it ends before the call: {:#?}", p.events);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(standing.end(), 0, "{:#?}", standing.events);
     // What absorbs repetitions is waited for: 32 seconds.
-    p.signal("-TERM");
-    assert_eq!(p.end(), 1, "a second time ends at once: {:#?}", p.events.last());
+    while p.is_running() {
+        assert!(begin.elapsed() < Duration::from_secs(100), "it does not end: {:#?}", p.events);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(p.end(), 0, "{:#?}", p.events.last());
+    let last = p.events.last().unwrap();
+    assert_eq!((&last["clean"], &last["standing"]), (&true.into(), &0.into()), "{last:#}");
 }

@@ -66,6 +66,24 @@ impl Forks {
         NOT_BUILT
     }
 
+    pub(crate) fn on_stray_cancel(
+        &mut self,
+        _: &mut ForkLow<'_>,
+        _: (&MessageRef<'_>, &Essentials),
+        _: &Path,
+    ) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    pub(crate) fn on_stray_response(
+        &mut self,
+        _: &mut ForkLow<'_>,
+        _: &MessageRef<'_>,
+        _: &Essentials,
+    ) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     pub(crate) fn on_cancel(&mut self, _: &mut ForkLow<'_>, _: Owner) -> Result<(), Error> {
         NOT_BUILT
     }

@@ -106,6 +106,12 @@ impl Core {
                 return Ok(Seen::Used);
             }
         }
+        if self.cx.config.roles.proxy {
+            let (forks, mut low) = self.fork_low();
+            if forks.on_stray_response(&mut low, m, e)? {
+                return Ok(Seen::Used);
+            }
+        }
         Ok(Seen::Ignored(Ignored::StrayResponse))
     }
 
@@ -377,6 +383,12 @@ impl Core {
     ) -> Result<Seen, Error> {
         let (m, e, path) = received;
         let Some((tx, owner)) = invite else {
+            if self.cx.config.roles.proxy && self.destination(m, e) == Destination::Proxy {
+                let (forks, mut low) = self.fork_low();
+                if forks.on_stray_cancel(&mut low, (m, e), path)? {
+                    return Ok(Seen::Used);
+                }
+            }
             let other = self.tx.cancels_another(&self.cx, m, e);
             return self.answer_stateless(received, if other { 200 } else { 481 }, &[]);
         };
@@ -465,7 +477,8 @@ impl Core {
         }
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
-        if !self.tx.room_for(1 + kept) {
+        let crowded = in_dialog.is_none() && self.tx.is_source_full(&self.cx, path);
+        if crowded || !self.tx.room_for(1 + kept) {
             return self.refuse_full(Limit::Transactions, (m, e, path));
         }
         let done = match (destination, in_dialog) {

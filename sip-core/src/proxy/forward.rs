@@ -347,8 +347,8 @@ pub(super) fn write(
             }
         }
     }
+    // What is inserted stands before what is deleted at the same place.
     edits.insert(survey.top, copy.identity.asserted);
-    // What stands at the top may go: behind what is put there.
     // 22.3: what was meant for us goes no further.
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
     identity::gone(m, &copy.identity).for_each(|f| edits.delete(f.start(), f.end()));

@@ -5,6 +5,7 @@
 //! [`Locate`](crate::Query::Locate) and [`Route`](crate::Query::Route); each target is a branch with
 //! an attempt of its own. What exceeds the room there is, is worked off from a timer due now.
 
+mod admit;
 pub(crate) mod authenticate;
 mod best;
 mod choose;
@@ -30,6 +31,7 @@ mod recurse;
 mod redirect;
 mod response;
 mod schedule;
+mod stateless;
 mod targets;
 mod validate;
 
@@ -194,6 +196,9 @@ impl Forks {
             let reply = Reply::default();
             return low.down.tx.reply_stateless(low.down.cx, m, e, path, status, &reply).map(drop);
         }
+        if gate == Gate::Open && stateless::pass(low, (m, e, path), &plan)? {
+            return Ok(());
+        }
         let h = self.forks.insert(Fork::of(low.down.cx, (m, e), path.local, plan, mark))?;
         let owner = Owner::new(OwnerKind::Fork, h.raw());
         let opened = low.down.tx.open_server(low.down.cx, owner, m, e, path);
@@ -220,25 +225,6 @@ impl Forks {
         begun
     }
 
-    /// Whether there is room for a request. One that is in no dialog leaves an eighth of it to those
-    /// that are: a flood of calls does not keep others from ending.
-    fn admit(&self, low: &ForkLow<'_>, e: &Essentials) -> Result<(), Error> {
-        let begins = e.to.is_none_or(|to| to.tag.is_empty());
-        let kept =
-            |used: usize, room: usize| if begins { used.saturating_add(room) / 8 } else { 0 };
-        let (forks, attempts, tx) = (&self.forks, &*low.attempts, &*low.down.tx);
-        if forks.room() <= kept(forks.len(), forks.room()) {
-            return Err(Error::Full(Limit::Forks));
-        }
-        if attempts.room() <= kept(attempts.len(), attempts.room()) {
-            return Err(Error::Full(Limit::Attempts));
-        }
-        if !tx.room_for(kept(tx.len(), tx.room()).saturating_add(1)) {
-            return Err(Error::Full(Limit::Transactions));
-        }
-        Ok(())
-    }
-
     /// An ACK that belongs to no transaction: that of a 2xx. It goes the way of its INVITE, by
     /// itself and without an answer (RFC 3261 16.11, 17.1). May queue output.
     ///
@@ -255,7 +241,7 @@ impl Forks {
             return Ok(());
         };
         let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
-        if plan.refusal().is_some() {
+        if plan.refusal().is_some() || stateless::pass(low, (m, e, path), &plan)? {
             return Ok(());
         }
         let h = self.forks.insert(Fork::new(low.down.cx, Method::Ack, path.local, plan))?;

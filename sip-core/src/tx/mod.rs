@@ -16,6 +16,7 @@ mod client;
 mod key;
 mod lists;
 mod server;
+mod sources;
 pub mod table;
 mod timers;
 
@@ -43,6 +44,7 @@ use crate::store::reserve;
 use crate::store::slab::{Slab, handle};
 use crate::wire::{Method, Name};
 use lists::{Links, List};
+use sources::Sources;
 use table::{Cell, Machine, State};
 use timers::{Armed, Kind};
 
@@ -84,6 +86,12 @@ impl Branch {
         }
         self.marked = true;
         self
+    }
+
+    /// The branch that is computed from this key.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn computed(key: Key, shard: u8) -> Self {
+        Self::new(base32(key.bits()), shard)
     }
 
     fn new(random: Token<16>, shard: u8) -> Self {
@@ -277,6 +285,8 @@ struct Tx {
     state: State,
     method: Method,
     flags: Flags,
+    /// The place of its source, of a server transaction.
+    source: u16,
 }
 
 /// What a new transaction is made of.
@@ -315,6 +325,7 @@ impl Tx {
             state: o.machine.begin(reliable).next,
             method: o.method,
             flags,
+            source: 0,
         }
     }
 
@@ -352,6 +363,7 @@ pub struct Transactions {
     spare: List,
     absorbers: usize,
     refused: Refused,
+    sources: Sources,
     /// What was found of the request that came last.
     fresh: Option<server::Fresh>,
 }
@@ -412,6 +424,7 @@ impl Transactions {
             spare: List::EMPTY,
             absorbers: 0,
             refused: Refused::new(limits)?,
+            sources: Sources::new(limits)?,
             fresh: None,
         })
     }
@@ -422,6 +435,7 @@ impl Transactions {
         Slab::<TxHandle, Tx>::bytes(limits.transactions)
             + 3 * Index::bytes(limits.transactions)
             + Refused::places(limits) * size_of::<Key>()
+            + Sources::bytes(limits)
     }
 
     /// A branch that nobody can guess, with the mark of our shard.
@@ -539,6 +553,13 @@ impl Transactions {
         self.table.room()
     }
 
+    /// Whether the source of a request has as many transactions open as it may have.
+    #[must_use]
+    pub fn is_source_full(&self, cx: &Cx, path: &Path) -> bool {
+        let place = self.sources.place(cx, path.remote.ip);
+        self.sources.is_full(cx, place) && !cx.config.is_trusted(path.remote.ip)
+    }
+
     /// The oldest transaction that only absorbs repetitions gives way: first those with timers I, J
     /// and K, then those with timer D, then accepted INVITEs that can be spared. False when there is
     /// none.
@@ -557,6 +578,7 @@ impl Transactions {
         let begin = tx.machine.begin(tx.is_reliable());
         let h = self.table.insert(tx)?;
         self.keys.insert(tx.key, h.raw());
+        self.sources.add(tx.source);
         if let Some(flow) = tx.path.flow {
             self.join_flow(cx, h, flow);
         }
@@ -570,6 +592,7 @@ impl Transactions {
         self.leave_flow(cx, h);
         let Some(tx) = self.table.remove(h) else { return };
         self.keys.remove(tx.key, h.raw());
+        self.sources.remove(tx.source);
         if let Side::Server { merged, .. } = tx.side
             && tx.flags.has(Flags::MERGED)
         {

@@ -225,7 +225,9 @@ impl Transactions {
             method: m.method(),
             flags,
         };
-        let h = self.admit(cx, Tx::new(cx, opening)).inspect_err(|_| cx.pool.release(request))?;
+        let source = self.sources.place(cx, path.remote.ip);
+        let tx = Tx { source, ..Tx::new(cx, opening) };
+        let h = self.admit(cx, tx).inspect_err(|_| cx.pool.release(request))?;
         if let Some(merged) = merged {
             self.merged.insert(merged, h.raw());
         }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::driver::{Driver, End, OpenError, Setup, Tls, TlsFiles};
-use crate::listen::{Advertise, Listen, Usage, network};
+use crate::listen::{Advertise, Listen, Usage, name_server, network};
 
 /// Exit status: everything went as wanted.
 pub const OK: u8 = 0;
@@ -48,6 +48,10 @@ pub struct SocketArgs {
     #[arg(long, value_name = "FILE")]
     pub tls_ca: Option<PathBuf>,
 
+    /// The name server to ask in place of the system's
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    pub dns: Option<String>,
+
     /// A network whose senders need not prove their address, such as 10.0.0.0/8. May be given
     /// several times
     #[arg(long, value_name = "NETWORK")]
@@ -69,6 +73,7 @@ impl SocketArgs {
         if setup.listens.is_empty() {
             return Err(Usage::new("--listen", "", NOWHERE));
         }
+        setup.dns = self.dns.as_deref().map(name_server).transpose()?;
         setup.tls = tls_for(&self.files(), &setup.listens)?;
         setup.advertise = self.advertise.as_deref().map(Advertise::parse).transpose()?;
         for text in &self.trust {

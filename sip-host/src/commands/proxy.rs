@@ -1,6 +1,7 @@
 //! `sansip proxy`.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::task::Poll;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{FAILED, OK, Signals, SocketArgs, counts_line, refuse, runtime};
 use crate::driver::End;
+use crate::listen::Usage;
+use crate::proxy::metrics;
 use crate::proxy::plan::Plan;
 use crate::proxy::service::{Counts, Service, StartError};
 use crate::report::Report;
@@ -114,6 +117,7 @@ pub fn run(args: &ProxyArgs) -> u8 {
     if args.check {
         return OK;
     }
+    plan.log.start();
     match serve(args, &plan) {
         Ok(End::Quiet) => OK,
         Ok(End::Late) if plan.drain.is_none() => OK,
@@ -125,24 +129,35 @@ pub fn run(args: &ProxyArgs) -> u8 {
 fn serve(args: &ProxyArgs, plan: &Plan) -> Result<End, StartError> {
     runtime().map_err(StartError::Open)?.block_on(async {
         let mut report = Report::default();
-        let mut service = Service::start(plan).await?;
-        report.listening(service.addresses());
-        report.line(&challenges(plan.settings.users.as_ref()));
+        // Before anybody is told that it runs.
         let mut control = Control {
             signals: Signals::stop(),
             reloads: Signals::reload(),
             tick: args.stats.filter(|s| *s > 0).map(|s| ticks(Duration::from_secs(s))),
         };
+        let mut service = Service::start(plan).await?;
+        let metrics = match plan.fixed.metrics {
+            Some(address) => Some(show_metrics(address, &service).await?),
+            None => None,
+        };
+        report.listening(service.addresses());
+        if let Some(address) = metrics {
+            report.line(&json!({"event": "metrics", "at": format!("http://{address}/metrics")}));
+        }
+        report.line(&challenges(plan.settings.users.as_ref()));
         let (end, last) = loop {
             let what = tokio::select! {
                 ended = service.ended() => break ended,
                 what = control.next() => what,
             };
             match what {
-                Wanted::Stop => service.stop(),
+                Wanted::Stop => {
+                    tracing::info!("ending: what is new is refused");
+                    service.stop();
+                }
                 Wanted::Reload => report.line(&reload(args, plan, &service)),
                 Wanted::Stats => {
-                    let counts = service.counts().await;
+                    let counts = service.engines().counts().await;
                     report.line(&line("stats", service.now(), &counts));
                 }
             }
@@ -156,8 +171,17 @@ fn serve(args: &ProxyArgs, plan: &Plan) -> Result<End, StartError> {
     })
 }
 
+async fn show_metrics(address: SocketAddr, service: &Service) -> Result<SocketAddr, StartError> {
+    let serving = metrics::serve(address, service.engines().clone()).await;
+    serving.map_err(|why| {
+        let usage = Usage::new("--metrics", &address.to_string(), why.to_string());
+        StartError::Problem(usage.into())
+    })
+}
+
 fn line(event: &str, at: u64, counts: &Counts) -> Value {
     let mut line = counts_line(event, at, &counts.stats, counts.dropped);
+    line.insert("standing".into(), json!(counts.standing));
     line.insert("received_most".into(), json!(counts.received_most));
     line.insert("registered".into(), json!(counts.registered));
     line.insert("store_failures".into(), json!(counts.store_failures));
@@ -169,6 +193,7 @@ fn reload(args: &ProxyArgs, present: &Plan, service: &Service) -> Value {
     match Plan::of(args) {
         Ok(plan) => {
             service.reload(&plan);
+            tracing::info!(routes = plan.settings.routes.len(), "reloaded");
             let mut line = json!({"event": "reloaded", "routes": plan.settings.routes.len()});
             if plan.fixed != present.fixed {
                 let note = "sockets, workers, requests, store, cluster key, metrics and capture \
@@ -178,7 +203,7 @@ fn reload(args: &ProxyArgs, present: &Plan, service: &Service) -> Value {
             line
         }
         Err(problem) => {
-            eprintln!("sansip: {problem}");
+            tracing::error!(%problem, "not reloaded");
             json!({"event": "not_reloaded", "problem": problem.to_string()})
         }
     }

@@ -61,6 +61,7 @@ impl<A: App> Driver<A> {
             Letter::Write(id, bytes) => self.net.write(id, &bytes),
             Letter::Close(id) => self.net.close(now.0, id),
             Letter::Lost(local, to, why) => {
+                self.net.shunned.add(now.0, to.ip);
                 let news = &mut self.net.news.failed;
                 for udp in self.net.udp.iter_mut().filter(|udp| udp.local == local) {
                     udp.lost(now.0, to, why, news);

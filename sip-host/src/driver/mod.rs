@@ -13,6 +13,8 @@ mod mesh;
 mod net;
 mod open;
 mod recent;
+mod shunned;
+mod standing;
 mod streams;
 mod tap;
 mod tcp;
@@ -33,6 +35,7 @@ use tokio::time::Sleep;
 use crate::app::App;
 use dns::{Finished, Found};
 use net::Net;
+use standing::Standing;
 use tcp::Opened;
 
 pub use mesh::Seat;
@@ -114,6 +117,8 @@ pub struct Driver<A> {
     until_quiescent: bool,
     hold: bool,
     tap: Option<Tap>,
+    /// The calls that what it sends shows to stand, where they are counted.
+    standing: Option<Standing>,
     /// A message of another engine's connection that found the own without room.
     parked: Option<(Path, Vec<u8>)>,
     orders: Option<UnboundedReceiver<Order<A>>>,
@@ -126,6 +131,12 @@ impl<A: App> Driver<A> {
     #[must_use]
     pub fn addresses(&self) -> &[(Transport, std::net::SocketAddr)] {
         &self.addresses
+    }
+
+    /// How many calls of others stand, where they are counted.
+    #[must_use]
+    pub fn standing(&self) -> usize {
+        self.standing.as_ref().map_or(0, Standing::len)
     }
 
     /// The present moment as the engine counts it.
@@ -206,7 +217,7 @@ impl<A: App> Driver<A> {
     /// Whether nothing is left that this end waits for.
     fn is_quiet(&self) -> bool {
         if self.until_quiescent {
-            return self.engine.is_quiescent();
+            return self.engine.is_quiescent() && self.standing() == 0;
         }
         let s = self.engine.stats();
         s.calls + s.attempts + s.forks + s.queries + s.outputs == 0
@@ -218,9 +229,17 @@ impl<A: App> Driver<A> {
         while let Poll::Ready(Some(finished)) = self.net.results.poll_recv(cx) {
             any = true;
             match finished {
-                Finished::Lookup(id, found) => self.answers.push((id, found)),
-                Finished::Connect(id, Ok(opened)) => self.take_up(now, opened, Some(id)),
-                Finished::Connect(id, Err(_)) => self.answers.push((id, Found::Failed)),
+                Finished::Lookup(id, mut found) => {
+                    if let Found::Addresses(list, _) = &mut found {
+                        self.net.shunned.sort(now.0, list);
+                    }
+                    self.answers.push((id, found));
+                }
+                Finished::Connect(id, _, Ok(opened)) => self.take_up(now, opened, Some(id)),
+                Finished::Connect(id, to, Err(_)) => {
+                    self.net.shunned.add(now.0, to.ip);
+                    self.answers.push((id, Found::Failed));
+                }
                 Finished::Accepted(opened) => {
                     self.net.shaken();
                     if let Some(opened) = opened {
@@ -270,7 +289,7 @@ impl<A: App> Driver<A> {
         for udp in &mut self.net.udp {
             udp.errors(now.0, cx, &mut self.net.news.failed, &mut self.net.news.lost);
         }
-        self.net.share_lost();
+        self.net.share_lost(now.0);
         let any = !self.net.news.failed.is_empty();
         if any {
             self.settle(now);
@@ -356,7 +375,7 @@ impl<A: App> Driver<A> {
     fn drain_outputs(&mut self, now: Instant) -> bool {
         let mut any = false;
         loop {
-            let Self { engine, app, net, places, tap, answers, .. } = self;
+            let Self { engine, app, net, places, tap, answers, standing, .. } = self;
             let Some(output) = engine.poll() else { return any };
             any = true;
             match output {
@@ -364,6 +383,9 @@ impl<A: App> Driver<A> {
                     if let Some(tap) = tap {
                         let direction = Direction::Out { copy: t.copy };
                         tap(&Tapped { at: now, direction, path: t.path, bytes: t.bytes });
+                    }
+                    if let Some(standing) = standing {
+                        standing.sent(now.0, t.bytes);
                     }
                     let place = places.get(usize::from(t.path.local.0));
                     net.transmit(now.0, &t, place.and_then(|p| p.socket));

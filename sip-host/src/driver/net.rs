@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::dns::{Finished, Resolver};
 use super::handshake::{self, Accepting, Wanted};
 use super::mesh::{self, Seat};
+use super::shunned::Shunned;
 use super::tcp::{Flow, Opened, State, Woken};
 use super::tls::Tls;
 use super::udp::{Udp, share};
@@ -50,6 +51,8 @@ pub(super) struct Parts {
     pub(super) bound: usize,
     pub(super) tls: Option<Tls>,
     pub(super) seat: Option<Seat>,
+    /// The name server, if not the system's.
+    pub(super) dns: Option<SocketAddr>,
     pub(super) wire: WireLimits,
     /// How long half a message may wait for its rest, in milliseconds.
     pub(super) patience: u64,
@@ -71,6 +74,8 @@ pub(super) struct Net {
     lingering: VecDeque<(u64, u64)>,
     /// When half a message has waited long enough, in the order of time.
     halves: VecDeque<(u64, u64)>,
+    /// Addresses that did not answer lately.
+    pub(super) shunned: Shunned,
     parts: Parts,
 }
 
@@ -84,12 +89,13 @@ impl Net {
             woken: Arc::default(),
             news: News::default(),
             results,
-            resolver: Resolver::new(sender.clone()),
+            resolver: Resolver::new(parts.dns, sender.clone()),
             sender,
             shaking: 0,
             last_flow: 0,
             lingering: VecDeque::new(),
             halves: VecDeque::new(),
+            shunned: Shunned::default(),
             parts,
         }
     }
@@ -269,9 +275,10 @@ impl Net {
         }
     }
 
-    /// Tells the other engines which addresses datagrams do not reach.
-    pub(super) fn share_lost(&mut self) {
+    /// Remembers which addresses datagrams do not reach, and tells the other engines.
+    pub(super) fn share_lost(&mut self, now: u64) {
         for (local, to, why) in self.news.lost.drain(..) {
+            self.shunned.add(now, to.ip);
             if let Some(seat) = &self.parts.seat {
                 seat.lost(local, to, why);
             }

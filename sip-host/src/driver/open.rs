@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use sansip::{Config, Engine, Error, Instant, Limits, Local, LocalId, Transport};
 
 use super::net::{Net, Parts};
+use super::standing::Standing;
 use super::{BUFFER, Clock, Driver, Place, Seat, Tls};
 use crate::app::App;
 use crate::listen::{Advertise, Listen, host_text, outward};
@@ -20,6 +21,8 @@ pub struct Setup {
     pub advertise: Option<Advertise>,
     /// What TLS is made of, where a place to listen at needs it.
     pub tls: Option<Tls>,
+    /// The name server that is asked, if not those of the system.
+    pub dns: Option<SocketAddr>,
     /// Its place among other engines, which listen at the same addresses.
     pub seat: Option<Seat>,
     /// The engine's configuration; its seed is drawn by [`Driver::open`], and its cluster key where
@@ -34,6 +37,8 @@ pub struct Setup {
     /// Whether ending waits, within that time, until the engine holds nothing at all; else only
     /// until it has nothing more to say, leaving what absorbs repetitions.
     pub until_quiescent: bool,
+    /// Whether the calls of others that it forwards are counted, and waited for when it ends.
+    pub counts_calls: bool,
     /// Whether it goes on when its application is done.
     pub hold: bool,
     /// Where the engine's time begins.
@@ -48,12 +53,14 @@ impl Setup {
             listens: Vec::new(),
             advertise: None,
             tls: None,
+            dns: None,
             seat: None,
             config: Config::new([0; 32]),
             limits,
             write_bound: 1 << 20,
             drain: 5_000,
             until_quiescent: false,
+            counts_calls: false,
             hold: false,
             clock: Clock::start(),
         }
@@ -125,6 +132,7 @@ impl<A: App> Driver<A> {
             bound: setup.write_bound,
             tls: setup.tls,
             seat: setup.seat,
+            dns: setup.dns,
             wire: setup.limits.wire,
             patience: setup.config.t1.saturating_mul(64),
         });
@@ -158,6 +166,7 @@ impl<A: App> Driver<A> {
             until_quiescent: setup.until_quiescent,
             hold: setup.hold,
             tap: None,
+            standing: setup.counts_calls.then(Standing::default),
             parked: None,
             orders: None,
             dropped: 0,

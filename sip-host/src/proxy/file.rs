@@ -1,6 +1,7 @@
 //! The proxy's file: TOML, read once at the start and again when it is told to.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,10 @@ use sansip::config::Network;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::log::Log;
 use super::routes::{Route, check_uri};
 use crate::driver::TlsFiles;
-use crate::listen::{Advertise, Listen, Usage, network};
+use crate::listen::{Advertise, Listen, Usage, name_server, network};
 
 /// A file that cannot be followed: where, and what is expected there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +50,7 @@ type Text = Spanned<String>;
 struct Written {
     listen: Vec<Text>,
     advertise: Option<Text>,
+    dns: Option<Text>,
     domains: Vec<Text>,
     users: Option<PathBuf>,
     trust: Vec<Text>,
@@ -116,6 +119,8 @@ pub struct File {
     pub listens: Vec<Listen>,
     /// What others are told.
     pub advertise: Option<Advertise>,
+    /// The name server, if not the system's.
+    pub dns: Option<SocketAddr>,
     /// The domains.
     pub domains: Vec<String>,
     /// The file of users.
@@ -137,11 +142,11 @@ pub struct File {
     /// The secret that the machines of one service share.
     pub cluster_key: Option<[u8; 32]>,
     /// Where metrics are shown.
-    pub metrics: Option<String>,
+    pub metrics: Option<SocketAddr>,
     /// Where messages are written.
     pub capture: Option<PathBuf>,
     /// What is logged.
-    pub log: Option<String>,
+    pub log: Option<Log>,
     /// What TLS is made of.
     pub tls: TlsFiles,
     /// The shortest, the usual and the longest registration, in seconds.
@@ -287,11 +292,13 @@ impl File {
         let plain = |value: Option<Text>| value.map(Spanned::into_inner);
         Ok(Self {
             listens: read("listen", &written.listen)?,
-            advertise: written
-                .advertise
-                .as_ref()
-                .map(|t| source.text("advertise", t, Advertise::parse))
-                .transpose()?,
+            advertise: read_one(
+                &source,
+                "advertise",
+                written.advertise.as_ref(),
+                Advertise::parse,
+            )?,
+            dns: read_one(&source, "dns", written.dns.as_ref(), name_server)?,
             domains: written
                 .domains
                 .iter()
@@ -316,9 +323,9 @@ impl File {
             record_route: written.record_route,
             drain: written.drain,
             store: plain(written.store),
-            metrics: plain(written.metrics),
+            metrics: read_one(&source, "metrics", written.metrics.as_ref(), metrics)?,
             capture: here(written.capture),
-            log: plain(written.log),
+            log: read_one(&source, "log", written.log.as_ref(), Log::parse)?,
             tls: TlsFiles {
                 certificate: here(written.tls.certificate),
                 key: here(written.tls.key),
@@ -327,6 +334,24 @@ impl File {
             routes,
         })
     }
+}
+
+fn read_one<T>(
+    source: &Source<'_>,
+    key: &str,
+    value: Option<&Text>,
+    read: impl FnOnce(&str) -> Result<T, Usage>,
+) -> Result<Option<T>, Wrong> {
+    value.map(|t| source.text(key, t, read)).transpose()
+}
+
+/// Reads the address at which metrics are shown.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn metrics(text: &str) -> Result<SocketAddr, Usage> {
+    let wrong = |_| Usage::new("--metrics", text, "give an address and a port: 127.0.0.1:9090");
+    text.parse().map_err(wrong)
 }
 
 /// A secret is not repeated in what is said of it.

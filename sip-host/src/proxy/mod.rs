@@ -1,6 +1,9 @@
 //! The proxy's application: bindings, users and routes.
 
+pub mod capture;
 pub mod file;
+pub mod log;
+pub mod metrics;
 pub mod plan;
 pub mod remote;
 pub mod routes;
@@ -221,7 +224,10 @@ impl Proxy {
             Reply::Reject(status) => Answer::Reject(*status),
             Reply::Stored(Outcome::Stored) => Answer::Stored,
             Reply::Stored(Outcome::Conflict) => Answer::Conflict,
-            Reply::Stored(Outcome::Full) => Answer::Reject(503),
+            Reply::Stored(Outcome::Full) => {
+                tracing::warn!("no room for another address of record");
+                Answer::Reject(503)
+            }
         };
         engine.answer(now, id, answer)
     }

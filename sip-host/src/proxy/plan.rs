@@ -1,20 +1,22 @@
 //! What the proxy is to do: the arguments and the file together, checked.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use sansip::shard::Shards;
 use sansip::{Challenge, Challenged, Config, Limits, Roles};
 
-use super::file::{self, File, Wrong};
+use super::file::{self, File, Wrong, metrics};
+use super::log::Log;
 use super::remote::Remote;
 use super::routes::Route;
 use super::{Memory, Place, Settings};
 use crate::commands::NOWHERE;
 use crate::commands::proxy::ProxyArgs;
 use crate::driver::{Clock, Seat, Setup, Tls};
-use crate::listen::{Advertise, Listen, Usage, network};
+use crate::listen::{Advertise, Listen, Usage, name_server, network};
 use crate::users::Users;
 
 /// Requests at once where nothing is said.
@@ -54,6 +56,8 @@ pub struct Fixed {
     pub listens: Vec<Listen>,
     /// What others are told.
     pub advertise: Option<Advertise>,
+    /// The name server, if not the system's.
+    pub dns: Option<SocketAddr>,
     /// How many engines.
     pub workers: u8,
     /// Requests at once.
@@ -63,7 +67,7 @@ pub struct Fixed {
     /// The secret that the machines of one service share.
     pub cluster_key: Option<[u8; 32]>,
     /// Where metrics are shown.
-    pub metrics: Option<String>,
+    pub metrics: Option<SocketAddr>,
     /// Where messages are written.
     pub capture: Option<PathBuf>,
 }
@@ -82,7 +86,7 @@ pub struct Plan {
     /// How long ending may take, in milliseconds.
     pub drain: Option<u64>,
     /// What is logged.
-    pub log: Option<String>,
+    pub log: Log,
 }
 
 fn limits(requests: usize) -> Limits {
@@ -133,7 +137,7 @@ impl Plan {
             config: config(args, &file, users.as_ref())?,
             settings: Arc::new(Settings { routes, relay, users }),
             drain: args.sockets.drain.or(file.drain),
-            log: args.log.clone().or(file.log),
+            log: args.log.as_deref().map(Log::parse).transpose()?.or(file.log).unwrap_or_default(),
             fixed,
         })
     }
@@ -165,12 +169,15 @@ impl Plan {
         setup.config = Config { tag: number, shard: number, ..self.config.clone() };
         setup.advertise.clone_from(&self.fixed.advertise);
         setup.tls.clone_from(&self.tls);
+        setup.dns = self.fixed.dns;
         setup.listens = listens;
         setup.clock = clock;
+        setup.counts_calls = self.config.record_route && self.fixed.metrics.is_some();
         setup.seat = seat;
         if let Some(ms) = self.drain {
             setup.drain = ms;
             setup.until_quiescent = true;
+            setup.counts_calls = self.config.record_route;
         }
         setup
     }
@@ -197,12 +204,13 @@ fn fixed(args: &ProxyArgs, file: &File) -> Result<Fixed, Problem> {
     let workers = args.workers.or(file.workers).unwrap_or(1);
     Ok(Fixed {
         listens,
+        dns: args.sockets.dns.as_deref().map(name_server).transpose()?.or(file.dns),
         advertise: advertise.or_else(|| file.advertise.clone()),
         workers: u8::try_from(workers).unwrap_or(64),
         requests: args.requests.or(file.requests).unwrap_or(REQUESTS),
         store,
         cluster_key: key.or(file.cluster_key),
-        metrics: args.metrics.clone().or_else(|| file.metrics.clone()),
+        metrics: args.metrics.as_deref().map(metrics).transpose()?.or(file.metrics),
         capture: args.capture.clone().or_else(|| file.capture.clone()),
     })
 }

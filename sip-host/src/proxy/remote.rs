@@ -170,7 +170,9 @@ impl Remote {
         let Poll::Ready(Some(done)) = self.receiver.poll_recv(cx) else { return Poll::Pending };
         let found = match done.found {
             Ok(found) => {
-                self.away_until = 0;
+                if std::mem::take(&mut self.away_until) > 0 {
+                    tracing::info!("Redis answers again");
+                }
                 self.remember(&done.ask, &found);
                 found
             }

@@ -8,16 +8,20 @@ use sansip::{Config, Stats, Transport};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
+use super::capture::Capture;
 use super::plan::{Plan, Problem};
 use super::{Memory, Proxy};
 use crate::commands::runtime;
 use crate::driver::{Clock, Driver, End, OpenError, Order, Setup};
+use crate::listen::Usage;
 
 /// Counts of all engines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     /// The engines' own.
     pub stats: Stats,
+    /// Calls that stand, where they are counted.
+    pub standing: usize,
     /// Messages that the busiest engine has received.
     pub received_most: u64,
     /// Datagrams that found no room.
@@ -26,16 +30,20 @@ pub struct Counts {
     pub registered: usize,
     /// How often Redis did not answer.
     pub store_failures: u64,
+    /// How many engines these are of.
+    pub engines: usize,
 }
 
 impl Counts {
     fn of(driver: &Driver<Proxy>) -> Self {
         Self {
             stats: driver.engine.stats(),
+            standing: driver.standing(),
             received_most: driver.engine.stats().received,
             dropped: driver.dropped,
             registered: driver.app.registered(driver.now()),
             store_failures: driver.app.store_failures(),
+            engines: 1,
         }
     }
 
@@ -44,10 +52,12 @@ impl Counts {
         let flows = self.stats.flows.max(other.stats.flows);
         self.stats += other.stats;
         self.stats.flows = flows;
+        self.standing += other.standing;
         self.received_most = self.received_most.max(other.received_most);
         self.dropped += other.dropped;
         self.registered = self.registered.max(other.registered);
         self.store_failures += other.store_failures;
+        self.engines += other.engines;
     }
 }
 
@@ -81,14 +91,46 @@ type Addresses = Vec<(Transport, SocketAddr)>;
 struct Brief {
     setup: Setup,
     app: Proxy,
+    capture: Option<Capture>,
     opened: oneshot::Sender<Result<Addresses, OpenError>>,
     orders: UnboundedReceiver<Order<Proxy>>,
     ended: UnboundedSender<(End, Counts)>,
 }
 
+/// What has the engines of a proxy do something.
+#[derive(Clone, Default)]
+pub struct Engines(Vec<UnboundedSender<Order<Proxy>>>);
+
+impl Engines {
+    /// Has every engine do something.
+    fn order(&self, order: impl Fn() -> Order<Proxy>) {
+        for orders in &self.0 {
+            // One that has ended obeys no more.
+            let _ = orders.send(order());
+        }
+    }
+
+    /// The counts of all engines.
+    pub async fn counts(&self) -> Counts {
+        let (sender, mut receiver) = unbounded_channel();
+        self.order(|| {
+            let sender = sender.clone();
+            Box::new(move |driver| {
+                let _ = sender.send(Counts::of(driver));
+            })
+        });
+        drop(sender);
+        let mut sum = Counts::default();
+        while let Some(counts) = receiver.recv().await {
+            sum.add(counts);
+        }
+        sum
+    }
+}
+
 /// The engines of a proxy.
 pub struct Service {
-    orders: Vec<UnboundedSender<Order<Proxy>>>,
+    engines: Engines,
     threads: Vec<JoinHandle<()>>,
     ended: UnboundedReceiver<(End, Counts)>,
     /// Engines that have not ended.
@@ -108,6 +150,13 @@ impl Service {
     pub async fn start(plan: &Plan) -> Result<Self, StartError> {
         let clock = Clock::start();
         let memory = Memory::default();
+        let capture = match &plan.fixed.capture {
+            Some(path) => Some(Capture::create(path).map_err(|why| {
+                let usage = Usage::new("--capture", &path.display().to_string(), why.to_string());
+                StartError::Problem(usage.into())
+            })?),
+            None => None,
+        };
         let random = || {
             let mut secret = [0; 32];
             getrandom::fill(&mut secret).map(|()| secret)
@@ -119,7 +168,7 @@ impl Service {
         };
         let (ends, ended) = unbounded_channel();
         let mut this = Self {
-            orders: Vec::new(),
+            engines: Engines::default(),
             threads: Vec::new(),
             ended,
             left: 0,
@@ -137,8 +186,9 @@ impl Service {
             let app = Proxy::new(plan.settings.clone(), place);
             let (opened, is_open) = oneshot::channel();
             let (sender, orders) = unbounded_channel();
-            let brief = Brief { setup, app, opened, orders, ended: ends.clone() };
-            let thread = std::thread::Builder::new().name(format!("engine-{}", this.orders.len()));
+            let capture = capture.clone();
+            let brief = Brief { setup, app, capture, opened, orders, ended: ends.clone() };
+            let thread = std::thread::Builder::new().name(format!("engine-{}", this.threads.len()));
             let thread = thread.spawn(move || work(brief)).map_err(StartError::Thread)?;
             this.threads.push(thread);
             let addresses = match is_open.await {
@@ -150,7 +200,7 @@ impl Service {
                 listen.address = *address;
             }
             this.addresses = addresses;
-            this.orders.push(sender);
+            this.engines.0.push(sender);
             this.left += 1;
         }
         Ok(this)
@@ -162,28 +212,26 @@ impl Service {
         &self.addresses
     }
 
+    /// The engines, to have them do something.
+    #[must_use]
+    pub const fn engines(&self) -> &Engines {
+        &self.engines
+    }
+
     /// Milliseconds since the start.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.clock.now().0
     }
 
-    /// Has every engine do something.
-    fn order(&self, order: impl Fn() -> Order<Proxy>) {
-        for orders in &self.orders {
-            // One that has ended obeys no more.
-            let _ = orders.send(order());
-        }
-    }
-
     /// Begins to end all; a second time ends at once.
     pub fn stop(&self) {
-        self.order(|| Box::new(Driver::stop));
+        self.engines.order(|| Box::new(Driver::stop));
     }
 
     /// Puts other settings in place of all, without a word to those who call.
     pub fn reload(&self, plan: &Plan) {
-        self.order(|| {
+        self.engines.order(|| {
             let (settings, config): (_, Config) = (plan.settings.clone(), plan.config.clone());
             Box::new(move |driver| {
                 let now = driver.now();
@@ -192,23 +240,6 @@ impl Service {
                 driver.app.set(settings);
             })
         });
-    }
-
-    /// The counts of all engines.
-    pub async fn counts(&self) -> Counts {
-        let (sender, mut receiver) = unbounded_channel();
-        self.order(|| {
-            let sender = sender.clone();
-            Box::new(move |driver| {
-                let _ = sender.send(Counts::of(driver));
-            })
-        });
-        drop(sender);
-        let mut sum = Counts::default();
-        while let Some(counts) = receiver.recv().await {
-            sum.add(counts);
-        }
-        sum
     }
 
     /// Waits until all engines have ended: whether all were quiet, and their last counts.
@@ -230,7 +261,7 @@ impl Drop for Service {
         // Twice: whatever is left.
         self.stop();
         self.stop();
-        self.orders.clear();
+        self.engines.0.clear();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -239,7 +270,7 @@ impl Drop for Service {
 
 /// One engine's thread.
 fn work(brief: Brief) {
-    let Brief { setup, app, opened, orders, ended } = brief;
+    let Brief { setup, app, capture, opened, orders, ended } = brief;
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(why) => {
@@ -256,6 +287,9 @@ fn work(brief: Brief) {
             }
         };
         driver.obey(orders);
+        if let Some(capture) = capture {
+            driver.tap(capture.tap(driver.addresses()));
+        }
         if opened.send(Ok(driver.addresses().to_vec())).is_err() {
             return;
         }
