@@ -2830,6 +2830,12 @@ int32_t sansip_send(sansip_engine *engine,
                     size_t n);
 
 /**
+ * Lets what goes on come to its end, and refuses what is new with 503; go on until
+ * sansip_is_quiescent.
+ */
+int32_t sansip_drain(sansip_engine *engine, uint64_t now_ms);
+
+/**
  * Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.
  */
 int32_t sansip_shutdown(sansip_engine *engine, uint64_t now_ms);

@@ -143,7 +143,7 @@ impl Cx {
     /// Whether `outputs` records and `blocks` blocks of `len` bytes fit, beside what has been
     /// promised to calls for their last message.
     #[must_use]
-    pub fn has_room(&self, outputs: usize, blocks: usize, len: usize) -> bool {
+    pub fn has_room(&mut self, outputs: usize, blocks: usize, len: usize) -> bool {
         let promised = COPIES * self.promised as usize;
         self.out.room() >= outputs && self.pool.has_room_beside(blocks, len, promised, LAST_MESSAGE)
     }

@@ -334,7 +334,7 @@ fn scene(at: At) -> Scene {
         Calling | CallingWithout => s.answers("180 Ringing", "", None),
         CallingPreviewed => s.answers("183 Session Progress", "", Some(GOOD)),
         CallingEarly => {
-            s.answers("183 Session Progress", "Require: 100rel\r\nRSeq: 1\r\n", Some(GOOD))
+            s.answers("183 Session Progress", "Require: 100rel\r\nRSeq: 1\r\n", Some(GOOD));
         }
         CallingAsked | CallingAnswered => {
             s.answers("183 Session Progress", "Require: 100rel\r\nRSeq: 1\r\n", Some(GOOD));
@@ -409,12 +409,14 @@ fn each_offer_of_the_peers_meets_what_the_state_demands() {
     }
 }
 
-const STATE: Result<(), Error> = Err(Error::Misuse(Misuse::State));
-const LATE: Result<(), Error> = Err(Error::Late);
-const GOES: Result<(), Error> = Ok(());
+type Said = Result<(), Error>;
+
+const STATE: Said = Err(Error::Misuse(Misuse::State));
+const LATE: Said = Err(Error::Late);
+const GOES: Said = Ok(());
 
 /// A state; our UPDATE with an offer and without; our re-INVITE.
-const MAY: &[(At, [Result<(), Error>; 3], &str)] = &[
+const MAY: &[(At, [Said; 3], &str)] = &[
     (Ringing, [STATE, GOES, STATE], "RFC 3311 5.1; RFC 3261 14.1"),
     (Previewed, [STATE, GOES, STATE], "RFC 3311 5.1"),
     (Unpracked, [STATE, GOES, STATE], "RFC 3311 5.1"),

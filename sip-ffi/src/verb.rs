@@ -674,6 +674,14 @@ pub unsafe extern "C" fn sansip_send(
     }
 }
 
+/// Lets what goes on come to its end, and refuses what is new with 503; go on until
+/// sansip_is_quiescent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sansip_drain(engine: *mut SansipEngine, now_ms: u64) -> i32 {
+    // SAFETY: by the header's rules.
+    unsafe { verb(engine, |e| Ok(e.drain(Instant(now_ms))?)) }
+}
+
 /// Ends all calls and registrations. May queue output; go on until sansip_is_quiescent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sansip_shutdown(engine: *mut SansipEngine, now_ms: u64) -> i32 {

@@ -1,6 +1,8 @@
 //! What an application of the [driver](crate::driver) is: it hears of events and questions and
 //! acts on the engine.
 
+use std::task::Context;
+
 use sansip::sdp::Agreed;
 use sansip::wire::message::MessageRef;
 use sansip::{CallHandle, Engine, Event, Instant, Query, QueryId};
@@ -24,6 +26,12 @@ pub trait App {
 
     /// The asker of a question has ended.
     fn forget(&mut self, _id: QueryId) {}
+
+    /// Takes what has come from elsewhere: whether there was anything. [`App::act`] follows, and
+    /// the task is woken when more comes.
+    fn poll(&mut self, _cx: &mut Context<'_>) -> bool {
+        false
+    }
 
     /// Acts on the engine. Called after each event or question, and when [`App::next_timeout`]
     /// has come.

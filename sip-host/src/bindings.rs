@@ -7,17 +7,63 @@
 use std::collections::HashMap;
 
 use sansip::{Binding, Instant};
+use serde::{Deserialize, Serialize};
 
-/// A binding as it is kept.
-#[derive(Clone, Debug)]
-struct Kept {
+/// A binding as it is kept. What a machine of another version has left out is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kept {
     uri: String,
     params: String,
     q: u16,
     call_id: String,
     cseq: u32,
     path: String,
+    /// In milliseconds, by whatever clock it was made.
     expires_at: u64,
+}
+
+impl Kept {
+    /// A binding as it is kept from now on.
+    #[must_use]
+    pub fn of(now: Instant, b: &Binding<'_>) -> Self {
+        Self {
+            uri: b.uri.to_owned(),
+            params: b.params.to_owned(),
+            q: b.q,
+            call_id: b.call_id.to_owned(),
+            cseq: b.cseq,
+            path: b.path.to_owned(),
+            expires_at: now.after(u64::from(b.expires) * 1_000).0,
+        }
+    }
+
+    /// The binding, if it has not expired.
+    #[must_use]
+    pub fn at(&self, now: Instant) -> Option<Binding<'_>> {
+        let left = self.expires_at.checked_sub(now.0).filter(|left| *left > 0)?.div_ceil(1_000);
+        Some(Binding {
+            uri: &self.uri,
+            params: &self.params,
+            q: self.q,
+            expires: u32::try_from(left).unwrap_or(u32::MAX),
+            call_id: &self.call_id,
+            cseq: self.cseq,
+            path: &self.path,
+        })
+    }
+
+    /// When it expires.
+    #[must_use]
+    pub const fn expires_at(&self) -> u64 {
+        self.expires_at
+    }
+
+    /// Where it leads: its URI without parameters.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        address(&self.uri)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,19 +104,10 @@ impl Store {
     /// expired, as many as `out` has room for; how many those are.
     pub fn locate<'s>(&'s self, now: Instant, aor: &str, out: &mut [Binding<'s>]) -> (u64, usize) {
         let Some(record) = self.records.get(aor) else { return (0, 0) };
-        let live = record.bindings.iter().filter(|b| b.expires_at > now.0);
+        let live = record.bindings.iter().filter_map(|b| b.at(now));
         let mut count = 0;
         for (place, b) in out.iter_mut().zip(live) {
-            let left = (b.expires_at - now.0).div_ceil(1_000);
-            *place = Binding {
-                uri: &b.uri,
-                params: &b.params,
-                q: b.q,
-                expires: u32::try_from(left).unwrap_or(u32::MAX),
-                call_id: &b.call_id,
-                cseq: b.cseq,
-                path: &b.path,
-            };
+            *place = b;
             count += 1;
         }
         (record.version, count)
@@ -98,7 +135,7 @@ impl Store {
         self.last_version += 1;
         let record = Record {
             version: self.last_version,
-            bindings: bindings.map(|b| kept(now, &b)).collect(),
+            bindings: bindings.map(|b| Kept::of(now, &b)).collect(),
         };
         for binding in &record.bindings {
             *self.contacts.entry(address(&binding.uri).to_owned()).or_default() += 1;
@@ -140,7 +177,7 @@ impl Store {
 }
 
 /// A URI without its parameters and header fields.
-fn address(uri: &str) -> &str {
+pub(crate) fn address(uri: &str) -> &str {
     uri.split([';', '?']).next().unwrap_or(uri)
 }
 
@@ -153,18 +190,6 @@ fn forget(contacts: &mut HashMap<String, usize>, record: &Record) {
                 contacts.remove(address);
             }
         }
-    }
-}
-
-fn kept(now: Instant, b: &Binding<'_>) -> Kept {
-    Kept {
-        uri: b.uri.to_owned(),
-        params: b.params.to_owned(),
-        q: b.q,
-        call_id: b.call_id.to_owned(),
-        cseq: b.cseq,
-        path: b.path.to_owned(),
-        expires_at: now.after(u64::from(b.expires) * 1_000).0,
     }
 }
 

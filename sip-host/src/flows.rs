@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use sansip_sim::score::Score;
 use crate::actor::Actor;
 use crate::driver::{Clock, Direction, Driver, OpenError, Setup, Tapped};
 use crate::listen::Listen;
-use crate::proxy::Proxy;
+use crate::proxy::{Memory, Place, Proxy, Settings};
 
 /// How long a flow may take.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -358,7 +359,8 @@ fn open_proxy(clock: Clock) -> Result<Driver<Proxy>, OpenError> {
     setup.config.roles = Roles { ua: false, proxy: true, registrar: true };
     setup.config.domains = vec![DOMAIN.into()];
     // Who is transferred to is called by the Contact of the call (RFC 5589 7.1).
-    Driver::open(setup, Proxy::new(Vec::new(), true))
+    let settings = Settings { relay: true, ..Settings::default() };
+    Driver::open(setup, Proxy::new(Arc::new(settings), Place::Memory(Memory::default())))
 }
 
 fn open_phone(

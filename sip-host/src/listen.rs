@@ -26,6 +26,9 @@ impl Usage {
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.value.is_empty() {
+            return write!(f, "{}: {}", self.argument, self.problem);
+        }
         write!(f, "{} {}: {}", self.argument, self.value, self.problem)
     }
 }
@@ -153,6 +156,14 @@ pub fn outward(bound: IpAddr) -> IpAddr {
     UdpSocket::bind(from)
         .and_then(|socket| socket.connect(to).and_then(|()| socket.local_addr()))
         .map_or(otherwise, |address| address.ip())
+}
+
+/// Reads `ADDRESS[:PORT]` of `--dns`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn name_server(text: &str) -> Result<SocketAddr, Usage> {
+    socket_address(text, 53).map_err(|problem| Usage::new("--dns", text, problem))
 }
 
 /// Reads `ADDRESS[/BITS]` of `--trust`.

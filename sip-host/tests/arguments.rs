@@ -15,7 +15,7 @@ fn refuses(args: &[&str], message: &str) {
 fn an_error_says_what_was_wrong_with_which_argument() {
     refuses(
         &["proxy", "--listen", "tpc:127.0.0.1:5060"],
-        "--listen tpc:127.0.0.1:5060: unknown transport 'tpc' (udp, tcp)",
+        "--listen tpc:127.0.0.1:5060: unknown transport 'tpc' (udp, tcp, tls, ws, wss)",
     );
     refuses(&["proxy", "--listen", "udp:127.0.0.1:x"], "'x' is not a port");
     refuses(&["proxy"], "--listen");

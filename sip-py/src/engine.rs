@@ -575,6 +575,15 @@ impl Engine {
         self.done(py, now, &Input::Send { path: path.into(), bytes: data })
     }
 
+    fn drain(&mut self, py: Python<'_>, now: u64) -> PyResult<()> {
+        self.done(py, now, &Input::Drain)
+    }
+
+    fn set_config(&mut self, py: Python<'_>, now: u64, config: Config) -> PyResult<()> {
+        let set = self.core.set_config(Instant(now), config.try_into()?);
+        set.map_err(|e| refused(py, e))
+    }
+
     fn shutdown(&mut self, py: Python<'_>, now: u64) -> PyResult<()> {
         self.done(py, now, &Input::Shutdown)
     }

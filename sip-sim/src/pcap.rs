@@ -124,6 +124,14 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// Hands on what was written so far.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Ends the capture.
     ///
     /// # Errors

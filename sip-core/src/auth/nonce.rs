@@ -97,6 +97,12 @@ impl Nonces {
         Ok(Self { seal: Keyer::new(secret), buckets })
     }
 
+    /// Whether there is room for any.
+    #[must_use]
+    pub const fn has_room(&self) -> bool {
+        !self.buckets.is_empty()
+    }
+
     /// The bytes that such a table takes.
     #[must_use]
     pub const fn bytes(places: usize) -> usize {

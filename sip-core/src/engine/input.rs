@@ -59,6 +59,7 @@ pub enum Input<'a> {
     Respond { request: RequestHandle, status: u16, extras: Extras<'a> },
     AddTargets { request: RequestHandle, targets: &'a [Target<'a>], more: bool },
     Send { path: Path, bytes: &'a [u8] },
+    Drain,
     Shutdown,
 }
 

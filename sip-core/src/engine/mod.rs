@@ -5,13 +5,14 @@ mod need;
 pub mod output;
 mod query;
 mod route;
+mod settings;
 pub mod shard;
 pub mod stats;
 mod timers;
 mod verbs;
 
 use crate::attempt::{Attempts, Down};
-use crate::config::{Challenged, Config};
+use crate::config::Config;
 use crate::cx::Cx;
 use crate::dialog::Dialogs;
 use crate::error::{Error, Ignored, Limit, Misuse, Seen};
@@ -60,6 +61,8 @@ pub(crate) struct Core {
     counts: stats::Counts,
     /// A shutdown goes on.
     closing: bool,
+    /// Nothing new is taken.
+    draining: bool,
 }
 
 /// The bytes that an engine with these limits reserves, before any is taken. What the caller's
@@ -103,12 +106,7 @@ impl Engine {
         {
             return Err(Error::Misuse(Misuse::NotBuilt));
         }
-        if !config.challenge.is_usable() {
-            return Err(Error::Misuse(Misuse::BadHeader));
-        }
-        if config.challenge.methods != Challenged::None && limits.nonces == 0 {
-            return Err(Error::Misuse(Misuse::BadLimit));
-        }
+        settings::check(&config, limits.nonces > 0)?;
         let tag = config.tag;
         let index = Index::new(&limits.wire).map_err(|_| Error::Full(Limit::Memory))?;
         let core = Core {
@@ -122,6 +120,7 @@ impl Engine {
             registrar: Registrar::new(limits, tag)?,
             counts: stats::Counts::default(),
             closing: false,
+            draining: false,
         };
         Ok(Self { index, wire: limits.wire, core, lent: None })
     }
@@ -175,7 +174,7 @@ impl Engine {
         message: &[u8],
         framing: Framing,
     ) -> Result<Seen, Error> {
-        need::message(&self.core.cx, message)?;
+        need::message(&mut self.core.cx, message)?;
         let seen = match parse(message, &self.wire, framing, &mut self.index) {
             Ok(m) => self.core.on_message(&m, path),
             Err(_) => Ok(Seen::Ignored(ignored(message))),

@@ -25,7 +25,7 @@ const PLAIN: usize = 1_000;
 /// stores it, forwards it (once without and once with its Via) and answers. A user agent keeps what
 /// is said about the session in smaller blocks. A response to a user agent is told of, and its ACK
 /// is no longer than it.
-pub(super) fn message(cx: &Cx, message: &[u8]) -> Result<(), Error> {
+pub(super) fn message(cx: &mut Cx, message: &[u8]) -> Result<(), Error> {
     if cx.config.roles.proxy || !message.starts_with(b"SIP/2.0 ") {
         return to_send(cx, message.len());
     }
@@ -33,17 +33,17 @@ pub(super) fn message(cx: &Cx, message: &[u8]) -> Result<(), Error> {
 }
 
 /// The row of a request of so many bytes that is kept, and of what it becomes.
-pub(super) fn to_send(cx: &Cx, len: usize) -> Result<(), Error> {
+pub(super) fn to_send(cx: &mut Cx, len: usize) -> Result<(), Error> {
     let blocks = if cx.config.roles.proxy { 4 } else { 2 };
     row(cx, MESSAGE, blocks, len.saturating_add(GROWTH).max(PLAIN))
 }
 
 /// The row of a verb that sends a message with so much added to it.
-pub(super) fn verb(cx: &Cx, added: usize) -> Result<(), Error> {
+pub(super) fn verb(cx: &mut Cx, added: usize) -> Result<(), Error> {
     row(cx, VERB, 2, added.saturating_add(2 * GROWTH).max(PLAIN))
 }
 
-fn row(cx: &Cx, outputs: usize, blocks: usize, len: usize) -> Result<(), Error> {
+fn row(cx: &mut Cx, outputs: usize, blocks: usize, len: usize) -> Result<(), Error> {
     if cx.out.room() < outputs {
         return Err(Error::Full(Limit::Outputs));
     }

@@ -11,14 +11,15 @@ impl Core {
     pub(super) fn take_answer(&mut self, id: QueryId, answer: &Answer<'_>) -> Result<(), Error> {
         // A question that was answered, or whose asker has ended: harmless.
         let Some(query) = self.cx.queries.get(id) else { return Ok(()) };
-        let to_send = match query.asker.kind {
+        let (ask, asker) = (query.ask, query.asker);
+        let to_send = match asker.kind {
             OwnerKind::Attempt => {
-                self.attempts.request_len(&self.cx, AttemptHandle::from_raw(query.asker.object))
+                self.attempts.request_len(&self.cx, AttemptHandle::from_raw(asker.object))
             }
             _ => 0,
         };
-        super::need::to_send(&self.cx, to_send)?;
-        if !fits(query.ask, answer) {
+        super::need::to_send(&mut self.cx, to_send)?;
+        if !fits(ask, answer) {
             return Err(Error::Misuse(Misuse::Answer));
         }
         if let Answer::Connected(flow) = answer
@@ -82,8 +83,8 @@ const fn fits(ask: Ask, answer: &Answer<'_>) -> bool {
             | (Ask::Dns, Answer::Addresses(..) | Answer::NotFound)
             | (Ask::Connect, Answer::Connected(_))
             | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
-            | (Ask::Locate, Answer::Located { .. } | Answer::NotFound)
-            | (Ask::Store, Answer::Stored | Answer::Conflict)
+            | (Ask::Locate, Answer::Located { .. } | Answer::NotFound | Answer::Reject(_))
+            | (Ask::Store, Answer::Stored | Answer::Conflict | Answer::Reject(_))
             | (Ask::Credentials, Answer::Password(_) | Answer::Ha1(_) | Answer::NotFound)
             | (Ask::Media, Answer::Media(_) | Answer::Description(_) | Answer::NotFound)
     )

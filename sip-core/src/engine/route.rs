@@ -472,6 +472,9 @@ impl Core {
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
         let in_dialog = self.dialog_of(m, e);
+        if self.draining && e.to.is_none_or(|to| to.tag.is_empty()) {
+            return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
+        }
         // What is promised to calls for their BYE is not given to strangers.
         let kept = if in_dialog.is_some() { 0 } else { self.cx.promised as usize };
         let crowded = in_dialog.is_none() && self.tx.is_source_full(&self.cx, path);

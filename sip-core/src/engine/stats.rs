@@ -41,6 +41,38 @@ pub struct Stats {
     pub refused_full: u64,
 }
 
+impl core::ops::AddAssign for Stats {
+    /// The counts of another engine beside these.
+    fn add_assign(&mut self, other: Self) {
+        let counts = [
+            (&mut self.calls, other.calls),
+            (&mut self.lines, other.lines),
+            (&mut self.dialogs, other.dialogs),
+            (&mut self.transactions, other.transactions),
+            (&mut self.attempts, other.attempts),
+            (&mut self.forks, other.forks),
+            (&mut self.transfers, other.transfers),
+            (&mut self.timers, other.timers),
+            (&mut self.queries, other.queries),
+            (&mut self.flows, other.flows),
+            (&mut self.outputs, other.outputs),
+            (&mut self.blocks, other.blocks),
+            (&mut self.pool_bytes, other.pool_bytes),
+        ];
+        for (sum, more) in counts {
+            *sum = sum.saturating_add(more);
+        }
+        let totals = [
+            (&mut self.received, other.received),
+            (&mut self.ignored, other.ignored),
+            (&mut self.refused_full, other.refused_full),
+        ];
+        for (sum, more) in totals {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
 /// Totals.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {

@@ -110,7 +110,7 @@ impl Core {
             Input::Send { bytes, .. } => bytes.len(),
             _ => 0,
         };
-        need::verb(&self.cx, more)?;
+        need::verb(&mut self.cx, more)?;
         let (ua, mut low) = self.low();
         let nothing = |()| Done::Nothing;
         match *input {
@@ -168,6 +168,10 @@ impl Core {
                 forks.add_targets(&mut low, request, targets, more).map(nothing)
             }
             Input::Send { path, bytes } => self.send(&path, bytes).map(nothing),
+            Input::Drain => {
+                self.draining = true;
+                Ok(Done::Nothing)
+            }
             Input::Shutdown => self.shutdown().map(nothing),
             _ => Err(Error::Misuse(Misuse::NotBuilt)),
         }
@@ -525,6 +529,13 @@ impl Engine {
     /// call `poll`.
     pub fn send(&mut self, now: Instant, path: Path, bytes: &[u8]) -> Result<(), Error> {
         self.apply(now, &Input::Send { path, bytes }).map(drop)
+    }
+
+    /// Lets what goes on come to its end, and refuses what is new: requests outside a dialog get 503
+    /// with Retry-After (RFC 3261 21.5.4). It ends with the engine's life, when
+    /// [`is_quiescent`](Self::is_quiescent) says that nothing is left. Queues nothing.
+    pub fn drain(&mut self, now: Instant) -> Result<(), Error> {
+        self.apply(now, &Input::Drain).map(drop)
     }
 
     /// Ends all calls and registrations (RFC 3261 15, 10.2.2), in every state, and again while that

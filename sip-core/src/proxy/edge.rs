@@ -61,12 +61,14 @@ pub(crate) fn is_behind_nat(cx: &Cx, m: &MessageRef<'_>, contact: &Uri, path: &P
         Nat::Never => false,
         Nat::Always => true,
         Nat::Detect => {
+            let Some(named) = parse_ip(host).filter(|ip| *ip != path.remote.ip) else {
+                return false;
+            };
             let via = m.field(Name::Via).and_then(|f| Via::parse(bytes, f.value).ok());
             let sent_by = via.map_or(&[][..], |v| m.text(v.host));
-            let named = parse_ip(host);
             // Its own word for itself, and not what its packets say. Who registers another device
             // names that one alone.
-            named.is_some() && named == parse_ip(sent_by) && named != Some(path.remote.ip)
+            parse_ip(sent_by) == Some(named)
         }
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn leg_of<'a>(
     let secure = is_secure(way.uri);
     let (path, onward) = follow(cx, flows, way.path);
     let onward = if onward == Onward::Free { plan.onward } else { onward };
-    let first = NameAddr::parse(path, first_value(path)).ok();
+    let first = if path.is_empty() { None } else { NameAddr::parse(path, first_value(path)).ok() };
     let text = match (onward, survey.next_route) {
         _ if !way.hop.is_empty() => way.hop,
         (Onward::Flow(to), _) => return (Leg::to_device(cx, to, secure), path),
@@ -152,6 +152,9 @@ fn first_value(list: &[u8]) -> Span {
 fn follow<'a>(cx: &Cx, flows: &Flows, path: &'a [u8]) -> (&'a [u8], Onward) {
     let (mut rest, mut onward) = (path, Onward::Free);
     loop {
+        if rest.is_empty() {
+            return (rest, onward);
+        }
         let value = first_value(rest);
         let Some(token) = own_route(cx, flows, rest, value) else { return (rest, onward) };
         if token != Onward::Free {
@@ -166,7 +169,8 @@ fn follow<'a>(cx: &Cx, flows: &Flows, path: &'a [u8]) -> (&'a [u8], Onward) {
 /// the first value is one (16.6 step 6).
 pub(super) fn strict(path: &[u8]) -> (&[u8], Option<&[u8]>) {
     let value = first_value(path);
-    match NameAddr::parse(path, value).ok().filter(|r| !r.uri.lr) {
+    let first = if value.is_empty() { None } else { NameAddr::parse(path, value).ok() };
+    match first.filter(|r| !r.uri.lr) {
         Some(first) => {
             let behind = path.get(value.end()..).unwrap_or(&[]).trim_ascii_start();
             let rest = behind.strip_prefix(b",").unwrap_or(behind).trim_ascii_start();
@@ -343,10 +347,11 @@ pub(super) fn write(
             }
         }
     }
+    // What is inserted stands before what is deleted at the same place.
+    edits.insert(survey.top, copy.identity.asserted);
     // 22.3: what was meant for us goes no further.
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
     identity::gone(m, &copy.identity).for_each(|f| edits.delete(f.start(), f.end()));
-    edits.insert(survey.top, copy.identity.asserted);
     let gone = usize::from(copy.plan.popped) + usize::from(own_strict.is_some());
     let stay = gone..survey.routes.saturating_sub(usize::from(copy.plan.restored));
     routes(m, stay, survey, strict.map(|_| copy.uri), &mut edits);

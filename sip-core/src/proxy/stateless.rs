@@ -6,7 +6,7 @@ use super::forward::{self, Copy, Survey, URI_ROOM, Way as Target, leg_of};
 use super::identity::{self, Identity};
 use super::preprocess::{Plan, is_secure};
 use super::record_route::OwnRoutes;
-use super::{ForkLow, Way, response, way};
+use super::{ForkLow, Forks, Way, response, validate, way};
 use crate::attempt::stamp;
 use crate::cx::Cx;
 use crate::error::Error;
@@ -16,6 +16,47 @@ use crate::resolve::{self, Hop};
 use crate::tx::Branch;
 use crate::wire::MessageRef;
 use crate::wire::name::Name;
+
+impl Forks {
+    /// A CANCEL whose INVITE is not known: it may have been forwarded without keeping anything
+    /// (RFC 3261 16.10). False when it is none of those. May queue output.
+    ///
+    /// # Errors
+    /// `Full`: the CANCEL is lost.
+    pub fn on_stray_cancel(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        (m, e): (&MessageRef<'_>, &Essentials),
+        path: &Path,
+    ) -> Result<bool, Error> {
+        if !low.down.cx.config.edge.stateless {
+            return Ok(false);
+        }
+        if validate::refuse(low.down.tx, low.down.cx, m, e, path)? {
+            return Ok(true);
+        }
+        let Some(uri) = e.uri else { return Ok(false) };
+        let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
+        if plan.refusal().is_some() {
+            return Ok(false);
+        }
+        pass(low, (m, e, path), &plan)
+    }
+
+    /// A response to nothing that is known: to a request that was forwarded without keeping anything
+    /// (RFC 3261 16.11). False when it is none of those. May queue output.
+    ///
+    /// # Errors
+    /// `Full`: the response is lost.
+    pub fn on_stray_response(
+        &mut self,
+        low: &mut ForkLow<'_>,
+        m: &MessageRef<'_>,
+        e: &Essentials,
+    ) -> Result<bool, Error> {
+        pass_back(low, m, e)
+    }
+}
 
 /// Where the responses to a request with this top Via go that comes from, or came from, `source`
 /// (RFC 3261 18.2.2, RFC 3581 4).
@@ -136,7 +177,9 @@ pub(super) fn pass_back(
             && branch(cx, m, &via, l.id, back).as_bytes() == m.text(own.branch)
     };
     let Some(local) = cx.locals.iter().find(made_here).map(|l| l.id) else { return Ok(false) };
-    if !back.is_sendable() {
+    // RFC 3261 18.1.2
+    let transport = Some(cx.transport(local));
+    if !back.is_sendable() || !cx.locals.is_ours(m.text(own.host), own.port, transport) {
         return Ok(false);
     }
     let Some(block) = response::without_via(cx, m, e)? else { return Ok(false) };

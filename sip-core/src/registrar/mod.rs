@@ -250,6 +250,7 @@ impl Registrar {
             Answer::Conflict => self.refuse(down, h, 503),
             // 10.3 step 5
             Answer::NotFound => self.refuse(down, h, 404),
+            Answer::Reject(status @ 300..=699) => self.refuse(down, h, status),
             // 10.3 step 7
             _ => self.refuse(down, h, 500),
         };

@@ -4,12 +4,13 @@
 //! does and spans the units that it needs: what lies behind stays free. Its first bytes hold its
 //! length and holder count, and the links of free blocks lie in the free blocks themselves. Taking,
 //! releasing and asking for room are O(log n); freeing merges buddies, so the arena comes back
-//! whole.
+//! whole. A few small blocks that are given back are put aside as they are, for the next that has
+//! their size; they are merged as soon as there is no room without them.
 
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
-use super::filled;
+use super::{filled, reserve};
 use crate::error::{Error, Limit};
 
 /// Names a block while somebody holds it.
@@ -32,12 +33,15 @@ const UNIT: usize = 64;
 const HEAD: usize = 4;
 const NONE: u32 = u32::MAX;
 const ORDERS: usize = 12;
+/// The units of the largest blocks that are put aside.
+const ASIDE: usize = 32;
 const FREE: u8 = 0x40;
 const USED: u8 = 0x80;
 
 /// The arena.
 #[derive(Debug)]
 pub struct Pool {
+    /// As far as it has ever been used; there is room for all.
     arena: Vec<u8>,
     /// One byte a unit: at a block's first `USED`, or `FREE` with its order; else 0.
     state: Vec<u8>,
@@ -46,6 +50,12 @@ pub struct Pool {
     top: u8,
     live: u32,
     watched: Option<BlockId>,
+    /// The first of the blocks of each size that are put aside, and the units of all.
+    aside: [u32; ASIDE],
+    aside_units: u32,
+    /// Where what was never used begins, and where of that the smaller blocks do.
+    fresh: u32,
+    whole: u32,
 }
 
 const fn order_for(len: usize) -> Option<u8> {
@@ -73,22 +83,19 @@ impl Pool {
     /// An arena of at least `bytes`, and of one message of `largest`.
     pub fn new(bytes: usize, largest: usize) -> Result<Self, Error> {
         let (top, units) = Self::shape(bytes, largest);
-        let mut pool = Self {
-            arena: filled(units * UNIT, 0)?,
+        Ok(Self {
+            arena: reserve(units * UNIT)?,
             state: filled(units, 0)?,
             heads: [NONE; ORDERS],
             counts: [0; ORDERS],
             top,
             live: 0,
             watched: None,
-        };
-        // From the end, so that the first block is taken first.
-        let whole = units >> top << top;
-        pool.free_range(unit_at(whole), unit_at(units));
-        for at in (0..whole >> top).rev() {
-            pool.link(unit_at(at << top), top);
-        }
-        Ok(pool)
+            aside: [NONE; ASIDE],
+            aside_units: 0,
+            fresh: 0,
+            whole: unit_at(units >> top << top),
+        })
     }
 
     const fn shape(bytes: usize, largest: usize) -> (u8, usize) {
@@ -159,12 +166,17 @@ impl Pool {
 
     /// Takes a block of `len` bytes, held once. Its bytes are what they were.
     pub fn take(&mut self, len: usize) -> Result<BlockId, Error> {
+        if let Some(unit) = self.take_aside(units_for(len)) {
+            return Ok(self.taken(unit, len));
+        }
         let full = Error::Full(Limit::Blocks);
         let wanted =
             order_for(len).filter(|o| *o <= self.top).ok_or(Error::Full(Limit::MessageBytes))?;
-        let found = (wanted..=self.top)
-            .find(|o| self.counts.get(usize::from(*o)).is_some_and(|c| *c > 0))
-            .ok_or(full)?;
+        let mut found = self.least_free(wanted);
+        while found.is_none() && self.open() {
+            found = self.least_free(wanted);
+        }
+        let found = found.ok_or(full)?;
         let unit = self.heads.get(usize::from(found)).copied().ok_or(full)?;
         self.unlink(unit, found);
         let mut order = found;
@@ -172,12 +184,72 @@ impl Pool {
             order -= 1;
             self.link(unit + (1 << order), order);
         }
-        self.mark(unit, USED);
         self.free_range(unit + units_for(len), unit + (1 << wanted));
+        Ok(self.taken(unit, len))
+    }
+
+    /// Puts more into the lists: a largest block that was never used, else what was put aside and
+    /// the smaller blocks at the end. False when there is nothing.
+    fn open(&mut self) -> bool {
+        let units = unit_at(self.state.len());
+        let (from, end) = match self.fresh {
+            at if at < self.whole => (at, at + (1 << self.top)),
+            at if self.aside_units > 0 || at < units => (at, units),
+            _ => return false,
+        };
+        if end == units {
+            self.merge_aside();
+        }
+        self.arena.resize(end as usize * UNIT, 0);
+        self.fresh = end;
+        self.free_range(from, end);
+        true
+    }
+
+    /// The smallest order from `wanted` on of which there is a free block.
+    fn least_free(&self, wanted: u8) -> Option<u8> {
+        (wanted..=self.top).find(|o| self.counts.get(usize::from(*o)).is_some_and(|c| *c > 0))
+    }
+
+    fn taken(&mut self, unit: u32, len: usize) -> BlockId {
+        self.mark(unit, USED);
         self.live += 1;
         let id = BlockId::of(unit);
         self.write_head(id, len, 1);
-        Ok(id)
+        id
+    }
+
+    /// A block of just so many units that was put aside.
+    fn take_aside(&mut self, units: u32) -> Option<u32> {
+        let first = self.aside.get_mut(units as usize).filter(|u| **u != NONE)?;
+        let unit = *first;
+        let at = unit as usize * UNIT;
+        let next = self.arena.get(at..at + 4).and_then(|s| s.try_into().ok());
+        *first = next.map_or(NONE, u32::from_le_bytes);
+        self.aside_units -= units;
+        Some(unit)
+    }
+
+    /// Puts a block of so many units aside: at most an eighth of the arena.
+    fn put_aside(&mut self, unit: u32, units: u32) -> bool {
+        if (self.aside_units + units) as usize > self.state.len() / 8 {
+            return false;
+        }
+        let Some(first) = self.aside.get_mut(units as usize) else { return false };
+        let next = core::mem::replace(first, unit);
+        self.set_word(unit as usize * UNIT, next);
+        self.aside_units += units;
+        true
+    }
+
+    /// Gives back what was put aside.
+    fn merge_aside(&mut self) {
+        for units in 1..ASIDE {
+            let units = unit_at(units);
+            while let Some(unit) = self.take_aside(units) {
+                self.free_range(unit, unit + units);
+            }
+        }
     }
 
     /// Takes a block and copies `bytes` into it.
@@ -189,9 +261,20 @@ impl Pool {
 
     /// Whether `n` blocks of `len` bytes each can be taken now.
     #[must_use]
-    pub fn has_room(&self, n: usize, len: usize) -> bool {
-        let Some(wanted) = order_for(len) else { return false };
-        let mut found = 0usize;
+    pub fn has_room(&mut self, n: usize, len: usize) -> bool {
+        let mut has = self.room_in_heads(n, len);
+        while !has && self.fresh >= self.whole && self.open() {
+            has = self.room_in_heads(n, len);
+        }
+        has
+    }
+
+    fn room_in_heads(&self, n: usize, len: usize) -> bool {
+        let Some(wanted) = order_for(len).filter(|o| *o <= self.top) else { return n == 0 };
+        let mut found = (self.whole.saturating_sub(self.fresh) >> wanted) as usize;
+        if found >= n {
+            return true;
+        }
         // The largest first: they tell soonest that there is enough.
         for order in (wanted..=self.top).rev() {
             let count = self.counts.get(usize::from(order)).copied().unwrap_or(0) as usize;
@@ -205,7 +288,7 @@ impl Pool {
 
     /// Whether `n` blocks of `len` bytes and beside them `more` of `small` can be taken now.
     #[must_use]
-    pub fn has_room_beside(&self, n: usize, len: usize, more: usize, small: usize) -> bool {
+    pub fn has_room_beside(&mut self, n: usize, len: usize, more: usize, small: usize) -> bool {
         if small > len {
             return self.has_room(n + more, small);
         }
@@ -278,7 +361,9 @@ impl Pool {
             self.unwatch(id);
             self.live -= 1;
             self.mark(id.unit(), 0);
-            self.free_range(id.unit(), id.unit() + units_for(len));
+            if !self.put_aside(id.unit(), units_for(len)) {
+                self.free_range(id.unit(), id.unit() + units_for(len));
+            }
         }
     }
 
@@ -348,7 +433,8 @@ impl Pool {
     pub fn held_bytes(&self) -> usize {
         let free: usize =
             self.counts.iter().enumerate().map(|(o, c)| (*c as usize) * (UNIT << o)).sum();
-        self.arena.len() - free
+        let unused = self.state.len() - self.fresh as usize + self.aside_units as usize;
+        (self.state.len() - unused) * UNIT - free
     }
 }
 
@@ -360,7 +446,7 @@ mod tests {
     #[test]
     fn the_arena_comes_back_whole_after_any_mixture() {
         let mut pool = Pool::new(64 * 1024, 4096).unwrap();
-        let whole = pool.counts;
+        let new = Pool::new(64 * 1024, 4096).unwrap();
         let mut held: Vec<(BlockId, u8, usize)> = Vec::new();
         let mut x = 5u64;
         for step in 0..40_000u32 {
@@ -398,8 +484,13 @@ mod tests {
         for (id, ..) in held {
             pool.release(id);
         }
-        assert_eq!(pool.counts, whole);
         assert_eq!(pool.held_bytes(), 0);
+        assert!(pool.has_room(8, 8_000), "what is put aside is room all the same");
+        let opened = |mut pool: Pool| {
+            while pool.open() {}
+            pool.counts
+        };
+        assert_eq!(opened(pool), opened(new));
     }
 
     #[test]
@@ -448,7 +539,7 @@ mod tests {
                 }
             }
         }
-        let pool = Pool::new(4_096, 2_000).unwrap();
+        let mut pool = Pool::new(4_096, 2_000).unwrap();
         assert!(pool.has_room_beside(2, 1_100, 2, 500));
         assert!(!pool.has_room_beside(2, 1_100, 3, 500));
     }

@@ -130,7 +130,7 @@ pub enum Answer<'a> {
     Connected(FlowId),
     /// To `Route`: try these targets; none is 404.
     Route(&'a [Target<'a>]),
-    /// To `Route`: refuse the request with this status.
+    /// To `Route`, `Locate` and `Store`: refuse the request with this status.
     Reject(u16),
     /// To `Locate`: the bindings and their version.
     Located {

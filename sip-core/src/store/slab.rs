@@ -57,7 +57,9 @@ pub const MAX_SLOTS: usize = 1 << 24;
 /// A bounded table of objects behind handles.
 #[derive(Debug)]
 pub struct Slab<H, T> {
+    /// Those that have ever been used; there is room for all.
     slots: Vec<Slot<T>>,
+    max: usize,
     free: u32,
     live: u32,
     tag: u8,
@@ -68,13 +70,7 @@ pub struct Slab<H, T> {
 impl<H: Handle, T> Slab<H, T> {
     /// Room for `max` objects of the engine `tag`; `full` is what a full table reports.
     pub fn new(max: usize, tag: u8, full: Limit) -> Result<Self, Error> {
-        let mut slots = reserve(max)?;
-        for i in 0..max {
-            let next = if i + 1 < max { u32::try_from(i + 1).unwrap_or(NONE) } else { NONE };
-            slots.push(Slot { generation: 1, next_free: next, value: None });
-        }
-        let free = if max == 0 { NONE } else { 0 };
-        Ok(Self { slots, free, live: 0, tag, full, kind: PhantomData })
+        Ok(Self { slots: reserve(max)?, max, free: NONE, live: 0, tag, full, kind: PhantomData })
     }
 
     /// The bytes that `max` slots take.
@@ -98,6 +94,10 @@ impl<H: Handle, T> Slab<H, T> {
 
     /// Puts `value` in a free slot.
     pub fn insert(&mut self, value: T) -> Result<H, Error> {
+        if self.free == NONE && self.slots.len() < self.max {
+            self.free = u32::try_from(self.slots.len()).unwrap_or(NONE);
+            self.slots.push(Slot { generation: 1, next_free: NONE, value: None });
+        }
         let slot = self.free;
         let Some(found) = usize::try_from(slot).ok().and_then(|i| self.slots.get_mut(i)) else {
             return Err(Error::Full(self.full));
@@ -156,7 +156,7 @@ impl<H: Handle, T> Slab<H, T> {
 
     /// How many more fit.
     pub const fn room(&self) -> usize {
-        self.slots.len() - self.live as usize
+        self.max - self.live as usize
     }
 
     /// The first live handle in slot order at or after slot `from`, with the slot to go on from.

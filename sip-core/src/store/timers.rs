@@ -88,7 +88,9 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Timers {
     heap: Vec<Node>,
+    /// Those that have ever been used; there is room for all.
     slots: Vec<Slot>,
+    max: usize,
     free: u32,
     order: u32,
 }
@@ -96,13 +98,7 @@ pub struct Timers {
 impl Timers {
     /// Room for `max` timers.
     pub fn new(max: usize) -> Result<Self, Error> {
-        let mut slots = reserve(max)?;
-        for i in 0..max {
-            let place = if i + 1 < max { u32::try_from(i + 1).unwrap_or(NONE) } else { NONE };
-            slots.push(Slot { object: 0, place, kind: 0 });
-        }
-        let free = if max == 0 { NONE } else { 0 };
-        Ok(Self { heap: reserve(max)?, slots, free, order: 0 })
+        Ok(Self { heap: reserve(max)?, slots: reserve(max)?, max, free: NONE, order: 0 })
     }
 
     /// The bytes that room for `max` timers takes.
@@ -112,6 +108,10 @@ impl Timers {
 
     /// Arms a timer. The tables are sized so that every object's timers fit.
     pub fn arm(&mut self, at: Instant, key: TimerKey) -> Result<TimerId, Error> {
+        if self.free == NONE && self.slots.len() < self.max {
+            self.free = u32::try_from(self.slots.len()).unwrap_or(NONE);
+            self.slots.push(Slot { object: 0, place: NONE, kind: 0 });
+        }
         let slot = self.free;
         let Some(s) = self.slots.get_mut(slot as usize) else {
             return Err(Error::Full(Limit::Timers));

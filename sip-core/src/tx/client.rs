@@ -109,7 +109,8 @@ impl Transactions {
         if told && let Some(t) = self.table.get_mut(h) {
             t.status = m.status();
         }
-        if cell.next == State::Accepted && before != State::Accepted {
+        // Only a user agent acknowledges a 2xx.
+        if cell.next == State::Accepted && before != State::Accepted && cx.config.roles.ua {
             self.keep_credentials(cx, h);
         }
         self.turn(cx, h, cell);
@@ -165,17 +166,15 @@ impl Transactions {
         t.second.filter(|_| t.machine == Machine::InviteClient && t.state == State::Accepted)
     }
 
-    /// What is left of an INVITE once it need not be repeated: what ACK and CANCEL copy.
+    /// An INVITE that need not be repeated loses its body: ACK and CANCEL copy of the rest.
     fn shorten(&mut self, cx: &mut Cx, h: TxHandle) {
         let Some(t) = self.table.get_mut(h) else { return };
         if t.machine != Machine::InviteClient {
             return;
         }
-        let Some(whole) = t.request else { return };
-        if let Ok(short) = build::excerpt_block(cx, whole, Excerpt::Keep) {
-            cx.pool.release(whole);
-            t.request = Some(short);
-        }
+        let Some(request) = t.request else { return };
+        let len = header_section(cx.pool.bytes_of(request));
+        cx.pool.shrink(request, len);
     }
 
     /// Cancels an INVITE (RFC 3261 9.1). `owner` gets what comes back to the CANCEL, which is a
@@ -247,6 +246,11 @@ impl Transactions {
         }
         started
     }
+}
+
+/// How many bytes there are before the body.
+fn header_section(bytes: &[u8]) -> usize {
+    memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at.saturating_add(4))
 }
 
 /// Whether the sent-by of a response is what its request went out with (RFC 3261 18.1.2). The

@@ -96,10 +96,11 @@ impl Branch {
 
     fn new(random: Token<16>, shard: u8) -> Self {
         let Token(shard) = base32::<2>(u128::from(shard));
-        let mut text = [b'z'; Self::MARKED];
-        let parts = b"z9hG4bK".iter().chain(random.as_bytes()).chain(&shard);
-        for (to, from) in text.iter_mut().zip(parts) {
-            *to = *from;
+        let mut text = *b"z9hG4bK________________________";
+        if let Some((word, more)) = text[7..].split_first_chunk_mut::<16>()
+            && let Some((end, _)) = more.split_first_chunk_mut()
+        {
+            (*word, *end) = (random.0, shard);
         }
         Self { text, marked: false }
     }
@@ -449,8 +450,8 @@ impl Transactions {
         }
     }
 
-    /// The stored request, as long as the transaction needs it: until the final response. Of an
-    /// INVITE that was answered provisionally only what ACK and CANCEL need is left. The top Via of
+    /// The stored request, as long as the transaction needs it: until the final response. An INVITE
+    /// that was answered provisionally has lost its body. The top Via of
     /// a received request is marked with its source (RFC 3261 18.2.1, RFC 3581).
     #[must_use]
     pub fn request(&self, _cx: &Cx, tx: TxHandle) -> Option<BlockId> {
@@ -546,17 +547,17 @@ impl Transactions {
         self.table.room() + self.absorbers >= n
     }
 
+    /// How many more fit without any giving way.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.table.room()
+    }
+
     /// Whether the source of a request has as many transactions open as it may have.
     #[must_use]
     pub fn is_source_full(&self, cx: &Cx, path: &Path) -> bool {
         let place = self.sources.place(cx, path.remote.ip);
         self.sources.is_full(cx, place) && !cx.config.is_trusted(path.remote.ip)
-    }
-
-    /// How many more fit without any giving way.
-    #[must_use]
-    pub const fn room(&self) -> usize {
-        self.table.room()
     }
 
     /// The oldest transaction that only absorbs repetitions gives way: first those with timers I, J

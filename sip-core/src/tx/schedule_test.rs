@@ -520,7 +520,8 @@ fn a_transaction_takes_at_most_200_bytes() {
     assert_eq!(limits().timers(), Limits { transactions: 0, ..limits() }.timers() + 16);
 }
 
-/// What an INVITE keeps after the first provisional response is what ACK and CANCEL need.
+/// An INVITE keeps its header fields after the first provisional response: ACK and CANCEL copy of
+/// them. Its body is gone.
 #[test]
 fn an_invite_shrinks_after_the_first_provisional_response() {
     let mut b = Bench::new();
@@ -530,9 +531,7 @@ fn an_invite_shrinks_after_the_first_provisional_response() {
     let kept = b.tx.request(&b.cx, h).unwrap();
     let kept = std::string::String::from_utf8(b.cx.pool.bytes_of(kept).to_vec()).unwrap();
     assert!(kept.starts_with("INVITE sip:bob@example.com;x=1 SIP/2.0\r\n"));
-    for gone in ["body", "Contact", "Require", "lower.example.com"] {
-        assert!(!kept.contains(gone), "{kept}");
-    }
+    assert!(kept.ends_with("\r\n\r\n") && text.starts_with(&kept) && kept.len() < text.len());
     assert_eq!(b.cx.pool.live(), 1);
     let branch = Transactions::new_branch(&mut b.cx);
     assert_eq!(branch.as_bytes().len(), super::Branch::LEN);

@@ -153,7 +153,9 @@ mod tests {
             kept.index(&mut pool, block);
             same(&kept, &pool, block);
             pool.release(block);
-            let other = pool.copy_in(b"INVITE sip:b SIP/2.0\r\nTo: x\r\n\r\n").unwrap();
+            let text = b"INVITE sip:b SIP/2.0\r\nTo: x\r\n\r\n";
+            let body = [b'b'; TEXT.len()];
+            let other = pool.copy_in(&[&text[..], &body[text.len()..]].concat()).unwrap();
             assert_eq!(other, block, "the same place");
             assert!(!pool.is_watched(other));
             assert_eq!(kept.read(&pool, other).unwrap().header(Name::To), Some(&b"x"[..]));

@@ -19,7 +19,7 @@ use crate::phone::desk::{Desk, Password, Settings};
 use crate::phone::media::OwnMedia;
 use crate::phone::script::{self, Runner};
 use crate::phone::{Phone, Plan, Reaction, terminal};
-use crate::proxy::check_uri;
+use crate::proxy::routes::check_uri;
 use crate::report::Report;
 
 /// A phone: on a terminal, from a script or unattended
@@ -408,7 +408,7 @@ fn operate(
         driver.tap(tap);
         let addresses = driver.addresses().to_vec();
         driver.app.listening(&addresses);
-        let mut signals = super::Signals::new();
+        let mut signals = super::Signals::stop();
         std::future::poll_fn(|cx| {
             while signals.poll(cx).is_ready() {
                 driver.stop();

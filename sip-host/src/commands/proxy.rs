@@ -1,16 +1,21 @@
 //! `sansip proxy`.
 
+use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::task::Poll;
 use std::time::Duration;
 
 use clap::Args;
-use sansip::{Challenge, Challenged, Limits, Roles};
 use serde_json::{Value, json};
+use tokio::time::{Interval, MissedTickBehavior};
 
-use super::{FAILED, OK, SocketArgs, refuse, run_until_signal, runtime, stats_line};
-use crate::driver::{Driver, End, OpenError, Setup};
+use super::{FAILED, OK, Signals, SocketArgs, counts_line, refuse, runtime};
+use crate::driver::End;
 use crate::listen::Usage;
-use crate::proxy::{Proxy, Route};
+use crate::proxy::metrics;
+use crate::proxy::plan::Plan;
+use crate::proxy::service::{Counts, Service, StartError};
 use crate::report::Report;
 use crate::users::Users;
 
@@ -30,122 +35,178 @@ Two phones and a proxy, in three terminals:
       --proxy sip:127.0.0.1:5060 --call sip:bob@example.com --hangup-after 3000")]
 pub struct ProxyArgs {
     #[command(flatten)]
-    sockets: SocketArgs,
+    pub(crate) sockets: SocketArgs,
+
+    /// Take what is not said here from this file (TOML; docs/running.md has all of it). Lists are
+    /// joined; of a single value the argument counts. SIGHUP reads it again: users, routes, trunks,
+    /// domains and the registrar's settings change without a word to those who call
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Say whether the arguments and the file can be followed, and end
+    #[arg(long)]
+    check: bool,
 
     /// A domain that it is responsible for: it registers its users and finds them. May be given
     /// several times
     #[arg(long, value_name = "NAME")]
-    domain: Vec<String>,
+    pub(crate) domain: Vec<String>,
 
     /// Where requests go that no binding matches: PATTERN=URI. The pattern is a host or user@host,
     /// and * stands for any characters. May be given several times; the first that matches counts
     #[arg(long, value_name = "PATTERN=URI")]
-    route: Vec<String>,
+    pub(crate) route: Vec<String>,
 
     /// Leave the path of the dialogs it forwards (no Record-Route)
     #[arg(long)]
-    no_record_route: bool,
+    pub(crate) no_record_route: bool,
 
     /// Answer 403 to requests for other domains that no --route matches
     #[arg(long)]
-    no_relay: bool,
+    pub(crate) no_relay: bool,
 
     /// Challenge REGISTER and INVITE, and check these users: a file with a line for each, its
     /// secret being the hash of user:realm:password: user:realm:HA1 (MD5), or
     /// user:realm:algorithm:HA1 with MD5, SHA-256 or SHA-512-256. Without it nobody is challenged
     #[arg(long, value_name = "FILE")]
-    users: Option<PathBuf>,
+    pub(crate) users: Option<PathBuf>,
 
     /// Print a line of counts every so many seconds
     #[arg(long, value_name = "SECONDS")]
     stats: Option<u64>,
 
-    /// How many requests it works on at once
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    requests: usize,
+    /// How many requests it works on at once (by default 20000)
+    #[arg(long, value_name = "N")]
+    pub(crate) requests: Option<usize>,
+
+    /// How many engines share the work, each on a core of its own (by default 1)
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+
+    /// Where the bindings are: redis://HOST[:PORT][/DB], which several machines can share. Without
+    /// it they are in memory and end with the program
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+
+    /// The secret that the machines of one service share, 64 hexadecimal digits: what one has
+    /// challenged another can check
+    #[arg(long, value_name = "HEX", env = "SANSIP_CLUSTER_KEY", hide_env_values = true)]
+    pub(crate) cluster_key: Option<String>,
+
+    /// Show metrics for Prometheus at http://ADDRESS/metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<String>,
+
+    /// Write every message that comes or goes to this file (pcap), what TLS carried too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Option<PathBuf>,
+
+    /// What is logged on standard error: error, warn, info, debug; with ',json' behind it as JSON
+    /// lines
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
 }
 
 /// Runs it; the exit status.
 #[must_use]
 pub fn run(args: &ProxyArgs) -> u8 {
-    let (setup, app) = match prepare(args) {
-        Ok(ready) => ready,
+    let plan = match Plan::of(args) {
+        Ok(plan) => plan,
         Err(problem) => return refuse(&problem),
     };
-    match serve(args, setup, app) {
+    if args.check {
+        return OK;
+    }
+    plan.log.start();
+    match serve(args, &plan) {
         Ok(End::Quiet) => OK,
-        Ok(End::Late) if args.sockets.drain.is_none() => OK,
+        Ok(End::Late) if plan.drain.is_none() => OK,
         Ok(End::Late) => FAILED,
         Err(problem) => refuse(&problem),
     }
 }
 
-fn limits(requests: usize) -> Limits {
-    Limits {
-        lines: 1,
-        calls: 1,
-        calls_in: 1,
-        dialogs: 1,
-        // A forwarded call takes three transactions and the wait of timers D and I after them.
-        transactions: requests * 6,
-        attempts: requests * 2,
-        forks: requests * 2,
-        queries: requests,
-        pool: (requests * 12_000).max(16 << 20),
-        ..Limits::SERVER
-    }
-}
-
-fn prepare(args: &ProxyArgs) -> Result<(Setup, Proxy), Usage> {
-    if args.requests == 0 || args.requests > 1_000_000 {
-        return Err(Usage::new("--requests", &args.requests.to_string(), "not from 1 to 1000000"));
-    }
-    let mut setup = Setup::new(limits(args.requests));
-    args.sockets.apply(&mut setup)?;
-    for domain in &args.domain {
-        let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._[]:".contains(&c);
-        if domain.is_empty() || !domain.bytes().all(plain) {
-            return Err(Usage::new("--domain", domain, "not a host name or IP address"));
-        }
-    }
-    setup.config.domains.clone_from(&args.domain);
-    setup.config.roles = Roles { ua: false, proxy: true, registrar: !args.domain.is_empty() };
-    setup.config.record_route = !args.no_record_route;
-    setup.config.product = concat!("sansip/", env!("CARGO_PKG_VERSION")).into();
-    let routes = args.route.iter().map(|r| Route::parse(r)).collect::<Result<_, _>>()?;
-    let mut app = Proxy::new(routes, !args.no_relay);
-    if let Some(path) = &args.users {
-        let users = Users::read(path)?;
-        setup.config.challenge = Challenge {
-            methods: Challenged::Calls,
-            realm: users.realm().to_owned(),
-            algorithms: users.algorithms(),
-            integrity: true,
-            ..setup.config.challenge
-        };
-        app.set_users(users);
-    }
-    Ok((setup, app))
-}
-
-fn serve(args: &ProxyArgs, setup: Setup, app: Proxy) -> Result<End, OpenError> {
-    runtime()?.block_on(async {
+fn serve(args: &ProxyArgs, plan: &Plan) -> Result<End, StartError> {
+    runtime().map_err(StartError::Open)?.block_on(async {
         let mut report = Report::default();
-        let mut driver = Driver::open(setup, app)?;
-        report.listening(driver.addresses());
-        report.line(&challenges(driver.app.users()));
-        let end = match args.stats.filter(|s| *s > 0) {
-            None => run_until_signal(&mut driver).await,
-            Some(seconds) => {
-                with_stats(&mut driver, &mut report, Duration::from_secs(seconds)).await
+        // Before anybody is told that it runs.
+        let mut control = Control {
+            signals: Signals::stop(),
+            reloads: Signals::reload(),
+            tick: args.stats.filter(|s| *s > 0).map(|s| ticks(Duration::from_secs(s))),
+        };
+        let mut service = Service::start(plan).await?;
+        let metrics = match plan.fixed.metrics {
+            Some(address) => Some(show_metrics(address, &service).await?),
+            None => None,
+        };
+        report.listening(service.addresses());
+        if let Some(address) = metrics {
+            report.line(&json!({"event": "metrics", "at": format!("http://{address}/metrics")}));
+        }
+        report.line(&challenges(plan.settings.users.as_ref()));
+        let (end, last) = loop {
+            let what = tokio::select! {
+                ended = service.ended() => break ended,
+                what = control.next() => what,
+            };
+            match what {
+                Wanted::Stop => {
+                    tracing::info!("ending: what is new is refused");
+                    service.stop();
+                }
+                Wanted::Reload => report.line(&reload(args, plan, &service)),
+                Wanted::Stats => {
+                    let counts = service.engines().counts().await;
+                    report.line(&line("stats", service.now(), &counts));
+                }
             }
         };
-        let mut line = stats_line("stopped", &driver);
-        line.insert("registered".into(), json!(driver.app.registered(driver.now())));
-        line.insert("clean".into(), json!(end == End::Quiet));
-        report.line(&Value::Object(line));
+        let mut line = line("stopped", service.now(), &last);
+        if let Value::Object(line) = &mut line {
+            line.insert("clean".into(), json!(end == End::Quiet));
+        }
+        report.line(&line);
         Ok(end)
     })
+}
+
+async fn show_metrics(address: SocketAddr, service: &Service) -> Result<SocketAddr, StartError> {
+    let serving = metrics::serve(address, service.engines().clone()).await;
+    serving.map_err(|why| {
+        let usage = Usage::new("--metrics", &address.to_string(), why.to_string());
+        StartError::Problem(usage.into())
+    })
+}
+
+fn line(event: &str, at: u64, counts: &Counts) -> Value {
+    let mut line = counts_line(event, at, &counts.stats, counts.dropped);
+    line.insert("standing".into(), json!(counts.standing));
+    line.insert("received_most".into(), json!(counts.received_most));
+    line.insert("registered".into(), json!(counts.registered));
+    line.insert("store_failures".into(), json!(counts.store_failures));
+    Value::Object(line)
+}
+
+/// Reads the arguments' files again, and follows them where nothing is wrong.
+fn reload(args: &ProxyArgs, present: &Plan, service: &Service) -> Value {
+    match Plan::of(args) {
+        Ok(plan) => {
+            service.reload(&plan);
+            tracing::info!(routes = plan.settings.routes.len(), "reloaded");
+            let mut line = json!({"event": "reloaded", "routes": plan.settings.routes.len()});
+            if plan.fixed != present.fixed {
+                let note = "sockets, workers, requests, store, cluster key, metrics and capture \
+                            stay as they are until it is started anew";
+                line["note"] = json!(note);
+            }
+            line
+        }
+        Err(problem) => {
+            tracing::error!(%problem, "not reloaded");
+            json!({"event": "not_reloaded", "problem": problem.to_string()})
+        }
+    }
 }
 
 /// Whom it challenges.
@@ -164,18 +225,39 @@ fn challenges(users: Option<&Users>) -> Value {
     })
 }
 
-async fn with_stats(driver: &mut Driver<Proxy>, report: &mut Report, every: Duration) -> End {
+/// What somebody wants of a running proxy.
+enum Wanted {
+    Stop,
+    Reload,
+    Stats,
+}
+
+struct Control {
+    signals: Signals,
+    reloads: Signals,
+    tick: Option<Interval>,
+}
+
+impl Control {
+    async fn next(&mut self) -> Wanted {
+        poll_fn(|cx| {
+            if self.signals.poll(cx).is_ready() {
+                return Poll::Ready(Wanted::Stop);
+            }
+            if self.reloads.poll(cx).is_ready() {
+                return Poll::Ready(Wanted::Reload);
+            }
+            match &mut self.tick {
+                Some(tick) => tick.poll_tick(cx).map(|_| Wanted::Stats),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+fn ticks(every: Duration) -> Interval {
     let mut tick = tokio::time::interval(every);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut signals = super::Signals::new();
-    std::future::poll_fn(|cx| {
-        while tick.poll_tick(cx).is_ready() {
-            report.line(&Value::Object(stats_line("stats", driver)));
-        }
-        while signals.poll(cx).is_ready() {
-            driver.stop();
-        }
-        driver.poll(cx)
-    })
-    .await
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    tick
 }

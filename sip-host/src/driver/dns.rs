@@ -2,13 +2,16 @@
 //! back through a channel.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
-use sansip::QueryId;
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use sansip::{Addr, QueryId};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::tcp::Opened;
@@ -25,26 +28,36 @@ pub(super) enum Found {
 /// The end of a task.
 pub(super) enum Finished {
     Lookup(QueryId, Found),
-    Connect(QueryId, io::Result<Opened>),
+    Connect(QueryId, Addr, io::Result<Opened>),
     /// The handshakes of an accepted connection; `None` where they failed.
     Accepted(Option<Box<Opened>>),
 }
 
-/// Looks names up by the system's configuration.
+/// Looks names up: by the name server given, else by the system's configuration.
 pub(super) struct Resolver {
+    server: Option<SocketAddr>,
     /// Made when the first name comes; `None` again if the system's configuration cannot be used.
     inner: Option<Arc<TokioResolver>>,
     results: UnboundedSender<Finished>,
 }
 
 impl Resolver {
-    pub(super) const fn new(results: UnboundedSender<Finished>) -> Self {
-        Self { inner: None, results }
+    pub(super) const fn new(
+        server: Option<SocketAddr>,
+        results: UnboundedSender<Finished>,
+    ) -> Self {
+        Self { server, inner: None, results }
     }
 
     fn inner(&mut self) -> Option<Arc<TokioResolver>> {
         if self.inner.is_none() {
-            let mut builder = TokioResolver::builder_tokio().ok()?;
+            let mut builder = match self.server {
+                Some(server) => {
+                    let provider = TokioRuntimeProvider::default();
+                    TokioResolver::builder_with_config(only(server), provider)
+                }
+                None => TokioResolver::builder_tokio().ok()?,
+            };
             let options = builder.options_mut();
             options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
             // Two servers and two tries end well before the engine's deadline.
@@ -82,4 +95,15 @@ impl Resolver {
             let _ = results.send(Finished::Lookup(id, found));
         });
     }
+}
+
+/// One name server, by UDP and TCP.
+fn only(server: SocketAddr) -> ResolverConfig {
+    let at = |mut connection: ConnectionConfig| {
+        connection.port = server.port();
+        connection
+    };
+    let connections = vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())];
+    let server = NameServerConfig::new(server.ip(), true, connections);
+    ResolverConfig::from_name_servers(vec![server])
 }

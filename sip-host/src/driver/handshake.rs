@@ -50,11 +50,14 @@ pub(super) struct Wanted {
 /// Opens a connection.
 pub(super) fn connect(wanted: Wanted, tls: Option<Tls>, results: UnboundedSender<Finished>) {
     tokio::spawn(async move {
-        let query = wanted.query;
+        let (query, to, transport) = (wanted.query, wanted.to, wanted.transport.as_str());
         let opened = tokio::time::timeout(CONNECT, open(wanted, tls)).await;
         let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        if let Err(why) = &opened {
+            tracing::info!(%to, transport, %why, "no connection");
+        }
         // The driver has ended: nobody waits for it.
-        let _ = results.send(Finished::Connect(query, opened));
+        let _ = results.send(Finished::Connect(query, to, opened));
     });
 }
 
@@ -97,8 +100,13 @@ pub(super) struct Accepting {
 /// Does the handshakes of an accepted connection.
 pub(super) fn accept(opened: Opened, how: Accepting, results: UnboundedSender<Finished>) {
     tokio::spawn(async move {
+        let (from, transport) = (opened.remote, opened.transport.as_str());
         let shaken = tokio::time::timeout(ACCEPT, shake(opened, how)).await;
-        let shaken = shaken.ok().and_then(Result::ok).map(Box::new);
+        let shaken = shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let shaken = shaken
+            .inspect_err(|why| tracing::info!(%from, transport, %why, "a handshake has failed"))
+            .ok()
+            .map(Box::new);
         let _ = results.send(Finished::Accepted(shaken));
     });
 }

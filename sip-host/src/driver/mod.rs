@@ -7,10 +7,14 @@
 mod dns;
 mod errqueue;
 mod handshake;
+mod letters;
 mod link;
+mod mesh;
 mod net;
 mod open;
 mod recent;
+mod shunned;
+mod standing;
 mod streams;
 mod tap;
 mod tcp;
@@ -25,13 +29,16 @@ use std::time::Duration;
 use sansip::{
     Answer, Engine, Error, FlowId, FlowInfo, Instant, Output, Path, Query, QueryId, Transport,
 };
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Sleep;
 
 use crate::app::App;
 use dns::{Finished, Found};
 use net::Net;
+use standing::Standing;
 use tcp::Opened;
 
+pub use mesh::Seat;
 pub use open::{OpenError, Setup};
 pub use tap::{Direction, Tap, Tapped};
 pub use tls::{Tls, TlsError, TlsFiles};
@@ -83,6 +90,9 @@ pub enum End {
     Late,
 }
 
+/// Something that another thread wants done.
+pub type Order<A> = Box<dyn FnOnce(&mut Driver<A>) + Send>;
+
 /// One engine, its sockets and its application.
 pub struct Driver<A> {
     /// The engine.
@@ -107,6 +117,11 @@ pub struct Driver<A> {
     until_quiescent: bool,
     hold: bool,
     tap: Option<Tap>,
+    /// The calls that what it sends shows to stand, where they are counted.
+    standing: Option<Standing>,
+    /// A message of another engine's connection that found the own without room.
+    parked: Option<(Path, Vec<u8>)>,
+    orders: Option<UnboundedReceiver<Order<A>>>,
     /// Datagrams that found the engine without room.
     pub dropped: u64,
 }
@@ -116,6 +131,12 @@ impl<A: App> Driver<A> {
     #[must_use]
     pub fn addresses(&self) -> &[(Transport, std::net::SocketAddr)] {
         &self.addresses
+    }
+
+    /// How many calls of others stand, where they are counted.
+    #[must_use]
+    pub fn standing(&self) -> usize {
+        self.standing.as_ref().map_or(0, Standing::len)
     }
 
     /// The present moment as the engine counts it.
@@ -129,13 +150,18 @@ impl<A: App> Driver<A> {
         self.tap = Some(tap);
     }
 
+    /// Does what comes from other threads.
+    pub fn obey(&mut self, orders: UnboundedReceiver<Order<A>>) {
+        self.orders = Some(orders);
+    }
+
     /// Runs until the application is done or [`Driver::stop`] was called, and then until nothing
     /// is left to do or the time for that is over.
     pub async fn run(&mut self) -> End {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// Begins to end: calls end, lines unregister. A second time ends at once.
+    /// Begins to end: nothing new is taken, calls end, lines unregister. A second time ends at once.
     pub fn stop(&mut self) {
         let now = self.clock.now();
         if self.ends_at.is_some() {
@@ -145,6 +171,7 @@ impl<A: App> Driver<A> {
         self.ends_at = Some(now.0.saturating_add(self.drain));
         self.app.stop(now);
         // A refusal leaves objects to their timers; the time to end bounds it.
+        let _ = self.engine.drain(now);
         let _ = self.engine.shutdown(now);
         self.drain_outputs(now);
     }
@@ -158,7 +185,10 @@ impl<A: App> Driver<A> {
             self.drain_outputs(now);
         }
         for _ in 0..TURNS {
-            let mut busy = self.take_results(cx, now);
+            self.take_orders(cx);
+            let mut busy = self.take_letters(cx, now);
+            busy |= self.app.poll(cx);
+            busy |= self.take_results(cx, now);
             busy |= self.take_errors(cx, now);
             busy |= self.receive(cx);
             now = self.clock.now();
@@ -187,7 +217,7 @@ impl<A: App> Driver<A> {
     /// Whether nothing is left that this end waits for.
     fn is_quiet(&self) -> bool {
         if self.until_quiescent {
-            return self.engine.is_quiescent();
+            return self.engine.is_quiescent() && self.standing() == 0;
         }
         let s = self.engine.stats();
         s.calls + s.attempts + s.forks + s.queries + s.outputs == 0
@@ -199,16 +229,22 @@ impl<A: App> Driver<A> {
         while let Poll::Ready(Some(finished)) = self.net.results.poll_recv(cx) {
             any = true;
             match finished {
-                Finished::Lookup(id, found) => self.answers.push((id, found)),
-                Finished::Connect(id, Ok(opened)) => {
-                    let opened = self.take_up(now, opened);
-                    let answer = opened.map_or(Answer::Failed, Answer::Connected);
-                    let _ = self.engine.answer(now, id, answer);
+                Finished::Lookup(id, mut found) => {
+                    if let Found::Addresses(list, _) = &mut found {
+                        self.net.shunned.sort(now.0, list);
+                    }
+                    self.answers.push((id, found));
                 }
-                Finished::Connect(id, Err(_)) => self.answers.push((id, Found::Failed)),
+                Finished::Connect(id, _, Ok(opened)) => self.take_up(now, opened, Some(id)),
+                Finished::Connect(id, to, Err(_)) => {
+                    self.net.shunned.add(now.0, to.ip);
+                    self.answers.push((id, Found::Failed));
+                }
                 Finished::Accepted(opened) => {
                     self.net.shaken();
-                    opened.and_then(|opened| self.take_up(now, *opened));
+                    if let Some(opened) = opened {
+                        self.take_up(now, *opened, None);
+                    }
                 }
             }
             self.drain_outputs(now);
@@ -216,24 +252,44 @@ impl<A: App> Driver<A> {
         any
     }
 
-    /// Takes up a connection and tells the engine; one that it has no room for is closed.
-    fn take_up(&mut self, now: Instant, mut opened: Opened) -> Option<FlowId> {
+    /// Takes up a connection and tells the engine, now or with the others.
+    fn take_up(&mut self, now: Instant, mut opened: Opened, asked: Option<QueryId>) {
+        if self.net.seat().is_some() {
+            self.net.adopt(opened, asked);
+            return;
+        }
         let names = std::mem::take(&mut opened.names);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let Opened { local, remote, transport, accepted, .. } = opened;
         let info = FlowInfo { local, remote, transport, accepted, names: &names };
-        let id = self.net.adopt(opened);
-        if self.engine.flow_opened(now, FlowId(id), info).is_err() {
-            self.net.flows.remove(&id);
-            return None;
+        let id = self.net.adopt(opened, asked);
+        self.tell_opened(now, id, info);
+    }
+
+    /// Tells the engine of a connection. A connection of its own that it has no room for is closed.
+    fn tell_opened(&mut self, now: Instant, id: u64, info: FlowInfo<'_>) {
+        let told = self.engine.flow_opened(now, FlowId(id), info).is_ok();
+        let Some(flow) = self.net.flows.get_mut(&id) else { return };
+        let asked = flow.asked.take();
+        if told {
+            flow.wake();
+        } else {
+            self.net.refuse(id);
         }
-        Some(FlowId(id))
+        match asked {
+            Some(query) if told => {
+                let _ = self.engine.answer(now, query, Answer::Connected(FlowId(id)));
+            }
+            Some(query) => self.answers.push((query, Found::Failed)),
+            None => {}
+        }
     }
 
     fn take_errors(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         for udp in &mut self.net.udp {
-            udp.errors(now.0, cx, &mut self.net.news.failed);
+            udp.errors(now.0, cx, &mut self.net.news.failed, &mut self.net.news.lost);
         }
+        self.net.share_lost(now.0);
         let any = !self.net.news.failed.is_empty();
         if any {
             self.settle(now);
@@ -261,6 +317,11 @@ impl<A: App> Driver<A> {
                 if let Some(tap) = &mut self.tap {
                     tap(&Tapped { at: now, direction: Direction::In, path, bytes });
                 }
+                let seat = self.net.seat();
+                if let Some((seat, other)) = seat.and_then(|s| Some((s, s.other_for(bytes)?))) {
+                    self.dropped += u64::from(!seat.hand_over(other, path, bytes));
+                    continue;
+                }
                 if let Err(Error::Full(_)) = self.engine.receive(now, path, bytes) {
                     self.dropped += 1;
                 }
@@ -275,7 +336,9 @@ impl<A: App> Driver<A> {
         for _ in 0..BATCH {
             let Some(accepted) = self.net.accept(cx) else { break };
             any = true;
-            accepted.and_then(|opened| self.take_up(now, opened));
+            if let Some(opened) = accepted {
+                self.take_up(now, opened, None);
+            }
             self.drain_outputs(now);
         }
         any
@@ -312,7 +375,7 @@ impl<A: App> Driver<A> {
     fn drain_outputs(&mut self, now: Instant) -> bool {
         let mut any = false;
         loop {
-            let Self { engine, app, net, places, tap, answers, .. } = self;
+            let Self { engine, app, net, places, tap, answers, standing, .. } = self;
             let Some(output) = engine.poll() else { return any };
             any = true;
             match output {
@@ -320,6 +383,9 @@ impl<A: App> Driver<A> {
                     if let Some(tap) = tap {
                         let direction = Direction::Out { copy: t.copy };
                         tap(&Tapped { at: now, direction, path: t.path, bytes: t.bytes });
+                    }
+                    if let Some(standing) = standing {
+                        standing.sent(now.0, t.bytes);
                     }
                     let place = places.get(usize::from(t.path.local.0));
                     net.transmit(now.0, &t, place.and_then(|p| p.socket));

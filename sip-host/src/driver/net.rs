@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use sansip::wire::limits::WireLimits;
 use sansip::{Addr, FlowEnd, LocalId, QueryId, SendEnd, SendId, Transmit, Transport};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::TcpListener;
@@ -13,9 +14,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::dns::{Finished, Resolver};
 use super::handshake::{self, Accepting, Wanted};
+use super::mesh::{self, Seat};
+use super::shunned::Shunned;
 use super::tcp::{Flow, Opened, State, Woken};
 use super::tls::Tls;
-use super::udp::Udp;
+use super::udp::{Udp, share};
 
 /// How long a closed connection may still send what is thrown away, in milliseconds.
 const LINGER: u64 = 2_000;
@@ -38,6 +41,21 @@ struct Listener {
 pub(super) struct News {
     pub(super) failed: Vec<(SendId, SendEnd)>,
     pub(super) closed: Vec<(u64, FlowEnd)>,
+    /// Addresses that datagrams do not reach, for the other engines.
+    pub(super) lost: Vec<(LocalId, Addr, SendEnd)>,
+}
+
+/// What the sockets of one engine are made of.
+pub(super) struct Parts {
+    /// Bytes that may wait to be written to one connection.
+    pub(super) bound: usize,
+    pub(super) tls: Option<Tls>,
+    pub(super) seat: Option<Seat>,
+    /// The name server, if not the system's.
+    pub(super) dns: Option<SocketAddr>,
+    pub(super) wire: WireLimits,
+    /// How long half a message may wait for its rest, in milliseconds.
+    pub(super) patience: u64,
 }
 
 /// The sockets of one engine.
@@ -52,15 +70,17 @@ pub(super) struct Net {
     resolver: Resolver,
     /// Handshakes that go on.
     shaking: usize,
-    tls: Option<Tls>,
     last_flow: u64,
     lingering: VecDeque<(u64, u64)>,
-    /// Bytes that may wait to be written to one connection.
-    bound: usize,
+    /// When half a message has waited long enough, in the order of time.
+    halves: VecDeque<(u64, u64)>,
+    /// Addresses that did not answer lately.
+    pub(super) shunned: Shunned,
+    parts: Parts,
 }
 
 impl Net {
-    pub(super) fn new(bound: usize, tls: Option<Tls>) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
         let (sender, results) = unbounded_channel();
         Self {
             udp: Vec::new(),
@@ -69,13 +89,14 @@ impl Net {
             woken: Arc::default(),
             news: News::default(),
             results,
-            resolver: Resolver::new(sender.clone()),
+            resolver: Resolver::new(parts.dns, sender.clone()),
             sender,
             shaking: 0,
-            tls,
             last_flow: 0,
             lingering: VecDeque::new(),
-            bound,
+            halves: VecDeque::new(),
+            shunned: Shunned::default(),
+            parts,
         }
     }
 
@@ -87,7 +108,7 @@ impl Net {
         local: LocalId,
     ) -> io::Result<SocketAddr> {
         if transport == Transport::Udp {
-            let (udp, bound) = Udp::bind(address, local)?;
+            let (udp, bound) = Udp::bind(address, local, self.parts.seat.is_some())?;
             self.udp.push(udp);
             return Ok(bound);
         }
@@ -97,6 +118,9 @@ impl Net {
         }
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        if self.parts.seat.is_some() {
+            share(&socket)?;
+        }
         socket.bind(&SockAddr::from(address))?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into())?;
@@ -119,10 +143,11 @@ impl Net {
             }
             if self.shaking < HANDSHAKES {
                 self.shaking += 1;
-                let tls = self.tls.as_ref().and_then(Tls::acceptor).cloned();
+                let tls = self.parts.tls.as_ref().and_then(Tls::acceptor).cloned();
                 let how = Accepting {
                     tls: tls.filter(|_| transport.is_secure()),
-                    ws: matches!(transport, Transport::Ws | Transport::Wss).then_some(self.bound),
+                    ws: matches!(transport, Transport::Ws | Transport::Wss)
+                        .then_some(self.parts.bound),
                 };
                 handshake::accept(opened, how, self.sender.clone());
             }
@@ -136,13 +161,37 @@ impl Net {
         self.shaking = self.shaking.saturating_sub(1);
     }
 
-    /// Takes up a connection under a number of its own.
-    pub(super) fn adopt(&mut self, opened: Opened) -> u64 {
-        self.last_flow += 1;
-        let flow = Flow::new(self.last_flow, opened, &self.woken);
-        flow.wake();
-        self.flows.insert(self.last_flow, flow);
-        self.last_flow
+    /// The place among other engines, where there are others.
+    pub(super) const fn seat(&self) -> Option<&Seat> {
+        self.parts.seat.as_ref()
+    }
+
+    /// The place among other engines, to take what they hand over.
+    pub(super) const fn seat_mut(&mut self) -> Option<&mut Seat> {
+        self.parts.seat.as_mut()
+    }
+
+    /// Takes up a connection under a number of its own. Among others its engine is told together
+    /// with theirs, and `asked` answered then.
+    pub(super) fn adopt(&mut self, opened: Opened, asked: Option<QueryId>) -> u64 {
+        let id = match &self.parts.seat {
+            Some(seat) => seat.announce(|id| mesh::News {
+                id,
+                local: opened.local,
+                remote: opened.remote,
+                transport: opened.transport,
+                accepted: opened.accepted,
+                names: opened.names.clone(),
+            }),
+            None => {
+                self.last_flow += 1;
+                self.last_flow
+            }
+        };
+        let mut flow = Flow::new(id, opened, &self.woken, &self.parts.wire);
+        flow.asked = asked;
+        self.flows.insert(id, flow);
+        id
     }
 
     /// The identity that a connection to `to` has at our end.
@@ -173,16 +222,16 @@ impl Net {
         };
         let Some(local) = local else { return false };
         let wanted = Wanted { query, to, transport, local, name: name.to_owned() };
-        handshake::connect(wanted, self.tls.clone(), self.sender.clone());
+        handshake::connect(wanted, self.parts.tls.clone(), self.sender.clone());
         true
     }
 
     /// Sends what the engine lent.
     pub(super) fn transmit(&mut self, now: u64, t: &Transmit<'_>, socket: Option<usize>) {
         if let Some(id) = t.path.flow {
-            let Some(flow) = self.flows.get_mut(&id.0) else { return };
-            if flow.state == State::Open && flow.write(t.bytes, self.bound).is_err() {
-                self.lose(id.0, FlowEnd::Reset);
+            match self.parts.seat.as_ref().filter(|seat| !seat.owns(id.0)) {
+                Some(seat) => seat.write(id, t.bytes),
+                None => self.write(id.0, t.bytes),
             }
             return;
         }
@@ -193,17 +242,55 @@ impl Net {
         self.news.failed.extend(failed.map(|why| (t.send, why)));
     }
 
+    /// Writes to a connection.
+    pub(super) fn write(&mut self, id: u64, bytes: &[u8]) {
+        let Some(flow) = self.flows.get_mut(&id) else { return };
+        if flow.state == State::Open && flow.write(bytes, self.parts.bound).is_err() {
+            self.lose(id, FlowEnd::Reset);
+        }
+    }
+
+    /// The engine is to be told that a connection has ended, and so are the others.
+    fn tell(&mut self, id: u64, why: FlowEnd) {
+        self.news.closed.push((id, why));
+        if let Some(seat) = &self.parts.seat {
+            seat.closed(id, why);
+        }
+    }
+
     /// Drops a connection at once; the engine is told.
     pub(super) fn lose(&mut self, id: u64, why: FlowEnd) {
         if let Some(flow) = self.flows.remove(&id)
             && flow.state != State::Lingering
         {
-            self.news.closed.push((id, why));
+            self.tell(id, why);
+        }
+    }
+
+    /// Drops a connection that the engine was never told of; the others have been.
+    pub(super) fn refuse(&mut self, id: u64) {
+        self.flows.remove(&id);
+        if let Some(seat) = &self.parts.seat {
+            seat.closed(id, FlowEnd::Asked);
+        }
+    }
+
+    /// Remembers which addresses datagrams do not reach, and tells the other engines.
+    pub(super) fn share_lost(&mut self, now: u64) {
+        for (local, to, why) in self.news.lost.drain(..) {
+            self.shunned.add(now, to.ip);
+            if let Some(seat) = &self.parts.seat {
+                seat.lost(local, to, why);
+            }
         }
     }
 
     /// Closes a connection as the engine asks: what was written goes first.
     pub(super) fn close(&mut self, now: u64, id: u64) {
+        if let Some(seat) = self.parts.seat.as_ref().filter(|seat| !seat.owns(id)) {
+            seat.close(id);
+            return;
+        }
         let Some(flow) = self.flows.get_mut(&id) else { return };
         if flow.state == State::Open {
             flow.state = State::Closing;
@@ -220,25 +307,44 @@ impl Net {
         }
         let shut = flow.shut();
         flow.wake();
-        self.news.closed.push((id, FlowEnd::Asked));
+        self.tell(id, FlowEnd::Asked);
         if shut.is_err() {
             self.flows.remove(&id);
         }
     }
 
-    /// When the first closing connection has lingered enough.
-    pub(super) fn next_timeout(&self) -> Option<u64> {
-        self.lingering.front().map(|(at, _)| *at)
-    }
-
-    /// Ends the connections that have lingered enough.
-    pub(super) fn handle_timeout(&mut self, now: u64) {
-        while let Some(&(at, id)) = self.lingering.front() {
-            if at > now {
-                break;
-            }
-            self.lingering.pop_front();
-            self.lose(id, FlowEnd::Asked);
+    /// Half a message waits, or no longer: a stream that is slow on purpose is not waited for.
+    pub(super) fn set_half(&mut self, now: u64, id: u64, half: bool) {
+        let Some(flow) = self.flows.get_mut(&id) else { return };
+        if !half {
+            flow.half = None;
+        } else if flow.half.is_none() {
+            let at = now + self.parts.patience;
+            flow.half = Some(at);
+            self.halves.push_back((at, id));
         }
     }
+
+    /// When the first connection is to be ended that lingers, or waits for the rest of a message.
+    pub(super) fn next_timeout(&self) -> Option<u64> {
+        let first = |list: &VecDeque<(u64, u64)>| list.front().map(|(at, _)| *at);
+        [first(&self.lingering), first(&self.halves)].into_iter().flatten().min()
+    }
+
+    /// Ends the connections that have lingered enough, or waited enough.
+    pub(super) fn handle_timeout(&mut self, now: u64) {
+        while let Some((_, id)) = due(&mut self.lingering, now) {
+            self.lose(id, FlowEnd::Asked);
+        }
+        while let Some((at, id)) = due(&mut self.halves, now) {
+            if self.flows.get(&id).is_some_and(|f| f.half == Some(at)) {
+                self.lose(id, FlowEnd::Reset);
+            }
+        }
+    }
+}
+
+/// The first of a list in the order of time, once its time has come.
+fn due(list: &mut VecDeque<(u64, u64)>, now: u64) -> Option<(u64, u64)> {
+    if list.front()?.0 <= now { list.pop_front() } else { None }
 }

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sansip::{Config, Engine, Error, Instant, Limits, Local, LocalId, Transport};
 
-use super::net::Net;
-use super::{BUFFER, Clock, Driver, Place, Tls};
+use super::net::{Net, Parts};
+use super::standing::Standing;
+use super::{BUFFER, Clock, Driver, Place, Seat, Tls};
 use crate::app::App;
 use crate::listen::{Advertise, Listen, host_text, outward};
 
@@ -20,7 +21,12 @@ pub struct Setup {
     pub advertise: Option<Advertise>,
     /// What TLS is made of, where a place to listen at needs it.
     pub tls: Option<Tls>,
-    /// The engine's configuration; its seed is drawn by [`Driver::open`].
+    /// The name server that is asked, if not those of the system.
+    pub dns: Option<SocketAddr>,
+    /// Its place among other engines, which listen at the same addresses.
+    pub seat: Option<Seat>,
+    /// The engine's configuration; its seed is drawn by [`Driver::open`], and its cluster key where
+    /// there is none.
     pub config: Config,
     /// The engine's limits.
     pub limits: Limits,
@@ -31,6 +37,8 @@ pub struct Setup {
     /// Whether ending waits, within that time, until the engine holds nothing at all; else only
     /// until it has nothing more to say, leaving what absorbs repetitions.
     pub until_quiescent: bool,
+    /// Whether the calls of others that it forwards are counted, and waited for when it ends.
+    pub counts_calls: bool,
     /// Whether it goes on when its application is done.
     pub hold: bool,
     /// Where the engine's time begins.
@@ -45,11 +53,14 @@ impl Setup {
             listens: Vec::new(),
             advertise: None,
             tls: None,
+            dns: None,
+            seat: None,
             config: Config::new([0; 32]),
             limits,
             write_bound: 1 << 20,
             drain: 5_000,
             until_quiescent: false,
+            counts_calls: false,
             hold: false,
             clock: Clock::start(),
         }
@@ -109,13 +120,22 @@ impl<A: App> Driver<A> {
     /// [`OpenError`].
     pub fn open(mut setup: Setup, app: A) -> Result<Self, OpenError> {
         getrandom::fill(&mut setup.config.seed).map_err(OpenError::Random)?;
-        getrandom::fill(&mut setup.config.cluster_key).map_err(OpenError::Random)?;
+        if setup.config.cluster_key == [0; 32] {
+            getrandom::fill(&mut setup.config.cluster_key).map_err(OpenError::Random)?;
+        }
         let clock = setup.clock;
         if let Ok(unix) = std::time::UNIX_EPOCH.elapsed() {
             let unix = u64::try_from(unix.as_millis()).unwrap_or(0);
             setup.config.unix_at_zero = unix.saturating_sub(clock.now().0);
         }
-        let mut net = Net::new(setup.write_bound, setup.tls);
+        let mut net = Net::new(Parts {
+            bound: setup.write_bound,
+            tls: setup.tls,
+            seat: setup.seat,
+            dns: setup.dns,
+            wire: setup.limits.wire,
+            patience: setup.config.t1.saturating_mul(64),
+        });
         let mut bound = Vec::new();
         for listen in &setup.listens {
             let local = LocalId(u16::try_from(bound.len()).unwrap_or(u16::MAX));
@@ -146,6 +166,9 @@ impl<A: App> Driver<A> {
             until_quiescent: setup.until_quiescent,
             hold: setup.hold,
             tap: None,
+            standing: setup.counts_calls.then(Standing::default),
+            parked: None,
+            orders: None,
             dropped: 0,
         })
     }

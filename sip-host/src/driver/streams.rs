@@ -2,6 +2,7 @@
 
 use std::task::Context;
 
+use sansip::wire::framer::Frame;
 use sansip::{Error, FlowEnd, FlowId, Instant, Path};
 
 use super::tcp::{Read, State};
@@ -119,9 +120,14 @@ impl<A: App> Driver<A> {
 
     /// Feeds bytes of a connection until the engine takes no more.
     fn feed(&mut self, id: u64, bytes: &[u8], now: Instant) -> Fed {
-        if let Some(flow) = self.net.flows.get(&id).filter(|f| f.is_messages()) {
+        let Some(flow) = self.net.flows.get(&id) else { return Fed::Done };
+        if flow.is_messages() {
             let path = flow.path(FlowId(id));
-            return self.feed_message(path, bytes, now);
+            let taken = bytes.is_empty() || self.take_message(path, bytes, now);
+            return if taken { Fed::Done } else { Fed::Stalled(0) };
+        }
+        if self.net.seat().is_some() {
+            return self.feed_framed(id, bytes, now);
         }
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
@@ -147,23 +153,68 @@ impl<A: App> Driver<A> {
         Fed::Rest(at)
     }
 
-    /// Feeds a whole message; without room it waits as it is.
-    fn feed_message(&mut self, path: Path, bytes: &[u8], now: Instant) -> Fed {
-        if bytes.is_empty() {
-            return Fed::Done;
-        }
-        loop {
-            match self.engine.receive(now, path, bytes) {
-                Err(Error::Full(_)) if !self.drain_outputs(now) => return Fed::Stalled(0),
-                Err(Error::Full(_)) => {}
-                _ => break,
+    /// Cuts bytes of a connection into messages, and gives each to the engine that it is for.
+    fn feed_framed(&mut self, id: u64, bytes: &[u8], now: Instant) -> Fed {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
+            let Some(flow) = self.net.flows.get_mut(&id).filter(|f| f.state == State::Open) else {
+                return Fed::Done;
+            };
+            let path = flow.path(FlowId(id));
+            match flow.framer.scan(rest) {
+                Frame::NeedMore => {
+                    self.net.set_half(now.0, id, true);
+                    return Fed::Rest(at);
+                }
+                Frame::Skip(n) => at += n.max(1),
+                // RFC 5626 4.4.1
+                Frame::KeepAlive(n) => {
+                    self.net.write(id, b"\r\n");
+                    at += n.max(1);
+                }
+                Frame::Message(n) => {
+                    if !self.take_message(path, rest.get(..n).unwrap_or(rest), now) {
+                        return Fed::Stalled(at);
+                    }
+                    self.net.set_half(now.0, id, false);
+                    at += n.max(1);
+                }
+                Frame::Bad { consumed, header_whole, .. } => {
+                    // It is refused without a state, so that any engine can do it.
+                    if header_whole {
+                        let _ =
+                            self.engine.receive(now, path, rest.get(..consumed).unwrap_or(rest));
+                        self.drain_outputs(now);
+                    }
+                    self.net.close(now.0, id);
+                    return Fed::Done;
+                }
             }
         }
-        if let Some(tap) = &mut self.tap {
+        Fed::Rest(at)
+    }
+
+    /// Gives a whole message to the engine that it is for; false where that has no room.
+    fn take_message(&mut self, path: Path, bytes: &[u8], now: Instant) -> bool {
+        let seat = self.net.seat();
+        let taken = match seat.and_then(|seat| Some((seat, seat.other_for(bytes)?))) {
+            Some((seat, other)) => seat.hand_over(other, path, bytes),
+            None => self.receive_whole(path, bytes, now),
+        };
+        if let (true, Some(tap)) = (taken, &mut self.tap) {
             tap(&Tapped { at: now, direction: Direction::In, path, bytes });
         }
-        self.drain_outputs(now);
-        Fed::Done
+        taken
+    }
+
+    /// Feeds a whole message to the own engine; false where that has no room.
+    pub(super) fn receive_whole(&mut self, path: Path, bytes: &[u8], now: Instant) -> bool {
+        loop {
+            let full = matches!(self.engine.receive(now, path, bytes), Err(Error::Full(_)));
+            if !self.drain_outputs(now) || !full {
+                return !full;
+            }
+        }
     }
 
     fn show_stream(&mut self, id: u64, bytes: &[u8], now: Instant) {

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use sansip::{Addr, FlowId, LocalId, Path, Transport};
+use sansip::wire::framer::Framer;
+use sansip::wire::limits::WireLimits;
+use sansip::{Addr, FlowId, LocalId, Path, QueryId, Transport};
 use tokio::net::TcpStream;
 
 use super::link::{Bytes, Got, Link};
@@ -119,6 +121,12 @@ pub(super) struct Flow {
     pub(super) stalled: bool,
     /// What waited for that room is to be offered again.
     pub(super) again: bool,
+    /// Who asked for it, until that is answered.
+    pub(super) asked: Option<QueryId>,
+    /// Cuts what comes into messages, where its engine does not.
+    pub(super) framer: Framer,
+    /// When half a message has waited for its rest long enough.
+    pub(super) half: Option<u64>,
     /// Not yet written: from `written` on.
     output: Vec<u8>,
     written: usize,
@@ -131,7 +139,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new(id: u64, opened: Opened, woken: &Arc<Woken>) -> Self {
+    pub(super) fn new(id: u64, opened: Opened, woken: &Arc<Woken>, wire: &WireLimits) -> Self {
         let flag =
             Arc::new(FlowWaker { id, queued: AtomicBool::new(false), woken: Arc::clone(woken) });
         Self {
@@ -142,6 +150,9 @@ impl Flow {
             input: Vec::new(),
             stalled: false,
             again: false,
+            asked: None,
+            framer: Framer::new(wire),
+            half: None,
             output: Vec::new(),
             written: 0,
             unflushed: false,

@@ -38,7 +38,12 @@ fn watch(socket: &Arc<UdpSocket>) -> Watch {
 }
 
 impl Udp {
-    pub(super) fn bind(address: SocketAddr, local: LocalId) -> io::Result<(Self, SocketAddr)> {
+    /// Binds a socket; `shared` with the other engines of the service, each of which has its own.
+    pub(super) fn bind(
+        address: SocketAddr,
+        local: LocalId,
+        shared: bool,
+    ) -> io::Result<(Self, SocketAddr)> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -47,6 +52,9 @@ impl Udp {
         let _ = socket.set_recv_buffer_size(BUFFER);
         let _ = socket.set_send_buffer_size(BUFFER);
         socket.set_nonblocking(true)?;
+        if shared {
+            share(&socket)?;
+        }
         socket.bind(&SockAddr::from(address))?;
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let bound = socket.local_addr()?;
@@ -104,11 +112,13 @@ impl Udp {
         now: u64,
         cx: &mut Context<'_>,
         out: &mut Vec<(SendId, SendEnd)>,
+        lost: &mut Vec<(LocalId, Addr, SendEnd)>,
     ) {
         while self.watch.as_mut().poll(cx).is_ready() {
             let mut senders = Vec::new();
             let _ = self.socket.try_io(Interest::ERROR, || {
                 while let Some((address, why)) = errqueue::take(&self.socket) {
+                    lost.push((self.local, address.into(), why));
                     self.recent.take(now, self.local, address.into(), &mut senders);
                     out.extend(senders.drain(..).map(|send| (send, why)));
                 }
@@ -117,4 +127,29 @@ impl Udp {
             self.watch = watch(&self.socket);
         }
     }
+
+    /// What was sent to an address lately has not arrived: it came to light at another socket of
+    /// the same address.
+    pub(super) fn lost(
+        &mut self,
+        now: u64,
+        to: Addr,
+        why: SendEnd,
+        out: &mut Vec<(SendId, SendEnd)>,
+    ) {
+        let mut senders = Vec::new();
+        self.recent.take(now, self.local, to, &mut senders);
+        out.extend(senders.drain(..).map(|send| (send, why)));
+    }
+}
+
+/// Lets other sockets of this process be bound to the same address; the system spreads what comes.
+#[cfg(unix)]
+pub(super) fn share(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))]
+pub(super) fn share(_socket: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -547,7 +547,7 @@ pub fn target(text: &str, aor: &str) -> Result<String, Wrong> {
             format!("{scheme}:{text}@{domain}")
         }
     };
-    crate::proxy::check_uri(&uri).map_err(Wrong)?;
+    crate::proxy::routes::check_uri(&uri).map_err(Wrong)?;
     Ok(uri)
 }
 

@@ -460,6 +460,15 @@ class Engine:
         """Sends these bytes, whatever they are."""
         self._core.send(now_ms, path, bytes(data))
 
+    def drain(self, now_ms: int) -> None:
+        """Lets what goes on come to its end, and refuses what is new with 503."""
+        self._core.drain(now_ms)
+
+    def set_config(self, now_ms: int, config: Config) -> None:
+        """Puts this configuration in place of the present one; its seed, keys, tag, shard and roles
+        stay as they are."""
+        self._core.set_config(now_ms, config)
+
     def shutdown(self, now_ms: int) -> None:
         """Ends all calls and registrations; go on until `is_quiescent`."""
         self._core.shutdown(now_ms)

@@ -1,0 +1,200 @@
+//! Where requests go that no binding matches: routes, and the trunks that they lead to.
+
+use sansip::Target;
+use sansip::header::Uri;
+use sansip::wire::Span;
+
+use crate::listen::Usage;
+
+/// A group of next hops: the first is tried first, and the next when it gives no call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trunk {
+    /// Its name.
+    pub name: String,
+    /// The next hops, in the order in which they are tried.
+    pub hops: Vec<String>,
+}
+
+/// Where requests go that no binding matches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// The users that it is for; `*` stands for any characters.
+    user: String,
+    /// The hosts that it is for.
+    host: String,
+    /// How many characters in front of the user are taken off.
+    strip: usize,
+    /// What is put in front of it then.
+    prepend: String,
+    /// The next hops, in the order in which they are tried.
+    hops: Vec<String>,
+}
+
+/// A route for a request: the Request-URI that it gets (empty: its own), and the next hops.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Way {
+    uri: String,
+    hops: Vec<String>,
+}
+
+impl Way {
+    /// The targets: the preference falls from one to the next.
+    pub fn targets(&self) -> Vec<Target<'_>> {
+        let q = (0..=1_000u16).rev();
+        let hops = self.hops.iter().zip(q);
+        hops.map(|(hop, q)| Target { uri: &self.uri, next_hop: hop, q, ..Target::default() })
+            .collect()
+    }
+}
+
+impl Route {
+    /// Reads `PATTERN=URI`; the pattern is `host` or `user@host`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Usage> {
+        let wrong = |problem: &str| Usage::new("--route", text, problem);
+        let (pattern, uri) = text
+            .split_once('=')
+            .ok_or_else(|| wrong("give a pattern and a URI: '*=sip:127.0.0.1:5080'"))?;
+        if pattern.is_empty() {
+            return Err(wrong("the pattern is empty; '*' matches everything"));
+        }
+        check_uri(uri).map_err(|problem| wrong(&problem))?;
+        let (user, host) = pattern.rsplit_once('@').unwrap_or(("*", pattern));
+        Ok(Self::new(user, host, vec![uri.to_owned()]))
+    }
+
+    /// A route for these users of these hosts.
+    #[must_use]
+    pub fn new(user: &str, host: &str, hops: Vec<String>) -> Self {
+        let (user, host) = (user.to_owned(), host.to_owned());
+        Self { user, host, strip: 0, prepend: String::new(), hops }
+    }
+
+    /// Changes the user of what it routes: takes so many characters off its front, and puts others
+    /// there.
+    #[must_use]
+    pub fn rewriting(mut self, strip: usize, prepend: &str) -> Self {
+        self.strip = strip;
+        prepend.clone_into(&mut self.prepend);
+        self
+    }
+
+    /// The way of a request with this Request-URI, if this route is for it.
+    pub fn way(&self, uri: &str) -> Option<Way> {
+        let parsed = Uri::parse(uri.as_bytes()).ok();
+        let text = |span: fn(&Uri) -> Span| {
+            parsed.and_then(|p| uri.get(span(&p).start()..span(&p).end())).unwrap_or("")
+        };
+        let (user, host) = (text(|p| p.user), text(|p| p.host));
+        if !glob(&self.user, user, false) || !glob(&self.host, host, true) {
+            return None;
+        }
+        let rewritten = (self.strip > 0 || !self.prepend.is_empty()) && !user.is_empty();
+        let uri = parsed.filter(|_| rewritten).and_then(|p| {
+            let (front, back) = (uri.get(..p.user.start())?, uri.get(p.user.end()..)?);
+            let kept = user.get(self.strip.min(user.len())..)?;
+            Some(format!("{front}{}{kept}{back}", self.prepend))
+        });
+        Some(Way { uri: uri.unwrap_or_default(), hops: self.hops.clone() })
+    }
+}
+
+/// Whether a URI is one that a message can be sent to.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_uri(uri: &str) -> Result<(), String> {
+    let parsed = Uri::parse(uri.as_bytes())
+        .map_err(|e| format!("'{uri}' is not a URI (character {})", e.at + 1))?;
+    if parsed.is_sip() { Ok(()) } else { Err(format!("'{uri}' is not a sip: or sips: URI")) }
+}
+
+/// Whether `text` is what `pattern` says; `*` stands for any characters. Work is linear in the
+/// text for each `*`, without recursion.
+fn glob(pattern: &str, text: &str, fold: bool) -> bool {
+    let (p, t) = (pattern.as_bytes(), text.as_bytes());
+    let same = |a: u8, b: u8| if fold { a.eq_ignore_ascii_case(&b) } else { a == b };
+    let (mut pi, mut ti) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while ti < t.len() {
+        match p.get(pi) {
+            Some(b'*') => {
+                star = Some((pi + 1, ti));
+                pi += 1;
+            }
+            Some(&c) if same(c, t[ti]) => {
+                pi += 1;
+                ti += 1;
+            }
+            _ => {
+                let Some((after, from)) = star else { return false };
+                (pi, ti) = (after, from + 1);
+                star = Some((after, from + 1));
+            }
+        }
+    }
+    p.get(pi..).is_none_or(|rest| rest.iter().all(|c| *c == b'*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(text: &str) -> Route {
+        Route::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_route_is_chosen_by_host_or_by_user_and_host() {
+        let hops = |r: &Route, uri: &str| r.way(uri).map(|w| w.hops);
+        let all = route("*=sip:127.0.0.1:5080;transport=tcp");
+        let to = vec!["sip:127.0.0.1:5080;transport=tcp".to_owned()];
+        assert_eq!(hops(&all, "sip:bob@example.com"), Some(to.clone()));
+        assert_eq!(hops(&all, "sip:h"), Some(to));
+        let domain = route("example.com=sip:h");
+        assert!(domain.way("sip:bob@EXAMPLE.com").is_some());
+        assert!(domain.way("sip:bob@example.org").is_none());
+        let user = route("9*@*.example.com=sip:h");
+        assert!(user.way("sip:911@a.example.com").is_some());
+        assert!(user.way("sip:811@a.example.com").is_none());
+        assert!(user.way("sip:911@example.com").is_none());
+    }
+
+    #[test]
+    fn a_pattern_takes_any_characters_for_a_star() {
+        assert!(glob("a*b*c", "axxbyyc", false));
+        assert!(glob("a*b*c", "abcabc", false));
+        assert!(!glob("a*b*c", "abcab", false));
+        assert!(glob("**", "", false));
+        assert!(!glob("A", "a", false) && glob("A", "a", true));
+    }
+
+    #[test]
+    fn a_wrong_route_says_what_is_wrong() {
+        let problem = |text: &str| Route::parse(text).unwrap_err().to_string();
+        assert!(problem("sip:127.0.0.1").starts_with("--route sip:127.0.0.1: give a pattern"));
+        assert!(problem("*=tel:123").contains("not a sip: or sips: URI"));
+        assert!(problem("=sip:h").contains("pattern is empty"));
+    }
+
+    #[test]
+    fn a_route_changes_the_number_and_nothing_else_of_the_request_uri() {
+        let uri = |r: &Route, uri: &str| r.way(uri).unwrap().uri;
+        let out = Route::new("0*", "*", vec![]).rewriting(1, "+49");
+        assert_eq!(uri(&out, "sip:030123@d;user=phone"), "sip:+4930123@d;user=phone");
+        let short = Route::new("*", "*", vec![]).rewriting(9, "x");
+        assert_eq!(uri(&short, "sip:1@d"), "sip:x@d");
+        assert_eq!(uri(&short, "sip:d"), "", "without a user there is nothing to change");
+    }
+
+    #[test]
+    fn the_first_hop_is_preferred() {
+        let route = Route::new("*", "*", vec!["sip:1".into(), "sip:2".into()]);
+        let way = route.way("sip:a@b").unwrap();
+        let targets = way.targets();
+        assert_eq!(targets.iter().map(|t| t.next_hop).collect::<Vec<_>>(), ["sip:1", "sip:2"]);
+        assert!(targets[0].q > targets[1].q);
+    }
+}
