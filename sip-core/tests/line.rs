@@ -284,7 +284,10 @@ fn a_line_registers_its_device_and_is_reached_by_the_uri_that_it_gets() {
     for (given, used) in [
         (format!("{own};+sip.instance=\"<urn:uuid:1>\";pub-gruu=\"{gruu}\""), gruu),
         // That of another device, and none.
-        (format!("{own};+sip.instance=\"<urn:uuid:2>\";pub-gruu=\"{gruu}2\""), &own[1..own.len() - 1]),
+        (
+            format!("{own};+sip.instance=\"<urn:uuid:2>\";pub-gruu=\"{gruu}2\""),
+            &own[1..own.len() - 1],
+        ),
         (own.to_string(), &own[1..own.len() - 1]),
     ] {
         let now = b.at();

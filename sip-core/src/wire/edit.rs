@@ -41,6 +41,11 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Where it stands among others.
+    fn place(&self) -> (usize, bool) {
+        (self.at(), !matches!(self, Edit::Insert { .. }))
+    }
+
     /// Where it begins in the source: edits are applied in this order.
     #[must_use]
     pub fn at(&self) -> usize {
@@ -127,13 +132,14 @@ pub fn at_end(m: &MessageRef<'_>) -> usize {
     at
 }
 
-/// Sorts edits into the order of the source; those at one place keep theirs.
+/// Sorts edits into the order of the source: at one place what is inserted comes before what goes, and
+/// otherwise they keep their order.
 pub fn sort(edits: &mut [Edit<'_>]) {
     for i in 1..edits.len() {
         let mut k = i;
         while k > 0
             && let [before, this] = edits.get_mut(k.wrapping_sub(1)..=k).unwrap_or(&mut [])
-            && before.at() > this.at()
+            && before.place() > this.place()
         {
             core::mem::swap(before, this);
             k = k.wrapping_sub(1);
@@ -223,7 +229,8 @@ mod tests {
         }
         let mut edits = [delete(5, 9), delete(2, 3), Edit::Insert { at: 2, text: b"x" }];
         sort(&mut edits);
-        assert_eq!(edits, [delete(2, 3), Edit::Insert { at: 2, text: b"x" }, delete(5, 9)]);
+        assert_eq!(edits, [Edit::Insert { at: 2, text: b"x" }, delete(2, 3), delete(5, 9)]);
+        assert!(apply(src, &edits, &mut out).is_ok());
         for room in 0..src.len() {
             assert_eq!(apply(src, &[], &mut out[..room]), Err(WriteError::Full));
         }
