@@ -2,8 +2,10 @@
 //! Every message is carried as bytes; after each call the clock runs until nothing is left of it.
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
+use sansip::sdp::{Codec, Direction, Kind, Media, Stream};
 use sansip::{
     Addr, Answer, CallChange, CallHandle, Config, Engine, Event, Extras, Instant, Limits,
     LineConfig, LineHandle, Local, LocalId, Output, Path, Query, QueryId, Target, Transport,
@@ -92,6 +94,8 @@ fn sansip_part(what: &mut dyn FnMut()) {
 pub struct Calls {
     /// Whether the proxy alone is counted.
     proxy_only: bool,
+    /// Whether the engines write the descriptions, from the media of the application's.
+    negotiated: bool,
     engines: Vec<Engine>,
     addresses: Vec<Addr>,
     line: LineHandle,
@@ -100,6 +104,8 @@ pub struct Calls {
     now: u64,
     messages: usize,
     confirmed: bool,
+    /// How often a side was told what is agreed.
+    agreed: usize,
 }
 
 impl Calls {
@@ -107,6 +113,12 @@ impl Calls {
     #[must_use]
     pub fn direct(live: usize) -> Self {
         Self::new(2, live, "")
+    }
+
+    /// Two phones whose engines write offers and answers themselves.
+    #[must_use]
+    pub fn negotiated() -> Self {
+        Self { negotiated: true, ..Self::direct(0) }
     }
 
     /// Two phones and a proxy between them that stays in the path of every dialog.
@@ -140,6 +152,7 @@ impl Calls {
         });
         let mut calls = Self {
             proxy_only: false,
+            negotiated: false,
             engines,
             addresses: (0..count).map(address).collect(),
             line: lines[CALLER].take().expect("a line"),
@@ -148,6 +161,7 @@ impl Calls {
             now: 1_000,
             messages: 0,
             confirmed: false,
+            agreed: 0,
         };
         for _ in 0..live {
             calls.set_up();
@@ -160,7 +174,8 @@ impl Calls {
     pub(crate) fn set_up(&mut self) -> CallHandle {
         let now = Instant(self.now);
         let (line, target) = (self.line, self.target);
-        let call = self.engines[CALLER].invite(now, line, target, 0, sdp(OFFER)).expect("room");
+        let offer = describes(self.negotiated, &CALLER_MEDIA, OFFER);
+        let call = self.engines[CALLER].invite(now, line, target, 0, offer).expect("room");
         self.confirmed = false;
         self.settle();
         assert!(self.confirmed, "the call is up");
@@ -185,9 +200,10 @@ impl Calls {
     }
 
     fn settle(&mut self) {
+        let answer = describes(self.negotiated, &CALLEE_MEDIA, ANSWER);
         self.deliver(|engine, now, call| {
             engine.ring(now, call, 180, Extras::default()).expect("room");
-            engine.answer_call(now, call, sdp(ANSWER)).expect("room");
+            engine.answer_call(now, call, answer).expect("room");
         });
     }
 
@@ -239,6 +255,7 @@ impl Calls {
             match output {
                 Output::Transmit(t) => self.wire.put(self.addresses[who], t.path.remote, t.bytes),
                 Output::Query(id, Query::Route { .. }) => return Wish::Route(id),
+                Output::Media { .. } => self.agreed += 1,
                 Output::Event(Event::Call { call, change, .. }, _) => match change {
                     CallChange::Incoming => return Wish::Answer(call),
                     CallChange::Confirmed => self.confirmed = true,
@@ -280,6 +297,9 @@ impl Work for Calls {
         let before: Vec<_> = self.engines.iter().map(Engine::stats).collect();
         self.messages = 0;
         self.whole();
+        if self.negotiated {
+            assert_eq!(std::mem::take(&mut self.agreed), 2, "both sides are told of the media");
+        }
         // Through the proxy each message goes twice, and the proxy answers the INVITE with 100.
         assert_eq!(self.messages, if self.engines.len() > PROXY { 13 } else { 6 });
         for (engine, before) in self.engines.iter().zip(before) {
@@ -343,6 +363,39 @@ fn engine(who: usize, limits: &Limits) -> Engine {
     engine
 }
 
+const fn codec(payload: u8, name: &'static str, fmtp: &'static str) -> Codec<'static> {
+    Codec { payload, name, clock: 8_000, channels: 1, fmtp }
+}
+
+const CODECS: [Codec<'static>; 3] =
+    [codec(0, "PCMU", ""), codec(8, "PCMA", ""), codec(101, "telephone-event", "0-15")];
+
+const fn media(streams: &'static [Stream<'static>], last: u8) -> Media<'static> {
+    let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, last));
+    Media { address, streams, bandwidth: 0 }
+}
+
+const fn audio(port: u16) -> Stream<'static> {
+    Stream {
+        kind: Kind::Audio,
+        port,
+        transport: "",
+        codecs: &CODECS,
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 20,
+        crypto: "",
+    }
+}
+
+const CALLER_MEDIA: Media<'static> = media(&[audio(40_386)], 27);
+const CALLEE_MEDIA: Media<'static> = media(&[audio(30_110)], 8);
+
+/// What a side says of its session: its media, or its own description.
+fn describes<'a>(negotiated: bool, media: &'a Media<'a>, own: &'a [u8]) -> Extras<'a> {
+    if negotiated { Extras { media: Some(media), ..Extras::default() } } else { sdp(own) }
+}
+
 fn sdp(body: &[u8]) -> Extras<'_> {
     Extras { headers: &[], content_type: "application/sdp", body, media: None }
 }
@@ -359,6 +412,14 @@ mod tests {
             calls.run(3);
             assert_eq!(calls.engines[CALLER].stats().calls, live);
         }
+    }
+
+    #[test]
+    fn engines_that_are_given_media_agree_on_both_sides() {
+        let mut calls = Calls::negotiated();
+        calls.check();
+        calls.run(2);
+        assert_eq!(calls.agreed, 4);
     }
 
     #[test]

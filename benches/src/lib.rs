@@ -40,6 +40,7 @@ pub fn work(name: &str) -> Option<Box<dyn Work>> {
     let live: usize = live.parse().ok()?;
     match plain {
         "call-tx" => Some(Box::new(layers::Call::new())),
+        "call-media" => Some(Box::new(calls::Calls::negotiated())),
         "call-ua" => Some(Box::new(calls::Calls::direct(live))),
         "call-proxy" => Some(Box::new(calls::Calls::through_proxy(live))),
         "proxy" => Some(Box::new(calls::Calls::proxy_alone(live))),

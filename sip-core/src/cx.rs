@@ -91,8 +91,10 @@ pub struct Cx {
     /// Makes the keys of every index.
     pub keyer: Keyer,
     /// Makes the seals that the engines of a service know of each other.
+    #[cfg(feature = "proxy")]
     pub(crate) shared: Keyer,
     /// The key of what only the engines of a service may read.
+    #[cfg(feature = "proxy")]
     pub(crate) hidden: [u8; 32],
     /// Where messages are put together, before a block of the right size takes them.
     pub scratch: Vec<u8>,
@@ -156,7 +158,9 @@ impl Cx {
         rng.fill_bytes(&mut secret);
         let tag = config.tag;
         let nonces = seal(&config, &secret, b"sansip nonce");
+        #[cfg(feature = "proxy")]
         let shared = Keyer::new(seal(&config, &secret, b"sansip flow"));
+        #[cfg(feature = "proxy")]
         let hidden = seal(&config, &secret, b"sansip gruu");
         Ok(Self {
             now: Instant(0),
@@ -167,7 +171,9 @@ impl Cx {
             out: Ring::new(limits.outputs)?,
             queries: Slab::new(limits.queries, tag, Limit::Queries)?,
             keyer: Keyer::new(secret),
+            #[cfg(feature = "proxy")]
             shared,
+            #[cfg(feature = "proxy")]
             hidden,
             scratch: filled(usize::from(limits.wire.message), 0)?,
             kept: Kept::new(kept_fields(limits))?,

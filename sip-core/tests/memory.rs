@@ -420,24 +420,44 @@ fn leg(before: &Stats, after: &Stats) -> (usize, usize) {
     (records, after.pool_bytes - before.pool_bytes)
 }
 
+/// The same with one codec.
+const SPARE: Media<'static> =
+    Media { streams: &[Stream { codecs: &[codec(8, "PCMA", "")], ..DESK.streams[0] }], ..DESK };
+
 #[test]
 fn an_established_leg_takes_1_536_bytes_at_most() {
-    let (mut net, lines) = phones(&Limits::TINY);
-    let before = [0, 1].map(|n| net.nodes[n].engine.stats());
-    let with = Extras { media: Some(&DESK), ..Extras::default() };
-    let now = net.at();
-    net.engine(0).invite(now, lines[0], "sip:b@10.0.0.2", 0, with).unwrap();
-    net.settle();
-    let peer = net.call(1);
-    net.engine(1).answer_call(now, peer, with).unwrap();
-    net.run(60_000);
-    for (n, who) in ["caller", "callee"].into_iter().enumerate() {
-        let (records, pool) = leg(&before[n], &net.nodes[n].engine.stats());
-        println!("{who}: {records} + {pool} = {}", records + pool);
-        assert!(records + pool <= 1_536, "{who}: {records} + {pool}");
+    for (ours, theirs) in [(&DESK, &DESK), (&DESK, &SPARE), (&SPARE, &DESK)] {
+        let (mut net, lines) = phones(&Limits::TINY);
+        let before = [0, 1].map(|n| net.nodes[n].engine.stats());
+        let with = |media| Extras { media: Some(media), ..Extras::default() };
+        let now = net.at();
+        net.engine(0).invite(now, lines[0], "sip:b@10.0.0.2", 0, with(ours)).unwrap();
+        net.settle();
+        let peer = net.call(1);
+        net.engine(1).answer_call(now, peer, with(theirs)).unwrap();
+        net.run(60_000);
+        let holds = |net: &Net| [0, 1].map(|n| leg(&before[n], &net.nodes[n].engine.stats()));
+        for (records, pool) in holds(&net) {
+            println!("{records} + {pool} = {}", records + pool);
+            assert!(records + pool <= 1_536, "{records} + {pool}");
+        }
+        // On hold, and what the call can have beside that.
+        let call = net.call(0);
+        let now = net.at();
+        net.engine(0).hold(now, call).unwrap();
+        net.run(60_000);
+        for (records, pool) in holds(&net) {
+            println!("held: {records} + {pool} = {}", records + pool);
+            assert!(records + pool <= 1_536 + 256, "{records} + {pool}");
+        }
+        let now = net.at();
+        net.engine(0).resume(now, call).unwrap();
+        net.run(60_000);
+        for (records, pool) in holds(&net) {
+            assert!(records + pool <= 1_536, "{records} + {pool}");
+        }
+        let now = net.at();
+        net.engine(0).hangup(now, call).unwrap();
+        net.finish();
     }
-    let call = net.call(0);
-    let now = net.at();
-    net.engine(0).hangup(now, call).unwrap();
-    net.finish();
 }

@@ -1,9 +1,10 @@
 //! The call flows of RFC 5359 for which a proxy works: forwarding, finding, screening. Each test is
 //! named after its section.
 //!
-//! The RFC's proxy answers 181 before it tries the next place; by RFC 3261 16.7 a proxy makes no
-//! provisional response but 100, as the RFC says of that one itself. How a phone forwards, which says
-//! so with a 302 (RFC 5359 2.7), stands under the same numbers.
+//! The RFC's proxy answers 181 before it tries the next place, which only a user agent may, as the RFC
+//! says itself. Ours tells with a 199 that the place that rang is given up (RFC 6228 6), and it tries
+//! the next one without waiting for the 487. How a phone forwards, by a 302 (RFC 5359 2.7), stands under
+//! the same numbers.
 
 #[path = "support/fields.rs"]
 mod fields;
@@ -27,6 +28,11 @@ fn places(t: &mut Trio, places: &[(&str, u16)]) {
 }
 
 const BOB: &str = "sip:bob@example.com";
+
+fn refuse(t: &mut Trio, n: usize, status: u16) {
+    let call = t.incoming(n);
+    t.reject(n, call, status);
+}
 
 fn answer(t: &mut Trio, n: usize) -> CallHandle {
     let call = t.incoming(n);
@@ -126,6 +132,35 @@ fn section_2_7_call_forwarding_unconditional_by_a_302() {
 }
 
 #[test]
+fn section_2_8_call_forwarding_busy() {
+    let mut t = Trio::behind_proxy(&["a", "b", "c"], |_, _| ());
+    places(&mut t, &[("sip:b@10.0.0.2", 1_000), ("sip:c@10.0.0.3", 500)]);
+    let call = t.dial(0, BOB, &[]);
+    refuse(&mut t, 1, 486);
+    let c = t.incoming(2);
+    t.alert(2, c);
+    t.answer(2, c);
+    t.hangup(0, call);
+    check(
+        &t.net,
+        0,
+        &[
+            "a>p>b 1 INVITE bob@example.com sendrecv",
+            "p>a 1 100 INVITE",
+            "b>p 1 486 INVITE",
+            "p>b 1 ACK",
+            "p>c 1 INVITE c sendrecv",
+            "c>p>a 1 180 INVITE",
+            "c>p>a 1 200 INVITE sendrecv",
+            "a>p>c 1 ACK",
+            "a>p>c 1 BYE",
+            "c>p>a 1 200 BYE",
+        ],
+    );
+    finish(&mut t);
+}
+
+#[test]
 fn section_2_8_call_forwarding_busy_by_a_302() {
     let mut t = Trio::with_sound();
     let rules = Policy { busy: "sip:c@10.0.0.3", no_waiting: true, ..Policy::default() };
@@ -146,6 +181,38 @@ fn section_2_8_call_forwarding_busy_by_a_302() {
         ],
     );
     assert!(t.lives(0, call) && t.lives(1, busy));
+    finish(&mut t);
+}
+
+// The proxy lets a place ring for 20 seconds (`Forking::ring`).
+#[test]
+fn section_2_9_call_forwarding_no_answer() {
+    let mut t = Trio::behind_proxy(&["a", "b", "c"], |_, _| ());
+    places(&mut t, &[("sip:b@10.0.0.2", 1_000), ("sip:c@10.0.0.3", 500)]);
+    let call = t.dial(0, BOB, &[]);
+    let b = t.incoming(1);
+    t.alert(1, b);
+    t.net.run(20_000);
+    let c = t.incoming(2);
+    t.alert(2, c);
+    t.answer(2, c);
+    t.hangup(0, call);
+    let rung =
+        ["a>p>b 1 INVITE bob@example.com sendrecv", "p>a 1 100 INVITE", "b>p>a 1 180 INVITE"];
+    let there = [
+        "p>b 1 CANCEL",
+        "p>c 1 INVITE c sendrecv",
+        "b>p 1 200 CANCEL",
+        "b>p 1 487 INVITE",
+        "p>b 1 ACK",
+        "p>a 1 199 INVITE",
+        "c>p>a 1 180 INVITE",
+        "c>p>a 1 200 INVITE sendrecv",
+        "a>p>c 1 ACK",
+        "a>p>c 1 BYE",
+        "c>p>a 1 200 BYE",
+    ];
+    check(&t.net, 0, &[&rung[..], &there].concat());
     finish(&mut t);
 }
 
@@ -176,6 +243,51 @@ fn section_2_9_call_forwarding_no_answer_by_a_302() {
         ],
     );
     same_call(&t);
+    finish(&mut t);
+}
+
+#[test]
+fn section_2_12_find_me() {
+    let mut t = Trio::behind_proxy(&["a", "b", "c", "d", "e"], |_, _| ());
+    let at = [
+        ("sip:b@10.0.0.2", 1_000),
+        ("sip:c@10.0.0.3", 750),
+        ("sip:d@10.0.0.4", 500),
+        ("sip:e@10.0.0.5", 250),
+    ];
+    places(&mut t, &at);
+    t.dial(0, BOB, &[]);
+    let b = t.incoming(1);
+    t.alert(1, b);
+    t.net.run(20_000);
+    refuse(&mut t, 2, 480);
+    refuse(&mut t, 3, 486);
+    let e = t.incoming(4);
+    t.alert(4, e);
+    t.answer(4, e);
+    t.hangup(4, e);
+    let rung =
+        ["a>p>b 1 INVITE bob@example.com sendrecv", "p>a 1 100 INVITE", "b>p>a 1 180 INVITE"];
+    let searched = [
+        "p>b 1 CANCEL",
+        "p>c 1 INVITE c sendrecv",
+        "b>p 1 200 CANCEL",
+        "b>p 1 487 INVITE",
+        "p>b 1 ACK",
+        "p>a 1 199 INVITE",
+        "c>p 1 480 INVITE",
+        "p>c 1 ACK",
+        "p>d 1 INVITE d sendrecv",
+        "d>p 1 486 INVITE",
+        "p>d 1 ACK",
+        "p>e 1 INVITE e sendrecv",
+        "e>p>a 1 180 INVITE",
+        "e>p>a 1 200 INVITE sendrecv",
+        "a>p>e 1 ACK",
+        "e>p>a 1 BYE",
+        "a>p>e 1 200 BYE",
+    ];
+    check(&t.net, 0, &[&rung[..], &searched].concat());
     finish(&mut t);
 }
 

@@ -56,7 +56,7 @@ impl Said {
 fn methods(value: &[u8]) -> u8 {
     const UPDATE: &[u8] = b"UPDATE";
     let apart = |b: Option<&u8>| b.is_none_or(|b| *b == b',' || b.is_ascii_whitespace());
-    let updates = memchr::memchr_iter(UPDATE[0], value).any(|at| {
+    let updates = memchr::memchr_iter(b'U', value).any(|at| {
         let (before, rest) = value.split_at_checked(at).unwrap_or_default();
         rest.starts_with(UPDATE) && apart(before.last()) && apart(rest.get(UPDATE.len()))
     });

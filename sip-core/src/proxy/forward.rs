@@ -347,10 +347,11 @@ pub(super) fn write(
             }
         }
     }
+    // What is inserted stands before what is deleted at the same place.
+    edits.insert(survey.top, copy.identity.asserted);
     // 22.3: what was meant for us goes no further.
     own_fields(m, copy.realm).take(4).for_each(|f| edits.delete(f.start(), f.end()));
     identity::gone(m, &copy.identity).for_each(|f| edits.delete(f.start(), f.end()));
-    edits.insert(survey.top, copy.identity.asserted);
     let gone = usize::from(copy.plan.popped) + usize::from(own_strict.is_some());
     let stay = gone..survey.routes.saturating_sub(usize::from(copy.plan.restored));
     routes(m, stay, survey, strict.map(|_| copy.uri), &mut edits);

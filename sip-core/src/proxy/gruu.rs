@@ -85,6 +85,7 @@ impl Wanted {
 
 /// Whether a Contact is a GRUU itself: nobody is reached by one's own address of record (RFC 5627
 /// 5.1).
+#[cfg(feature = "registrar")]
 pub(crate) fn is_gruu(text: &[u8]) -> bool {
     Uri::parse(text).is_ok_and(|uri| gr(text, &uri).is_some())
 }

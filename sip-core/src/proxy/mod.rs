@@ -15,12 +15,15 @@ mod early;
 pub(crate) mod edge;
 mod feature;
 mod flow_token;
+mod fork;
 mod forward;
 pub(crate) mod gruu;
 mod identity;
 mod instance;
 mod late;
+mod launch;
 mod loops;
+mod outcome;
 mod preferences;
 mod preprocess;
 mod record_route;
@@ -32,23 +35,22 @@ mod stateless;
 mod targets;
 mod validate;
 
-use crate::attempt::{AttemptHandle, Attempts, Down};
+use crate::attempt::{Attempts, Down};
 use crate::cx::Cx;
 use crate::error::{Error, Limit};
 use crate::header::{Essentials, Scheme, Uri};
 use crate::limits::Limits;
-use crate::path::{Addr, LocalId, Path, Transport};
+use crate::path::{Addr, Path, Transport};
 use crate::store::pool::BlockId;
-use crate::store::queries::{Answer, Ask, Owner, OwnerKind, Query, QueryId, Target};
+use crate::store::queries::{Answer, Ask, Owner, OwnerKind, Query, Target};
 use crate::store::slab::{Slab, handle};
-use crate::store::timers::{TimerId, TimerKey};
-use crate::time::Instant;
-use crate::tx::{Failure, LoopMark, Reply, TxHandle};
+use crate::store::timers::TimerKey;
+use crate::tx::{Failure, Reply, TxHandle};
 use crate::wire::{MessageRef, Method};
 
 use authenticate::{By, Gate, Shown};
-use disposition::Disposition;
 pub(crate) use flow_token::is_token as is_flow_token;
+use fork::{Branch, Fork, GiveUp};
 use forward::URI_ROOM;
 use gruu::Wanted;
 use identity::Sender;
@@ -88,97 +90,6 @@ impl<'a> ForkLow<'a> {
     pub(crate) const fn new(attempts: &'a mut Attempts, down: Down<'a>) -> Self {
         Self { attempts, down }
     }
-}
-
-/// A response context: what is known of a request while it is forwarded.
-#[derive(Debug)]
-struct Fork {
-    /// The server transaction; an ACK has none.
-    tx: Option<TxHandle>,
-    method: Method,
-    /// The identity by which the request came.
-    incoming: LocalId,
-    /// Where it came from, if its top Via does not say so yet.
-    source: Option<Addr>,
-    plan: Plan,
-    /// How its targets are worked on.
-    how: Disposition,
-    /// What its copies are known by if they come back.
-    mark: Option<LoopMark>,
-    /// The request, as long as targets may be tried.
-    request: Option<BlockId>,
-    /// The encoded targets, tried or not, unless the request itself names the only one.
-    targets: Option<BlockId>,
-    /// Where the next of them begins, and how many are left.
-    next: usize,
-    left: u8,
-    /// How many branches there have been, and how many have not ended.
-    parts: u8,
-    open: u8,
-    first: Option<BranchHandle>,
-    asked: Option<QueryId>,
-    /// How many branches it may still have, here and further on (RFC 5393 5.3.3).
-    breadth: u16,
-    /// Whether that is a number that the copies tell.
-    bounded: bool,
-    /// The rank of the targets that are being tried, and since when.
-    group: u32,
-    group_at: Instant,
-    /// Whether further targets may come.
-    more: More,
-    /// Some have come while others were tried.
-    late: bool,
-    /// We are responsible for its Request-URI (16.5).
-    ours: bool,
-    /// Its targets are named by others.
-    routed: bool,
-    /// The caller wants to know of early dialogs that have ended (RFC 6228).
-    wants_199: bool,
-    /// Whether the address of record has had bindings, none of which is left.
-    known: bool,
-    /// No target is tried any more (16.7 step 5).
-    closed: bool,
-    /// One was not tried because it would have been a branch too many.
-    lacked: bool,
-    /// A final response has gone back, or none can any more.
-    done: bool,
-    /// The caller has given up.
-    cancelled: bool,
-    /// A target could not even be tried.
-    untried: bool,
-    opened: Instant,
-    timer: Option<(TimerId, Instant)>,
-}
-
-/// Whether a branch is to be given up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum GiveUp {
-    No,
-    Wanted,
-    Done,
-}
-
-/// One target that was tried.
-#[derive(Debug)]
-struct Branch {
-    next: Option<BranchHandle>,
-    part: u8,
-    /// `None` once it has ended.
-    attempt: Option<AttemptHandle>,
-    /// When timer C fires.
-    deadline: Option<Instant>,
-    provisional: bool,
-    give_up: GiveUp,
-    /// The final status, or that of what stands for it.
-    status: u16,
-    /// The final response without our Via, while it may be needed.
-    response: Option<BlockId>,
-    /// The tags of its early dialogs, if they are to be told of.
-    tags: Option<BlockId>,
-    /// The branches that may come of it.
-    breadth: u16,
-    /// A mark of the device that it leads to; 0 if that is not known.
-    device: u64,
 }
 
 /// Where the targets of a request come from (RFC 3261 16.5).

@@ -13,10 +13,7 @@ impl Forks {
     /// Answers a request with a 302 that names its targets.
     pub(super) fn redirect(&mut self, low: &mut ForkLow<'_>, h: ForkHandle) -> Result<(), Error> {
         let fork = self.forks.live(h)?;
-        let rest = match contacts(low.down.cx, fork) {
-            Ok(rest) => rest,
-            Err(_) => return self.refuse(low, h, 500),
-        };
+        let Ok(rest) = contacts(low.down.cx, fork) else { return self.refuse(low, h, 500) };
         let reply = Reply { rest: Some(rest), ..Reply::default() };
         let done = self.refuse_by(low, h, |down, tx| down.tx.reply(down.cx, tx, 302, &reply));
         low.down.cx.pool.release(rest);

@@ -133,7 +133,7 @@ fn share(cx: &Cx, fork: &Fork) -> u16 {
             u16::try_from(same).unwrap_or(left).clamp(1, left.max(1))
         }
     };
-    let late = u16::from(fork.ours && fork.breadth > now);
+    let late = u16::from(fork.routed && fork.breadth > now);
     let spare = fork.breadth.saturating_sub(left.saturating_sub(now).max(late));
     let parts = now.saturating_add(u16::from(fork.more.is_open()));
     spare.checked_div(parts).unwrap_or(0).clamp(1, fork.breadth.max(1))

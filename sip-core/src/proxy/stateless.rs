@@ -6,7 +6,7 @@ use super::forward::{self, Copy, Survey, URI_ROOM, Way as Target, leg_of};
 use super::identity::{self, Identity};
 use super::preprocess::{Plan, is_secure};
 use super::record_route::OwnRoutes;
-use super::{ForkLow, Forks, Way, response, way};
+use super::{ForkLow, Forks, Way, response, validate, way};
 use crate::attempt::stamp;
 use crate::cx::Cx;
 use crate::error::Error;
@@ -29,10 +29,13 @@ impl Forks {
         (m, e): (&MessageRef<'_>, &Essentials),
         path: &Path,
     ) -> Result<bool, Error> {
-        let Some(uri) = e.uri.filter(|_| super::validate::refusal(low.down.cx, m, e).is_none())
-        else {
+        if !low.down.cx.config.edge.stateless {
             return Ok(false);
-        };
+        }
+        if validate::refuse(low.down.tx, low.down.cx, m, e, path)? {
+            return Ok(true);
+        }
+        let Some(uri) = e.uri else { return Ok(false) };
         let plan = Plan::of(low.down.cx, low.down.flows, m, &uri, path);
         if plan.refusal().is_some() {
             return Ok(false);
@@ -174,7 +177,9 @@ pub(super) fn pass_back(
             && branch(cx, m, &via, l.id, back).as_bytes() == m.text(own.branch)
     };
     let Some(local) = cx.locals.iter().find(made_here).map(|l| l.id) else { return Ok(false) };
-    if !back.is_sendable() {
+    // RFC 3261 18.1.2
+    let transport = Some(cx.transport(local));
+    if !back.is_sendable() || !cx.locals.is_ours(m.text(own.host), own.port, transport) {
         return Ok(false);
     }
     let Some(block) = response::without_via(cx, m, e)? else { return Ok(false) };

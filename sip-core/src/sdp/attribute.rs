@@ -107,7 +107,12 @@ impl<'a> RtpMap<'a> {
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let (payload, rest) = split_once(trim_spaces(value), b' ');
         let payload = u8::try_from(number(payload)?).ok().filter(|&p| p < 128)?;
-        let (encoding, rest) = split_once(trim_spaces(rest?), b'/');
+        Self::of(payload, trim_spaces(rest?))
+    }
+
+    /// What stands behind the payload type, without spaces around it.
+    pub(super) fn of(payload: u8, codec: &'a [u8]) -> Option<Self> {
+        let (encoding, rest) = split_once(codec, b'/');
         let (clock_rate, params) = split_once(rest?, b'/');
         let clock_rate = u32::try_from(number(clock_rate)?).ok()?;
         (!encoding.is_empty()).then_some(Self { payload, encoding, clock_rate, params })

@@ -2,10 +2,11 @@
 
 use super::answer::is_multicast;
 use super::crypto;
-use super::description::{Description, MediaSection, MediaSlot, SdpLimits, Section, split};
+use super::description::{Description, MediaSection, MediaSlot, SdpLimits, Section, session_line};
 use super::format::Formats;
 use super::line::{OriginLine, number};
 use super::media::{MAX_STREAMS, MediaError, Origin};
+use super::write::SdpWriter;
 
 /// Whether an answer can be used with the offer that it answers. What RFC 3264 asks for beyond that
 /// (the `t=` line, the direction) is not looked at: [`Agreed`](super::Agreed) takes no more from
@@ -88,19 +89,98 @@ pub fn same_media(a: &[u8], b: &[u8]) -> bool {
 type Around<'a> = ((&'a [u8], &'a [u8]), OriginLine<'a>);
 
 fn around_origin(sdp: &[u8]) -> Option<Around<'_>> {
-    let (session, _) = split(sdp);
-    let value = session.value(b'o')?;
-    let origin = OriginLine::parse(value)?;
-    let line = session.lines().find(|l| l.kind == b'o')?;
+    let line = session_line(sdp, b'o')?;
+    let origin = OriginLine::parse(line.value)?;
     let before = usize::from(line.offset);
-    let after = before.checked_add(2)?.checked_add(value.len())?;
+    let after = before.checked_add(2)?.checked_add(line.value.len())?;
     Some(((sdp.get(..before)?, sdp.get(after..)?), origin))
+}
+
+/// Writes a profile as [`profile`](super::profile()) made it with these numbers in its `o=` line: its
+/// first offer. Its length; `None` without room.
+#[must_use]
+pub fn renumbered(profile: &[u8], origin: Origin, out: &mut [u8]) -> Option<usize> {
+    let ((before, after), o) = around_origin(profile)?;
+    let mut w = SdpWriter::new(out);
+    let mut write = || {
+        w.put(before)?;
+        w.whole_line(b'o', |w| {
+            w.field(o.username)?;
+            w.suffix(b" ", Some(origin.id))?;
+            w.suffix(b" ", Some(origin.version))?;
+            w.put(b" ")?;
+            w.fields(&[o.net_type, o.addr_type, o.address])
+        })?;
+        // The line has written its own end.
+        w.put(after.strip_prefix(b"\r\n").unwrap_or(after))
+    };
+    write().ok()?;
+    Some(w.written().len())
 }
 
 /// The numbers of the `o=` line; `None` where there is none or they are above `u64::MAX`.
 #[must_use]
 pub fn version(sdp: &[u8]) -> Option<Origin> {
-    let (session, _) = split(sdp);
-    let origin = OriginLine::parse(session.value(b'o')?)?;
+    let origin = OriginLine::parse(session_line(sdp, b'o')?.value)?;
     Some(Origin { id: number(origin.session_id)?, version: number(origin.session_version)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::media::{Codec, Hold, Kind, Media, Stream, profile};
+    use super::super::{Direction, offer};
+    use super::*;
+    use std::vec::Vec;
+
+    fn codec(payload: u8, name: &'static str, fmtp: &'static str) -> Codec<'static> {
+        Codec { payload, name, clock: 8_000, channels: 1, fmtp }
+    }
+
+    const STREAM: Stream<'static> = Stream {
+        kind: Kind::Audio,
+        port: 4_000,
+        transport: "",
+        codecs: &[],
+        direction: Direction::SendRecv,
+        bandwidth: 0,
+        ptime: 0,
+        crypto: "",
+    };
+
+    /// Both ways to the first offer, if there are both.
+    fn both(media: &Media<'_>) -> (Vec<u8>, Option<Vec<u8>>) {
+        let (mut text, mut one, mut two) = ([0; 2_000], [0; 2_000], [0; 2_000]);
+        let len = profile(media, &mut text).unwrap();
+        let (text, origin) = (&text[..len], Origin { id: 4_711, version: 12 });
+        let len = offer(text, None, origin, Hold::No, &mut one).unwrap();
+        let whole = renumbered(text, origin, &mut two).map(|len| two[..len].to_vec());
+        (one[..len].to_vec(), whole)
+    }
+
+    #[test]
+    fn the_first_offer_is_the_profile_with_other_numbers() {
+        let codecs = [codec(8, "PCMA", ""), codec(101, "telephone-event", "0-15")];
+        let doubled = [codecs[0], codec(97, "red", "8/8")];
+        let wide = [Codec { channels: 2, clock: 48_000, ..codec(96, "opus", "useinbandfec=1") }];
+        let fax = [codec(0, "t38", "")];
+        let audio = Stream { codecs: &codecs, ptime: 20, bandwidth: 64, ..STREAM };
+        let inward = Stream { direction: Direction::RecvOnly, ..audio };
+        let video = Stream { kind: Kind::Video, port: 5_000, codecs: &wide, ..STREAM };
+        let twice = Stream { codecs: &doubled, ..STREAM };
+        let image = Stream { kind: Kind::Image, transport: "udptl", codecs: &fax, ..STREAM };
+        let crypto = "1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+        let keyed = Stream { transport: "RTP/SAVP", crypto, ..audio };
+        let v6 = "2001:db8::7".parse().unwrap();
+        let v4 = "192.0.2.1".parse().unwrap();
+        for (address, streams, bandwidth) in [
+            (v4, &[audio][..], 0),
+            (v6, &[inward, video], 500),
+            (v4, &[keyed, video, image], 0),
+            (v4, &[twice], 0),
+            (v4, &[], 0),
+        ] {
+            let (offer, whole) = both(&Media { address, streams, bandwidth });
+            assert_eq!(whole, Some(offer));
+        }
+    }
 }

@@ -234,6 +234,12 @@ pub(super) struct MediaSections<'a> {
     rest: &'a [u8],
 }
 
+/// The line of the session level with this letter, found without looking at the streams.
+pub(super) fn session_line(bytes: &[u8], kind: u8) -> Option<Line<'_>> {
+    let whole = Section { bytes, offset: 0, line: 1 };
+    whole.lines().take_while(|l| l.kind != b'm').find(|l| l.kind == kind)
+}
+
 /// Splits a text into its session section and its media sections.
 pub(super) fn split(bytes: &[u8]) -> (Section<'_>, MediaSections<'_>) {
     let (session, rest) = split_at_media(bytes);

@@ -2,7 +2,7 @@
 
 use super::attribute::{Fmtp, FmtpParams, RtpMap};
 use super::description::{MediaSection, Section};
-use super::line::{MediaLine, number, split_once};
+use super::line::{MediaLine, number, split_once, trim_spaces};
 use super::media::is_rtp;
 
 /// Codecs of one stream of ours.
@@ -138,7 +138,7 @@ pub(super) struct Formats<'a> {
     section: Section<'a>,
     line: MediaLine<'a>,
     rtp: bool,
-    /// Where the value of each payload type's attribute stands in the section, plus 1.
+    /// Where each payload type's attribute goes on behind its number in the section, plus 1.
     maps: [u16; 128],
     fmtps: [u16; 128],
 }
@@ -157,28 +157,30 @@ impl<'a> Formats<'a> {
     fn index(&mut self) {
         let base = self.section.lines().next().map_or(0, |l| l.offset);
         for line in self.section.lines().filter(|l| l.kind == b'a') {
-            let table = match line.value {
-                [b'r', b't', b'p', b'm', b'a', b'p', b':', ..] => &mut self.maps,
-                [b'f', b'm', b't', b'p', b':', ..] => &mut self.fmtps,
+            let (table, name) = match line.value {
+                [b'r', b't', b'p', b'm', b'a', b'p', b':', ..] => (&mut self.maps, 7),
+                [b'f', b'm', b't', b'p', b':', ..] => (&mut self.fmtps, 5),
                 _ => continue,
             };
-            let (_, value) = split_once(line.value, b':');
-            let value = value.unwrap_or_default();
+            let value = line.value.get(name..).unwrap_or_default();
             let start = value.iter().position(|&b| b != b' ').unwrap_or(0);
             let (payload, _) = split_once(value.get(start..).unwrap_or_default(), b' ');
             let entry = payload_type(payload).and_then(|p| table.get_mut(usize::from(p)));
             if let Some(entry) = entry.filter(|e| **e == 0) {
-                *entry = line.offset.saturating_sub(base).saturating_add(1);
+                // The letter and the equals sign, the name, the number, and 1.
+                let behind = start.saturating_add(payload.len()).saturating_add(name + 2 + 1);
+                let line = line.offset.saturating_sub(base);
+                *entry = line.saturating_add(u16::try_from(behind).unwrap_or(u16::MAX));
             }
         }
     }
 
+    /// What stands behind the number, without spaces around it.
     fn value_at(&self, entry: u16) -> Option<&'a [u8]> {
-        let line = self.section.bytes().get(usize::from(entry.checked_sub(1)?)..)?;
-        let end = line.iter().position(|&b| b == b'\n').unwrap_or(line.len());
-        let line = line.get(..end)?;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        split_once(line, b':').1
+        let rest = self.section.bytes().get(usize::from(entry.checked_sub(1)?)..)?;
+        let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
+        let rest = rest.get(..end)?;
+        rest.strip_suffix(b"\r").unwrap_or(rest).strip_prefix(b" ").map(trim_spaces)
     }
 
     pub(super) const fn is_rtp(&self) -> bool {
@@ -188,14 +190,13 @@ impl<'a> Formats<'a> {
     /// What a payload type stands for: what the section says, else the static assignment.
     pub(super) fn payload(&self, payload: u8) -> Option<Format<'a>> {
         let at = usize::from(payload);
-        let fmtp = self.fmtps.get(at).and_then(|&e| Fmtp::parse(self.value_at(e)?));
-        let fmtp = fmtp.map_or(&[][..], |f| f.params);
+        let fmtp = self.fmtps.get(at).and_then(|&e| self.value_at(e)).unwrap_or(&[]);
         let map = *self.maps.get(at)?;
         if map == 0 {
             let (name, clock, channels) = static_codec(payload)?;
             return Some(Format { payload, name: name.as_bytes(), clock, channels, fmtp });
         }
-        let map = RtpMap::parse(self.value_at(map)?).filter(|m| m.payload == payload)?;
+        let map = RtpMap::of(payload, self.value_at(map)?)?;
         let (name, clock) = (map.encoding, map.clock_rate);
         Some(Format { payload, name, clock, channels: map.channels()?, fmtp })
     }

@@ -28,7 +28,7 @@ mod write;
 pub use agreed::{Agreed, AgreedCodec, AgreedCodecs, AgreedStream, AgreedStreams};
 pub use answer::{Refusal, answer};
 pub use attribute::{Attribute, Direction, Fmtp, FmtpParams, RtpMap};
-pub use check::{check_answer, same_media, same_session, version};
+pub use check::{check_answer, renumbered, same_media, same_session, version};
 pub use description::{Description, Line, Lines, MediaSection, MediaSlot, SdpLimits, Section};
 pub use error::{SdpError, SdpErrorKind};
 pub use line::{

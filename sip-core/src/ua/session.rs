@@ -159,7 +159,7 @@ fn versioned<E>(
     write: impl Fn(Origin, &mut [u8]) -> Result<usize, E>,
 ) -> Result<usize, E> {
     let len = write(origin, out)?;
-    if !sdp::same_session(out.get(..len).unwrap_or(&[]), last) {
+    if last.is_empty() || !sdp::same_session(out.get(..len).unwrap_or(&[]), last) {
         return Ok(len);
     }
     write(Origin { version: origin.version.wrapping_sub(1), ..origin }, out)
@@ -271,6 +271,11 @@ impl Ua {
         let previous = session.as_ref().and_then(|s| s.descriptions(pool));
         let (profile, last) = sides(pool, call.media.profile, previous)?;
         let hold = call.media.hold;
+        let first = previous.is_none() && hold == Hold::No && call.has_profile();
+        let whole = if first { sdp::renumbered(profile, origin, scratch) } else { None };
+        if let Some(len) = whole {
+            return pool.copy_in(scratch.get(..len).unwrap_or(&[]));
+        }
         let len = versioned(origin, last, scratch, |origin, out| match previous {
             Some(previous) if in_use => sdp::reoffer(profile, previous, origin, hold, out),
             _ => sdp::offer(profile, previous, origin, hold, out),

@@ -1,6 +1,9 @@
-//! Proxy, requests: RFC 3261 16.3 to 16.6, for an INVITE, an ACK of a 2xx and a BYE.
+//! Proxy, requests: RFC 3261 16.3 to 16.6, for an INVITE, an ACK of a 2xx and a BYE; and for a CANCEL
+//! whose INVITE was forwarded without keeping anything (16.10, 16.11).
 
-use crate::hop::{Hop, Routes, Sent};
+use sansip::Limits;
+
+use crate::hop::{Hop, Routes, Sent, config, response};
 use crate::iut::Ask;
 use crate::server::{BOB, BOUND, DEVICE, Role, TESTER, invite};
 
@@ -12,8 +15,29 @@ fn ask(method: &'static str) -> Ask {
     if method == "INVITE" {
         return invite();
     }
+    if method == "CANCEL" {
+        let to = "<sip:bob@example.com>;tag=bt".into();
+        return Ask { to, ..invite().cancel() };
+    }
     let to = "<sip:bob@example.com>;tag=bt".into();
     Ask { uri: BOB.into(), to, ..Ask::new(method) }
+}
+
+/// The proxy under test; a CANCEL comes to one that keeps nothing.
+fn proxy(method: &str) -> Hop {
+    let mut config = config();
+    config.edge.stateless = method == "CANCEL";
+    let mut hop = Hop::with(config, &Limits::TESTER);
+    hop.bind(BOB, BOUND);
+    hop
+}
+
+/// The request is refused with this status.
+#[track_caller]
+fn refused(method: &str, text: &str, status: &str) -> Sent {
+    let sent = only(&mut proxy(method), text);
+    assert_eq!((sent.to, sent.start()), (TESTER, status), "{text}");
+    sent
 }
 
 fn send(hop: &mut Hop, text: &str) -> Vec<Sent> {
@@ -28,10 +52,15 @@ fn only(hop: &mut Hop, text: &str) -> Sent {
     sent.remove(0)
 }
 
+/// A request that goes where its Request-URI says.
+fn straight(method: &'static str) -> Ask {
+    Ask { uri: BOUND.into(), ..ask(method) }
+}
+
 /// What becomes of a request for bob with these fields.
 #[track_caller]
 fn forwarded(ask: &Ask) -> Sent {
-    let sent = only(&mut Role::Proxy.hop(), &ask.text());
+    let sent = only(&mut proxy(ask.method), &ask.text());
     assert_eq!(sent.start(), ask.method);
     sent
 }
@@ -39,20 +68,20 @@ fn forwarded(ask: &Ask) -> Sent {
 /// RFC 3261 16.3 step 2: a scheme that the proxy does not know gets 416.
 fn unknown_scheme(method: &'static str) {
     for uri in ["mailto:bob@example.com", "h323:bob@example.com"] {
-        Role::Proxy.refuses(&Ask { uri: uri.into(), ..ask(method) }.text(), "416");
+        refused(method, &Ask { uri: uri.into(), ..ask(method) }.text(), "416");
     }
 }
 
 /// RFC 3261 16.3 step 3: Max-Forwards 0 gets 483.
 fn no_forwards_left(method: &'static str) {
     let text = ask(method).text().replace("Max-Forwards: 70", "Max-Forwards: 0");
-    Role::Proxy.refuses(&text, "483");
+    refused(method, &text, "483");
 }
 
 /// RFC 3261 16.3 step 5: what Proxy-Require asks for and is not known gets 420 with Unsupported.
 fn unknown_extension(method: &'static str) {
     let text = ask(method).more("Proxy-Require: sip-future, sip-past\r\n").text();
-    let refusal = Role::Proxy.refuses(&text, "420");
+    let refusal = refused(method, &text, "420");
     assert_eq!(refusal.all("Unsupported").join(", "), "sip-future, sip-past");
 }
 
@@ -67,21 +96,22 @@ fn after_a_strict_router(method: &'static str) {
 /// RFC 3261 16.4: a first Route that is ours is removed.
 fn own_route(method: &'static str) {
     let ask = Ask { uri: BOUND.into(), ..ask(method) };
-    let sent = only(&mut anywhere(), &ask.clone().more(&format!("Route: <{OWN}>\r\n")).text());
+    let sent =
+        only(&mut anywhere(method), &ask.clone().more(&format!("Route: <{OWN}>\r\n")).text());
     assert_eq!((sent.to, sent.uri(), sent.all("Route").len()), (DEVICE, BOUND, 0));
     let sent = forwarded(&ask.more(&format!("Route: <{OWN}>, <sip:10.0.0.8;lr>\r\n")));
     assert_eq!((sent.to, sent.one("Route")), (8, "<sip:10.0.0.8;lr>"));
 }
 
 /// A proxy that sends what is not its own wherever it says.
-fn anywhere() -> Hop {
-    let mut hop = Role::Proxy.hop();
+fn anywhere(method: &str) -> Hop {
+    let mut hop = proxy(method);
     hop.routes = Routes::To(vec![(String::new(), String::new(), 1_000)]);
     hop
 }
 
 fn sent_anywhere(method: &'static str, uri: &str) -> Sent {
-    only(&mut anywhere(), &Ask { uri: uri.into(), ..ask(method) }.text())
+    only(&mut anywhere(method), &Ask { uri: uri.into(), ..ask(method) }.text())
 }
 
 /// RFC 3261 16.5: with a maddr that is not ours the Request-URI is the only target.
@@ -122,15 +152,16 @@ fn nobody(method: &'static str) {
 /// RFC 3261 16.6 step 3: Max-Forwards goes down by one.
 fn counts_down(method: &'static str) {
     for (came, goes) in [("70", "69"), ("1", "0"), ("255", "254")] {
-        let text = ask(method).text().replace("Max-Forwards: 70", &format!("Max-Forwards: {came}"));
-        assert_eq!(only(&mut Role::Proxy.hop(), &text).one("Max-Forwards"), goes);
+        let text = straight(method).text();
+        let text = text.replace("Max-Forwards: 70", &format!("Max-Forwards: {came}"));
+        assert_eq!(only(&mut anywhere(method), &text).one("Max-Forwards"), goes);
     }
 }
 
 /// RFC 3261 16.6 step 3: where there is none, one is added.
 fn adds_count(method: &'static str) -> String {
-    let text = ask(method).text().replace("Max-Forwards: 70\r\n", "");
-    only(&mut Role::Proxy.hop(), &text).one("Max-Forwards").to_string()
+    let text = straight(method).text().replace("Max-Forwards: 70\r\n", "");
+    only(&mut anywhere(method), &text).one("Max-Forwards").to_string()
 }
 
 /// RFC 3261 16.6 step 6: before a strict router its URI becomes the Request-URI, and that the last
@@ -152,12 +183,11 @@ fn goes_by_route(method: &'static str) {
 /// RFC 3261 16.6 step 8, 8.1.1.7: a Via on top, with our address and a branch with the cookie, the
 /// others as they came.
 fn via_on_top(method: &'static str) {
-    let asked = ask(method);
-    let sent = forwarded(&asked);
+    let asked = straight(method);
+    let sent = only(&mut anywhere(method), &asked.text());
     let vias = sent.all("Via");
     assert_eq!((vias.len(), vias[1]), (2, &*asked.via));
     assert!(vias[0].starts_with("SIP/2.0/UDP 10.0.0.100:5060;branch=z9hG4bK"), "{vias:?}");
-    assert_ne!(forwarded(&ask(method)).text, "");
 }
 
 /// The Request-URI that a device with this contact gets.
@@ -265,7 +295,7 @@ fn sip_cc_pr_mp_rq_v_012() {
 fn sip_cc_pr_mp_rq_v_013() {
     let text = invite().more(&format!("Route: <{OWN}>\r\n")).text();
     let text = text.replace("Max-Forwards: 70\r\n", "").replace(BOB, BOUND);
-    assert_eq!(only(&mut anywhere(), &text).all("Max-Forwards").len(), 1);
+    assert_eq!(only(&mut anywhere("INVITE"), &text).all("Max-Forwards").len(), 1);
 }
 
 /// RFC 3261 16.6 step 3: its value is 70.
@@ -363,6 +393,120 @@ fn sip_cc_pr_mp_rq_v_029() {
 #[test]
 fn sip_cc_pr_mp_rq_v_030() {
     via_on_top("ACK");
+}
+
+/// RFC 3261 16.10, 16.3 step 2: a CANCEL whose scheme is not known gets 416.
+#[test]
+fn sip_cc_pr_mp_rq_v_031() {
+    unknown_scheme("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.3 step 3: one with Max-Forwards 0 gets 483.
+#[test]
+fn sip_cc_pr_mp_rq_v_032() {
+    no_forwards_left("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.3 step 5: one with an unknown Proxy-Require gets 420 with Unsupported.
+#[test]
+fn sip_cc_pr_mp_rq_v_033() {
+    unknown_extension("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.4: what a strict router did to one is put right.
+#[test]
+fn sip_cc_pr_mp_rq_v_034() {
+    after_a_strict_router("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.4: a first Route that is ours is removed.
+#[test]
+fn sip_cc_pr_mp_rq_v_035() {
+    own_route("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.5: with a maddr that is not ours it goes there.
+#[test]
+fn sip_cc_pr_mp_rq_v_036() {
+    maddr("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.5: for a domain that is not ours it goes to its Request-URI.
+#[test]
+fn sip_cc_pr_mp_rq_v_037() {
+    foreign_domain("CANCEL");
+}
+
+/// RFC 3261 16.10: what was forwarded to the targets of the location service is cancelled there.
+#[test]
+fn sip_cc_pr_mp_rq_v_039() {
+    let mut hop = Role::Proxy.hop();
+    hop.bind(BOB, "sip:bob@10.0.0.3");
+    let invites = send(&mut hop, &invite().text());
+    for invite in &invites {
+        hop.receive(invite.to, &response(invite, 180, "t", ""));
+    }
+    hop.take();
+    let sent: Vec<String> =
+        send(&mut hop, &invite().cancel().text()).iter().map(Sent::label).collect();
+    assert_eq!(sent, ["9 200", "3 CANCEL", "2 CANCEL"]);
+}
+
+/// RFC 3261 16.10, 16.6 step 3: its Max-Forwards goes down by one.
+#[test]
+fn sip_cc_pr_mp_rq_v_041() {
+    counts_down("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.6 step 3: where there is none, one is added.
+#[test]
+fn sip_cc_pr_mp_rq_v_042() {
+    assert!(!adds_count("CANCEL").is_empty());
+}
+
+/// RFC 3261 16.10, 16.6 step 3: it is added once.
+#[test]
+fn sip_cc_pr_mp_rq_v_043() {
+    let text = straight("CANCEL").text().replace("Max-Forwards: 70\r\n", "");
+    assert_eq!(only(&mut anywhere("CANCEL"), &text).all("Max-Forwards").len(), 1);
+}
+
+/// RFC 3261 16.10, 16.6 step 3: its value is 70.
+#[test]
+fn sip_cc_pr_mp_rq_v_044() {
+    assert_eq!(adds_count("CANCEL"), "70");
+}
+
+/// RFC 3261 16.10, 16.6 steps 6 and 7: before a strict router its Request-URI becomes the last Route.
+#[test]
+fn sip_cc_pr_mp_rq_v_045() {
+    before_a_strict_router("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.6 step 7: a Route says where it goes.
+#[test]
+fn sip_cc_pr_mp_rq_v_046() {
+    goes_by_route("CANCEL");
+}
+
+/// RFC 3261 16.10, 16.6 step 7: without a Route the Request-URI does.
+#[test]
+fn sip_cc_pr_mp_rq_v_047() {
+    let sent = only(&mut anywhere("CANCEL"), &straight("CANCEL").text());
+    assert_eq!((sent.to, sent.start(), sent.uri()), (DEVICE, "CANCEL", BOUND));
+}
+
+/// RFC 3261 16.10, 16.6 step 8, 16.11: its Via has the branch that its INVITE got.
+#[test]
+fn sip_cc_pr_mp_rq_v_048() {
+    via_on_top("CANCEL");
+    let mut hop = anywhere("CANCEL");
+    let to = "<sip:bob@example.com>;tag=bt".to_string();
+    let invite = Ask { uri: BOUND.into(), to, ..invite() };
+    let branches: Vec<String> = [&invite, &invite.cancel()]
+        .map(|ask| only(&mut hop, &ask.text()).all("Via")[0].to_string())
+        .into();
+    assert_eq!(branches[0], branches[1]);
 }
 
 /// RFC 3261 16.3 step 2: a BYE whose scheme is not known gets 416.

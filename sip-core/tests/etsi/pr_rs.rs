@@ -1,8 +1,11 @@
-//! Proxy, responses: RFC 3261 16.7, with a stateful proxy that forks.
+//! Proxy, responses: RFC 3261 16.7, with a proxy that keeps nothing and with one that forks.
 
-use crate::hop::{Hop, Sent, response};
+use sansip::Limits;
+
+use crate::hop::{Hop, Sent, config, response};
+use crate::iut::Ask;
 use crate::proxied::{Proxied, labels};
-use crate::server::{BOB, Role, TESTER, invite};
+use crate::server::{BOB, BOUND, Role, TESTER, invite};
 
 /// An INVITE for bob, who has these devices, and what each of them got.
 struct Forked {
@@ -58,6 +61,102 @@ fn is_best(statuses: &[u16], want: &[u16]) {
         let status: u16 = best(&statuses).start().parse().unwrap();
         assert!(want.contains(&status), "{statuses:?}: {status}");
     }
+}
+
+/// A request that was forwarded without keeping anything, as the device got it (RFC 3261 16.11).
+fn passed() -> (Hop, Sent) {
+    let mut config = config();
+    config.edge.stateless = true;
+    let mut hop = Hop::with(config, &Limits::TESTER);
+    let to = "<sip:bob@example.com>;tag=bt".into();
+    hop.receive(TESTER, &Ask { uri: BOUND.into(), to, ..invite() }.text());
+    let sent = hop.only();
+    assert!(hop.engine.is_quiescent());
+    (hop, sent)
+}
+
+/// A response with this status is passed back as it came, our Via apart.
+fn passes(status: u16) {
+    let (mut hop, sent) = passed();
+    let text = response(&sent, status, "bt", "X-Why: any\r\n");
+    hop.receive(sent.to, &text);
+    let mut sent = hop.take();
+    sent.append(&mut hop.trying);
+    let back = sent.pop().expect("a response");
+    assert_eq!((sent.len(), back.label()), (0, format!("9 {status}")));
+    let (start, rest) = text.split_once("\r\n").unwrap();
+    let rest = rest.split_once("\r\n").unwrap().1;
+    assert_eq!(back.text, format!("{start}\r\n{rest}"));
+    assert!(hop.engine.is_quiescent());
+}
+
+/// RFC 3261 16.7, 16.11: a response loses our Via, and goes where the next one says.
+#[test]
+fn sip_cc_pr_mp_rs_v_001() {
+    passes(200);
+}
+
+/// RFC 3261 16.11, 18.1.2: one whose first Via is not ours is discarded.
+#[test]
+fn sip_cc_pr_mp_rs_v_002() {
+    let (mut hop, sent) = passed();
+    let text = response(&sent, 200, "bt", "").replace("10.0.0.100:5060", "10.0.0.77:5060");
+    hop.receive(sent.to, &text);
+    assert_eq!(hop.take(), []);
+}
+
+/// RFC 3261 16.7 step 3, 16.11: one that has no other Via goes no further.
+#[test]
+fn sip_cc_pr_mp_rs_v_004() {
+    let (mut hop, sent) = passed();
+    let text = response(&sent, 200, "bt", "");
+    let own = format!("Via: {}\r\n", sent.all("Via")[0]);
+    let other = format!("Via: {}\r\n", sent.all("Via")[1]);
+    assert!(text.contains(&own) && text.contains(&other));
+    hop.receive(sent.to, &text.replace(&other, ""));
+    assert_eq!(hop.take(), []);
+}
+
+/// RFC 3261 16.7, 16.11: a 1xx is passed back.
+#[test]
+fn sip_cc_pr_mp_rs_v_005() {
+    passes(180);
+}
+
+/// RFC 3261 16.7, 16.11: a 100 too, by a proxy that keeps nothing.
+#[test]
+fn sip_cc_pr_mp_rs_v_006() {
+    passes(100);
+}
+
+/// RFC 3261 16.7, 16.11: a 2xx is.
+#[test]
+fn sip_cc_pr_mp_rs_v_007() {
+    passes(202);
+}
+
+/// RFC 3261 16.7, 16.11: a 3xx is.
+#[test]
+fn sip_cc_pr_mp_rs_v_008() {
+    passes(302);
+}
+
+/// RFC 3261 16.7, 16.11: a 4xx is.
+#[test]
+fn sip_cc_pr_mp_rs_v_009() {
+    passes(486);
+}
+
+/// RFC 3261 16.7, 16.11: a 5xx is.
+#[test]
+fn sip_cc_pr_mp_rs_v_010() {
+    passes(503);
+}
+
+/// RFC 3261 16.7, 16.11: a 6xx is.
+#[test]
+fn sip_cc_pr_mp_rs_v_011() {
+    passes(603);
 }
 
 /// RFC 3261 16.7 step 5: a 100 is not passed on.

@@ -319,9 +319,10 @@ impl<'a> Rules<'a> {
                     let rest = m.but(&["Via"]) == p.but(&["Via"]) && m.body == p.body;
                     self.rule(m, rest, "16.7 step 9: all fields but Via");
                 }
-                // RFC 3261 16.2, 16.7, 16.10
+                // RFC 3261 16.2, 16.7, 16.10; RFC 6228 6
                 None => {
-                    let own = m.status() == 100 || m.status() >= 300 || m.method() == "CANCEL";
+                    let own = matches!(m.status(), 100 | 199 | 300..);
+                    let own = own || m.method() == "CANCEL";
                     self.rule(m, own, "16.7: nothing to forward");
                 }
             }

@@ -176,7 +176,7 @@ impl World {
         while let Some(output) = self.engine.poll() {
             match output {
                 Output::Transmit(t) => {
-                    self.sent.push(String::from_utf8_lossy(t.bytes).into_owned())
+                    self.sent.push(String::from_utf8_lossy(t.bytes).into_owned());
                 }
                 Output::Query(id, query) => self.last = kind(&query).map(|_| id),
                 _ => {}

@@ -65,11 +65,12 @@ static void use(sansip_engine *e, sansip_str s) {
     info.names = &s;
     info.n_names = 1;
     sansip_flow_opened(e, now, flow, &info);
-    target.uri = target.next_hop = s;
-    target.q = 0;
+    memset(&target, 0, sizeof target);
+    target.uri = target.next_hop = target.params = target.path = s;
     sansip_answer_route(e, now, asked, &target, 1);
+    sansip_add_targets(e, now, request, &target, 1, 1);
     memset(&binding, 0, sizeof binding);
-    binding.uri = binding.params = binding.call_id = s;
+    binding.uri = binding.params = binding.call_id = binding.path = s;
     sansip_answer_located(e, now, asked, 1, &binding, 1);
     sansip_header(s.p, s.n, s, 0, &value);
     m.size = sizeof m;

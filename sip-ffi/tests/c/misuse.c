@@ -64,6 +64,7 @@ static void null_engine(void) {
 static void null_arguments(sansip_engine *e, sansip_line line) {
     sansip_path path = path_to(1);
     const sansip_flow flow = {1}, no_flow = {0};
+    const sansip_request request = {1};
     const sansip_query query = {1};
     const sansip_call call = {1};
     sansip_str wild = {NULL, 3};
@@ -94,6 +95,8 @@ static void null_arguments(sansip_engine *e, sansip_line line) {
     IS(sansip_ring(e, 0, call, 180, &x), SANSIP_E_ARGUMENT);
     IS(sansip_answer_addresses(e, 0, query, NULL, 1, 0), SANSIP_E_ARGUMENT);
     IS(sansip_answer_route(e, 0, query, NULL, 33), SANSIP_E_ARGUMENT);
+    IS(sansip_add_targets(e, 0, request, NULL, 33, 0), SANSIP_E_ARGUMENT);
+    IS(sansip_add_targets(e, 0, request, NULL, 0, 0), SANSIP_E_GONE);
     IS(sansip_answer_connected(e, 0, query, no_flow), SANSIP_E_ARGUMENT);
     IS(sansip_flow_closed(e, 0, no_flow, 0), SANSIP_E_ARGUMENT);
 }

@@ -117,6 +117,12 @@ static void routes(void) {
     IS(sansip_answer_route(e, now, q->id, &target, 1), 0);
     m = sent(1);
     CHECK(same(m.method, "OPTIONS") && same(m.uri, "sip:x@10.0.0.2"));
+    target.uri = text("not a uri");
+    IS(sansip_add_targets(e, now, request, &target, 1, 0), SANSIP_E_BAD_URI);
+    target.uri = text("sip:x@10.0.0.3");
+    IS(sansip_add_targets(e, now, request, &target, 1, 1), 0);
+    m = sent(2);
+    CHECK(same(m.method, "OPTIONS") && same(m.uri, "sip:x@10.0.0.3"));
 
     ask("y@elsewhere.example.org", 3);
     q = question(SANSIP_Q_ROUTE);

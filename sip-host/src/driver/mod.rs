@@ -261,14 +261,14 @@ impl<A: App> Driver<A> {
     /// Takes up a connection and tells the engine, now or with the others.
     fn take_up(&mut self, now: Instant, mut opened: Opened, asked: Option<QueryId>) {
         if self.net.seat().is_some() {
-            self.net.adopt(opened, asked);
+            self.net.adopt(now.0, opened, asked);
             return;
         }
         let names = std::mem::take(&mut opened.names);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let Opened { local, remote, transport, accepted, .. } = opened;
         let info = FlowInfo { local, remote, transport, accepted, names: &names };
-        let id = self.net.adopt(opened, asked);
+        let id = self.net.adopt(now.0, opened, asked);
         self.tell_opened(now, id, info);
     }
 
