@@ -19,6 +19,7 @@ use super::shunned::Shunned;
 use super::tcp::{Flow, Opened, State, Woken};
 use super::tls::Tls;
 use super::udp::{Udp, share};
+use crate::proxy::routes::Hop;
 
 /// How long a closed connection may still send what is thrown away, in milliseconds.
 const LINGER: u64 = 2_000;
@@ -205,6 +206,10 @@ impl Net {
                 && l.socket.local_addr().is_ok_and(|a| a.is_ipv4() == to.ip.is_ipv4())
         };
         self.listeners.iter().find(fits).map(|l| l.local)
+    }
+
+    pub(super) fn lookup_hops(&mut self, id: QueryId, hops: &[Hop]) {
+        self.resolver.lookup_hops(id, hops.to_vec());
     }
 
     pub(super) fn lookup(&mut self, id: QueryId, name: &str) {
