@@ -17,7 +17,10 @@ step_clippy() {
     cargo clippy --locked --manifest-path fuzz/Cargo.toml -p sansip-fuzz-targets -- -D warnings
 }
 
+# The tests of bindings in Redis are skipped without redis-server, but not in CI.
 step_rust_tests() {
+    have redis-server || apt_install redis-server || true
+    if [ -n "${CI:-}" ]; then export SANSIP_NEEDS_REDIS=1; fi
     cargo test --locked --no-fail-fast 2>&1 | tee "$BUILD/rust_tests.txt"
     python3 ci/conformance.py "$BUILD/rust_tests.txt"
 }
@@ -87,6 +90,24 @@ step_torture_wire() {
 
 step_bench() {
     ci/bench.sh
+}
+
+step_bench_proxy() {
+    have_binary || skip "no sansip binary"
+    need sipp sip-tester
+    local kamailio=$BUILD/kamailio
+    # Unpacked and not installed: the package's own service is not wanted.
+    if [ ! -x "$kamailio/usr/sbin/kamailio" ]; then
+        have apt-get && have dpkg || skip "no Debian here to take Kamailio from"
+        mkdir -p "$kamailio"
+        (cd "$kamailio" && apt-get -qq download kamailio >/dev/null 2>&1 && dpkg -x kamailio_*.deb .) ||
+            skip "no Kamailio package to be had (apt-get download kamailio)"
+    fi
+    "$kamailio/usr/sbin/kamailio" -v >/dev/null 2>&1 || skip "Kamailio lacks a library here"
+    local sansip modules
+    sansip=$(sansip_binary)
+    modules=$(echo "$PWD/$kamailio"/usr/lib/*/kamailio/modules)
+    python3 ci/bench_proxy.py "$sansip" "$kamailio/usr/sbin/kamailio" "$modules"
 }
 
 step_size() {

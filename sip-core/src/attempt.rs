@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::path::{Addr, FlowId, LocalId, Path, Transport, port_text};
 use crate::resolve::{self, Hop, NoWay};
 use crate::store::pool::BlockId;
-use crate::store::queries::{Ask, Owner, OwnerKind, QueryId};
+use crate::store::queries::{Answer, Ask, Owner, OwnerKind, QueryId};
 use crate::store::slab::{Slab, handle};
 use crate::store::timers::{TimerId, TimerKey, kind};
 use crate::tx::{Branch, Failure, LoopMark, Transactions, TxHandle};
@@ -125,7 +125,7 @@ struct Attempt {
     owner: Owner,
     request: Option<BlockId>,
     name: Option<BlockId>,
-    candidates: [Addr; CANDIDATES],
+    candidates: [(Addr, Transport); CANDIDATES],
     left: u8,
     next: u8,
     port: u16,
@@ -235,7 +235,7 @@ impl Attempts {
             owner: start.owner,
             request: Some(start.request),
             name: None,
-            candidates: [Addr::default(); CANDIDATES],
+            candidates: [(Addr::default(), Transport::Udp); CANDIDATES],
             left: 0,
             next: 0,
             port: 0,
@@ -294,7 +294,7 @@ impl Attempts {
             Ok(Hop::Address { to, transport, name }) => {
                 let name = name.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
                 self.set(h, |a| {
-                    a.candidates = [to; CANDIDATES];
+                    a.candidates = [(to, transport); CANDIDATES];
                     a.left = 1;
                     a.transport = transport;
                     a.name = name;
@@ -360,9 +360,10 @@ impl Attempts {
             if a.left == 0 || a.cancelled {
                 return self.fail_soon(down, h, why);
             }
-            let Some(to) = a.candidates.get(usize::from(a.next)).copied() else {
+            let Some((to, transport)) = a.candidates.get(usize::from(a.next)).copied() else {
                 return self.fail_soon(down, h, Failure::Transport);
             };
+            a.transport = transport;
             if let Some(local) = a.wants_stream(down.cx, to) {
                 (a.on_stream, a.transport) = (OnStream::Trying, Transport::Tcp);
                 return match down.flows.find(down.cx, Transport::Tcp, to, &[]) {
@@ -453,11 +454,10 @@ impl Attempts {
         &mut self,
         down: &mut Down<'_>,
         h: AttemptHandle,
-        addresses: &[IpAddr],
-        flow: Option<FlowId>,
+        answer: &Answer<'_>,
     ) -> Result<FromAttempt, Error> {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
-        if let Some(id) = flow {
+        if let Answer::Connected(id) = *answer {
             let name = a.name.map_or(&[][..], |b| down.cx.pool.bytes_of(b));
             let named = a.transport.is_secure() && !name.is_empty();
             // Whoever opened it: a secure connection is to whom it was asked for (RFC 5922 7).
@@ -473,11 +473,17 @@ impl Attempts {
             };
         }
         if matches!(a.phase, Phase::Asking(_)) {
+            let (port, transport) = (a.port, a.transport);
+            let (ips, hops): (&[IpAddr], &[(Addr, Transport)]) = match *answer {
+                Answer::Addresses(list, _) => (list, &[]),
+                Answer::Hops(list, _) => (&[], list),
+                _ => (&[], &[]),
+            };
+            let ips = ips.iter().map(|ip| (Addr::new(*ip, port), transport));
+            let usable = ips.chain(hops.iter().copied()).filter(|(to, _)| to.is_sendable());
             let mut n = 0u8;
-            let usable =
-                addresses.iter().map(|ip| Addr::new(*ip, a.port)).filter(Addr::is_sendable);
-            for (place, addr) in a.candidates.iter_mut().zip(usable) {
-                *place = addr;
+            for (place, hop) in a.candidates.iter_mut().zip(usable) {
+                *place = hop;
                 n += 1;
             }
             (a.left, a.next, a.phase) = (n, 0, Phase::Ended);
@@ -775,7 +781,7 @@ pub(crate) fn stamp(
         return pool.copy_in(scratch.get(..len).unwrap_or(&[]));
     }
     let (head, len) = (start.len(), via.iter().map(|p| p.len()).sum::<usize>() + source.len());
-    if len > scratch.len() {
+    if len > usize::from(u16::MAX) {
         return Err(Error::Full(Limit::MessageBytes));
     }
     let block = pool.take(len)?;

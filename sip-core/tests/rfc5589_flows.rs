@@ -2,9 +2,8 @@
 //! and `c` the target. Each test is named after its section; sections 7 and 8 to 11 have their own
 //! files.
 //!
-//! Our transferor sends its REFER in the dialog of the call (section 6.2); section 6.1 wants that the
-//! transferee has a GRUU, which comes with RFC 5627. The transferor of 6.1 is written out here. Ours
-//! are `sip:` URIs over UDP where the RFC has `sips:` and TLS.
+//! The verbs of transfer send the REFER in the dialog of the call, as section 6.2 does; that of section
+//! 6.1 is a REFER outside of it. Ours are `sip:` URIs over UDP where the RFC has `sips:` and TLS.
 
 #[path = "support/fields.rs"]
 mod fields;
@@ -20,7 +19,6 @@ mod stranger;
 mod trio;
 
 use script::check;
-use stranger::Stranger;
 use trio::Trio;
 
 /// A call, and the hold of its caller by `b`.
@@ -34,55 +32,41 @@ const TALK: [&str; 7] = [
     "b>a 1 ACK",
 ];
 
-// Figure 1. F3 is sent outside the dialog of the call, which Target-Dialog names (RFC 4538).
+// Figure 1. F3 is sent outside the dialog of the call, which Target-Dialog names (RFC 4538); who sends
+// it hangs up by itself.
 #[test]
 fn section_6_1_successful_transfer() {
     let mut t = Trio::with_sound();
-    let mut call = Stranger::new(&mut t.net, "t", 0);
-    let a = t.dial(0, "sip:t@10.0.0.9", &[]);
-    call.answer(&mut t.net, "INVITE", "200 OK", "Supported: replaces, tdialog\r\n");
-    call.send(&mut t.net, "INVITE", "", true);
-    call.ack(&mut t.net);
-    let mut refer = Stranger::new(&mut t.net, "t", 0);
-    let more = format!(
-        "Require: tdialog\r\nTarget-Dialog: {}\r\nRefer-To: <sip:c@10.0.0.3>\r\n",
-        call.target_dialog()
-    );
-    refer.send(&mut t.net, "REFER", &more, false);
+    let (a, b) = t.talk(0, 1);
+    t.hold(1, b);
+    let named = stranger::replaces(&t.net, "200 INVITE", "a");
+    let named = named.replace("to-tag", "local-tag").replace("from-tag", "remote-tag");
+    let headers = [("Require", "tdialog"), ("Target-Dialog", named.as_str())];
+    t.ask(1, ("sip:a@10.0.0.1", "sip:c@10.0.0.3"), &headers);
     // It is in the call that Target-Dialog names.
     assert_eq!(t.asked(0).1, Some(a));
     let new = t.accept(0);
-    refer.answer(&mut t.net, "NOTIFY", "200 OK", "");
     let c = t.incoming(2);
     t.answer(2, c);
-    refer.answer(&mut t.net, "NOTIFY", "200 OK", "");
-    call.send(&mut t.net, "BYE", "", false);
+    assert_eq!(t.replies(1), [(202, false), (100, false), (200, true)]);
+    t.hangup(1, b);
     t.hangup(2, c);
-    check(
-        &t.net,
-        0,
-        &[
-            "a>t 1 INVITE t sendrecv",
-            "t>a 1 200 INVITE sendrecv",
-            "a>t 1 ACK",
-            "t>a 1 INVITE sendrecv",
-            "a>t 1 200 INVITE sendrecv",
-            "t>a 1 ACK",
-            "t>a 2 REFER a Refer-To=c Target-Dialog=1 Require=tdialog",
-            "a>t 2 202 REFER",
-            "a>t 2 NOTIFY refer active 100",
-            "a>c 3 INVITE c sendrecv",
-            "t>a 2 200 NOTIFY",
-            "c>a 3 200 INVITE sendrecv",
-            "a>c 3 ACK",
-            "a>t 2 NOTIFY refer terminated(noresource) 200",
-            "t>a 2 200 NOTIFY",
-            "t>a 1 BYE",
-            "a>t 1 200 BYE",
-            "c>a 3 BYE",
-            "a>c 3 200 BYE",
-        ],
-    );
+    let rest = [
+        "b>a 2 REFER a Refer-To=c Target-Dialog=1 Referred-By=b Require=tdialog",
+        "a>b 2 202 REFER",
+        "a>b 2 NOTIFY refer active 100",
+        "a>c 3 INVITE c Referred-By=b sendrecv",
+        "b>a 2 200 NOTIFY",
+        "c>a 3 200 INVITE sendrecv",
+        "a>c 3 ACK",
+        "a>b 2 NOTIFY refer terminated(noresource) 200",
+        "b>a 2 200 NOTIFY",
+        "b>a 1 BYE",
+        "a>b 1 200 BYE",
+        "c>a 3 BYE",
+        "a>c 3 200 BYE",
+    ];
+    check(&t.net, 0, &[&TALK[..], &rest].concat());
     assert!(!t.lives(0, a) && !t.lives(0, new));
     t.finish();
 }

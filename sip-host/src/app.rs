@@ -7,6 +7,8 @@ use sansip::sdp::Agreed;
 use sansip::wire::message::MessageRef;
 use sansip::{CallHandle, Engine, Event, Instant, Query, QueryId};
 
+use crate::proxy::routes::Hop;
+
 /// An application. One driver owns one.
 ///
 /// An event or a question borrows from the engine, so that the application can only note what it
@@ -23,6 +25,11 @@ pub trait App {
 
     /// A question. False: this application has no answer, and the driver answers that it failed.
     fn query(&mut self, now: Instant, id: QueryId, query: &Query<'_>) -> bool;
+
+    /// Where a name leads that is the application's own and not the DNS's.
+    fn hops(&self, _name: &str) -> Option<&[Hop]> {
+        None
+    }
 
     /// The asker of a question has ended.
     fn forget(&mut self, _id: QueryId) {}

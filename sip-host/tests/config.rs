@@ -95,6 +95,61 @@ fn what_is_wrong_is_said_with_file_line_and_key() {
     assert!(err.contains("--store http://x: "), "{err}");
 }
 
+/// Nobody listens at the first hop, the second is too busy, the third takes the call; whom it is for
+/// says that he is busy, and nobody else is asked.
+#[test]
+fn a_trunk_goes_on_to_the_next_hop_where_one_takes_no_call() {
+    let dead = udp();
+    let free = dead.local_addr().unwrap();
+    drop(dead);
+    let (full, good, spare) = (udp(), udp(), udp());
+    let at = |socket: &std::net::UdpSocket| format!("sip:{}", socket.local_addr().unwrap());
+    let toml = Toml::new(
+        "trunk",
+        &format!(
+            "listen = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n\
+             [[trunk]]\nname = \"out\"\n\
+             to = [\"sip:{free};transport=tcp\", \"{}\", \"{}\", \"{}\"]\n\
+             [[route]]\nto = \"out\"\n",
+            at(&full),
+            at(&good),
+            at(&spare)
+        ),
+    );
+    let p = Process::start(&["proxy", "--config", toml.path()]);
+    let refuse = |socket: std::net::UdpSocket, line: &'static str| {
+        std::thread::spawn(move || {
+            let request = receive(&socket);
+            let mut answer = format!("SIP/2.0 {line}\r\n");
+            for name in ["Via", "From", "Call-ID", "CSeq"] {
+                for value in headers(&request, name) {
+                    answer.push_str(&format!("{name}: {value}\r\n"));
+                }
+            }
+            let to = headers(&request, "To")[0].to_owned();
+            answer.push_str(&format!("To: {to};tag=x\r\nContent-Length: 0\r\n\r\n"));
+            (socket, answer, request)
+        })
+    };
+    let to = p.udp();
+    let answering = |socket, line| {
+        let waiting = refuse(socket, line);
+        std::thread::spawn(move || {
+            let (socket, answer, request) = waiting.join().unwrap();
+            socket.send_to(answer.as_bytes(), to).unwrap();
+            request
+        })
+    };
+    let (busy, taken) =
+        (answering(full, "503 Service Unavailable"), answering(good, "486 Busy Here"));
+    assert_eq!(asks(&p, "INVITE", "sip:b@elsewhere.example", "trunk"), 486);
+    for asked in [busy.join().unwrap(), taken.join().unwrap()] {
+        assert!(asked.starts_with("INVITE sip:b@elsewhere.example SIP/2.0"), "{asked}");
+    }
+    spare.set_nonblocking(true).unwrap();
+    assert!(spare.recv_from(&mut [0; 8]).is_err(), "nobody else is asked");
+}
+
 #[test]
 fn the_examples_can_be_followed() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/proxy");

@@ -4,7 +4,6 @@ use super::Core;
 use super::output::Answer;
 use crate::attempt::{AttemptHandle, Down};
 use crate::error::{Error, Misuse};
-use crate::path::FlowId;
 use crate::store::queries::{Ask, OwnerKind, Query, QueryId};
 
 impl Core {
@@ -49,14 +48,9 @@ impl Core {
                 ua.on_secret(&mut low, query, answer)
             }
             OwnerKind::Attempt => {
-                let (addresses, flow): (&[core::net::IpAddr], Option<FlowId>) = match answer {
-                    Answer::Addresses(list, _) => (list, None),
-                    Answer::Connected(flow) => (&[], Some(*flow)),
-                    _ => (&[], None),
-                };
                 let h = AttemptHandle::from_raw(query.asker.object);
                 let mut down = Down { tx: &mut self.tx, flows: &mut self.flows, cx: &mut self.cx };
-                let from = self.attempts.on_answer(&mut down, h, addresses, flow)?;
+                let from = self.attempts.on_answer(&mut down, h, answer)?;
                 self.pass_attempt(from)
             }
             OwnerKind::Fork => {
@@ -80,7 +74,7 @@ const fn fits(ask: Ask, answer: &Answer<'_>) -> bool {
     matches!(
         (ask, answer),
         (_, Answer::Failed)
-            | (Ask::Dns, Answer::Addresses(..) | Answer::NotFound)
+            | (Ask::Dns, Answer::Addresses(..) | Answer::Hops(..) | Answer::NotFound)
             | (Ask::Connect, Answer::Connected(_))
             | (Ask::Route, Answer::Route(_) | Answer::Reject(_) | Answer::NotFound)
             | (Ask::Locate, Answer::Located { .. } | Answer::NotFound | Answer::Reject(_))

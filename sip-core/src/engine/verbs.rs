@@ -533,7 +533,8 @@ impl Engine {
 
     /// Lets what goes on come to its end, and refuses what is new: requests outside a dialog get 503
     /// with Retry-After (RFC 3261 21.5.4). It ends with the engine's life, when
-    /// [`is_quiescent`](Self::is_quiescent) says that nothing is left. Queues nothing.
+    /// [`is_quiescent`](Self::is_quiescent) says that nothing is left. Right in every state, and
+    /// again. Queues nothing.
     pub fn drain(&mut self, now: Instant) -> Result<(), Error> {
         self.apply(now, &Input::Drain).map(drop)
     }

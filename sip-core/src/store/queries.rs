@@ -117,6 +117,10 @@ pub struct Query {
 pub enum Answer<'a> {
     /// To `Dns`: the addresses, best first, and for how many seconds they hold.
     Addresses(&'a [core::net::IpAddr], u32),
+    /// To `Dns`: where to try in turn, each with its own port and transport, and for how many seconds
+    /// that holds: the caller knows what RFC 3263 4 asks for, or what its own routes say. The first
+    /// four count. What TLS has to verify stays the name that was asked for.
+    Hops(&'a [(Addr, Transport)], u32),
     /// To `Dns`: the name has no addresses. To `Locate`: no such address of record (404). To
     /// `Media`: none. To `Credentials`: no such user, or none in this realm or by this algorithm.
     NotFound,
@@ -154,6 +158,7 @@ pub enum Answer<'a> {
 impl core::fmt::Debug for Answer<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
+            Self::Hops(list, ttl) => f.debug_tuple("Hops").field(list).field(ttl).finish(),
             Self::Addresses(list, ttl) => {
                 f.debug_tuple("Addresses").field(list).field(ttl).finish()
             }

@@ -41,15 +41,18 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Where it stands among others.
-    fn place(&self) -> (usize, bool) {
-        (self.at(), !matches!(self, Edit::Insert { .. }))
-    }
-
     /// Where it begins in the source: edits are applied in this order.
     #[must_use]
     pub fn at(&self) -> usize {
         self.parts().0
+    }
+
+    /// What is inserted stands before what is deleted or replaced at the same place.
+    const fn order(&self) -> (usize, bool) {
+        match self {
+            Self::Insert { at, .. } => (*at, false),
+            Self::Delete { span } | Self::Replace { span, .. } => (span.start(), true),
+        }
     }
 }
 
@@ -132,14 +135,13 @@ pub fn at_end(m: &MessageRef<'_>) -> usize {
     at
 }
 
-/// Sorts edits into the order of the source: at one place what is inserted comes before what goes, and
-/// otherwise they keep their order.
+/// Sorts edits into the order of the source; at one place insertions come first, in their order.
 pub fn sort(edits: &mut [Edit<'_>]) {
     for i in 1..edits.len() {
         let mut k = i;
         while k > 0
             && let [before, this] = edits.get_mut(k.wrapping_sub(1)..=k).unwrap_or(&mut [])
-            && before.place() > this.place()
+            && before.order() > this.order()
         {
             core::mem::swap(before, this);
             k = k.wrapping_sub(1);
@@ -230,9 +232,23 @@ mod tests {
         let mut edits = [delete(5, 9), delete(2, 3), Edit::Insert { at: 2, text: b"x" }];
         sort(&mut edits);
         assert_eq!(edits, [Edit::Insert { at: 2, text: b"x" }, delete(2, 3), delete(5, 9)]);
-        assert!(apply(src, &edits, &mut out).is_ok());
         for room in 0..src.len() {
             assert_eq!(apply(src, &[], &mut out[..room]), Err(WriteError::Full));
         }
+    }
+
+    /// A line that goes, and lines that come at its place: added later, they stand before it.
+    #[test]
+    fn what_is_inserted_where_something_goes_stands_before_it() {
+        let mut edits = [
+            Edit::Delete { span: Span::new(2, 4) },
+            Edit::Insert { at: 2, text: b"x" },
+            Edit::Insert { at: 2, text: b"y" },
+            Edit::Insert { at: 0, text: b"z" },
+        ];
+        sort(&mut edits);
+        let mut out = [0; 16];
+        let len = apply(b"abcdef", &edits, &mut out).unwrap();
+        assert_eq!(&out[..len], b"zabxyef");
     }
 }

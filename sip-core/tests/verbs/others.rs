@@ -60,6 +60,7 @@ pub fn rows() -> Vec<String> {
         Input::SetLocal { local: TCP, entry: local("x") },
         Input::SendFailed { send: SendId(0), why: SendEnd::Other },
         Input::HandleTimeout,
+        Input::Drain,
         Input::Shutdown,
     ];
     let flows = VERBS.map(input);
@@ -120,6 +121,23 @@ fn every_input_of_a_connection_works_or_says_whose_fault_it_is() {
             }
         }
     }
+}
+
+/// RFC 3261 21.5.4: what is new is refused, what goes on is not, and our own requests may be sent.
+#[test]
+fn an_engine_that_drains_refuses_what_is_new_once_and_again() {
+    let mut bench = world(S::Open);
+    let (now, line) = (bench.at(), bench.line);
+    for _ in 0..2 {
+        let before = bench.engine.stats();
+        assert_eq!(bench.engine.apply(now, &Input::Drain), Ok(Done::Nothing));
+        assert_eq!(before, bench.engine.stats(), "it queues nothing");
+    }
+    let options = String::from_utf8(OPTIONS.to_vec()).unwrap();
+    assert!(bench.ask(&options)[0].first_line().starts_with("SIP/2.0 503 "));
+    bench.engine.invite(now, line, "sip:p@10.0.0.9", 0, Extras::default()).unwrap();
+    assert_eq!(bench.engine.apply(now, &Input::Shutdown), Ok(Done::Nothing));
+    bench.finish();
 }
 
 #[test]

@@ -11,16 +11,19 @@ use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use sansip::{Addr, QueryId};
+use sansip::{Addr, QueryId, Transport};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::tcp::Opened;
+use crate::proxy::routes::Hop;
 
 /// What a lookup found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Found {
     /// Addresses, and for how many seconds they hold.
     Addresses(Vec<IpAddr>, u32),
+    /// Where to try in turn.
+    Hops(Vec<(Addr, Transport)>),
     Nothing,
     Failed,
 }
@@ -93,6 +96,28 @@ impl Resolver {
             };
             // The driver has ended: nobody waits for it.
             let _ = results.send(Finished::Lookup(id, found));
+        });
+    }
+
+    /// Looks up those of the hops that are names, and answers with all in their order.
+    pub(super) fn lookup_hops(&mut self, id: QueryId, hops: Vec<Hop>) {
+        let (results, resolver) = (self.results.clone(), self.inner());
+        tokio::spawn(async move {
+            let mut list = Vec::new();
+            for Hop { host, port, transport } in hops {
+                let bare = host.trim_matches(['[', ']']);
+                let at = |ip| (Addr::new(ip, port), transport);
+                match (bare.parse::<IpAddr>(), &resolver) {
+                    (Ok(ip), _) => list.push(at(ip)),
+                    // One that cannot be looked up is left out: the next is tried.
+                    (Err(_), Some(resolver)) => {
+                        let found = resolver.lookup_ip(host).await;
+                        list.extend(found.iter().flat_map(|found| found.iter()).map(at));
+                    }
+                    (Err(_), None) => {}
+                }
+            }
+            let _ = results.send(Finished::Lookup(id, Found::Hops(list)));
         });
     }
 }

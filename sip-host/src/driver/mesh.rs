@@ -3,7 +3,7 @@
 //! of each connection that opens or closes. Who took a connection up reads it, frames it and writes
 //! to it; of a datagram's address each has a socket of its own.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -44,6 +44,8 @@ struct Mailbox {
     sender: UnboundedSender<Letter>,
     /// Messages that wait in it.
     waiting: AtomicUsize,
+    /// Whether its owner is to end and has nothing left to do.
+    quiet: AtomicBool,
 }
 
 struct Mesh {
@@ -77,7 +79,10 @@ impl Seat {
         let (boxes, inboxes): (Vec<_>, Vec<_>) = (0..shards.count())
             .map(|_| {
                 let (sender, inbox) = unbounded_channel();
-                (Mailbox { sender, waiting: AtomicUsize::new(0) }, inbox)
+                (
+                    Mailbox { sender, waiting: AtomicUsize::new(0), quiet: AtomicBool::new(false) },
+                    inbox,
+                )
             })
             .unzip();
         let mesh = Arc::new(Mesh { shards, last_flow: Mutex::new(0), boxes });
@@ -89,6 +94,15 @@ impl Seat {
     #[must_use]
     pub const fn number(&self) -> u8 {
         self.me
+    }
+
+    /// Whether all are quiet, itself as it says: only together they end, since each gets messages
+    /// that are for the others.
+    pub(super) fn all_quiet(&self, quiet: bool) -> bool {
+        if let Some(own) = self.mesh.boxes.get(usize::from(self.me)) {
+            own.quiet.store(quiet, Ordering::Relaxed);
+        }
+        self.mesh.boxes.iter().all(|one| one.quiet.load(Ordering::Relaxed))
     }
 
     /// The engine that a message is for; `None` for the own.

@@ -55,6 +55,9 @@ const TURNS: usize = 16;
 /// What could not be told to an engine without room is tried again after so many milliseconds.
 const AGAIN: u64 = 10;
 
+/// An engine that is to end looks so often, in milliseconds, whether the others are quiet too.
+const TOGETHER: u64 = 100;
+
 /// How an identity's number leads to its socket.
 #[derive(Clone, Copy)]
 struct Place {
@@ -199,7 +202,8 @@ impl<A: App> Driver<A> {
                 self.stop();
             }
             if let Some(at) = self.ends_at {
-                if self.is_quiet() {
+                let quiet = self.is_quiet();
+                if self.net.seat().map_or(quiet, |seat| seat.all_quiet(quiet)) {
                     return Poll::Ready(End::Quiet);
                 }
                 if at <= now.0 {
@@ -230,8 +234,10 @@ impl<A: App> Driver<A> {
             any = true;
             match finished {
                 Finished::Lookup(id, mut found) => {
-                    if let Found::Addresses(list, _) = &mut found {
-                        self.net.shunned.sort(now.0, list);
+                    match &mut found {
+                        Found::Addresses(list, _) => self.net.shunned.sort(now.0, list, |ip| *ip),
+                        Found::Hops(list) => self.net.shunned.sort(now.0, list, |(to, _)| to.ip),
+                        Found::Nothing | Found::Failed => {}
                     }
                     self.answers.push((id, found));
                 }
@@ -255,14 +261,14 @@ impl<A: App> Driver<A> {
     /// Takes up a connection and tells the engine, now or with the others.
     fn take_up(&mut self, now: Instant, mut opened: Opened, asked: Option<QueryId>) {
         if self.net.seat().is_some() {
-            self.net.adopt(opened, asked);
+            self.net.adopt(now.0, opened, asked);
             return;
         }
         let names = std::mem::take(&mut opened.names);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let Opened { local, remote, transport, accepted, .. } = opened;
         let info = FlowInfo { local, remote, transport, accepted, names: &names };
-        let id = self.net.adopt(opened, asked);
+        let id = self.net.adopt(now.0, opened, asked);
         self.tell_opened(now, id, info);
     }
 
@@ -391,7 +397,10 @@ impl<A: App> Driver<A> {
                     net.transmit(now.0, &t, place.and_then(|p| p.socket));
                 }
                 Output::Close(id) => net.close(now.0, id.0),
-                Output::Query(id, Query::Dns { name, .. }) => net.lookup(id, name),
+                Output::Query(id, Query::Dns { name, .. }) => match app.hops(name) {
+                    Some(hops) => net.lookup_hops(id, hops),
+                    None => net.lookup(id, name),
+                },
                 Output::Query(id, Query::Connect { to, transport, name }) => {
                     if !net.connect(id, to, transport, name) {
                         answers.push((id, Found::Failed));
@@ -421,6 +430,7 @@ impl<A: App> Driver<A> {
                 Found::Addresses(list, ttl) => {
                     engine.answer(now, *id, Answer::Addresses(list, *ttl))
                 }
+                Found::Hops(list) => engine.answer(now, *id, Answer::Hops(list, 0)),
                 Found::Nothing => engine.answer(now, *id, Answer::NotFound),
                 Found::Failed => engine.answer(now, *id, Answer::Failed),
             })
@@ -439,6 +449,7 @@ impl<A: App> Driver<A> {
             self.net.next_timeout(),
             self.retry,
             self.ends_at,
+            self.ends_at.and(self.net.seat()).map(|_| self.clock.now().0 + TOGETHER),
         ];
         let Some(at) = wanted.into_iter().flatten().min() else {
             self.sleeps_until = None;

@@ -19,6 +19,7 @@ use super::shunned::Shunned;
 use super::tcp::{Flow, Opened, State, Woken};
 use super::tls::Tls;
 use super::udp::{Udp, share};
+use crate::proxy::routes::Hop;
 
 /// How long a closed connection may still send what is thrown away, in milliseconds.
 const LINGER: u64 = 2_000;
@@ -54,7 +55,8 @@ pub(super) struct Parts {
     /// The name server, if not the system's.
     pub(super) dns: Option<SocketAddr>,
     pub(super) wire: WireLimits,
-    /// How long half a message may wait for its rest, in milliseconds.
+    /// How long half a message may wait for its rest, and a connection for its first bytes, in
+    /// milliseconds.
     pub(super) patience: u64,
 }
 
@@ -173,7 +175,8 @@ impl Net {
 
     /// Takes up a connection under a number of its own. Among others its engine is told together
     /// with theirs, and `asked` answered then.
-    pub(super) fn adopt(&mut self, opened: Opened, asked: Option<QueryId>) -> u64 {
+    pub(super) fn adopt(&mut self, now: u64, opened: Opened, asked: Option<QueryId>) -> u64 {
+        let accepted = opened.accepted;
         let id = match &self.parts.seat {
             Some(seat) => seat.announce(|id| mesh::News {
                 id,
@@ -191,6 +194,8 @@ impl Net {
         let mut flow = Flow::new(id, opened, &self.woken, &self.parts.wire);
         flow.asked = asked;
         self.flows.insert(id, flow);
+        // Who connects and says nothing holds a place that others could use.
+        self.set_half(now, id, accepted);
         id
     }
 
@@ -201,6 +206,10 @@ impl Net {
                 && l.socket.local_addr().is_ok_and(|a| a.is_ipv4() == to.ip.is_ipv4())
         };
         self.listeners.iter().find(fits).map(|l| l.local)
+    }
+
+    pub(super) fn lookup_hops(&mut self, id: QueryId, hops: &[Hop]) {
+        self.resolver.lookup_hops(id, hops.to_vec());
     }
 
     pub(super) fn lookup(&mut self, id: QueryId, name: &str) {
@@ -322,6 +331,13 @@ impl Net {
             let at = now + self.parts.patience;
             flow.half = Some(at);
             self.halves.push_back((at, id));
+        }
+    }
+
+    /// A connection has brought something.
+    pub(super) fn hear(&mut self, now: u64, id: u64) {
+        if self.flows.get_mut(&id).is_some_and(|f| !std::mem::replace(&mut f.heard, true)) {
+            self.set_half(now, id, false);
         }
     }
 

@@ -27,8 +27,8 @@ impl Shunned {
     }
 
     /// Puts them last, the others in their order.
-    pub(super) fn sort(&self, now: u64, addresses: &mut [IpAddr]) {
-        addresses.sort_by_key(|ip| self.until.get(ip).is_some_and(|until| *until > now));
+    pub(super) fn sort<T>(&self, now: u64, list: &mut [T], ip: impl Fn(&T) -> IpAddr) {
+        list.sort_by_key(|one| self.until.get(&ip(one)).is_some_and(|until| *until > now));
     }
 }
 
@@ -42,7 +42,7 @@ mod tests {
         let mut shunned = Shunned::default();
         let sorted = |shunned: &Shunned, now| {
             let mut list = [ip(1), ip(2), ip(3)];
-            shunned.sort(now, &mut list);
+            shunned.sort(now, &mut list, |ip| *ip);
             list
         };
         assert_eq!(sorted(&shunned, 0), [ip(1), ip(2), ip(3)]);

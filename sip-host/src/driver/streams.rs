@@ -80,7 +80,10 @@ impl<A: App> Driver<A> {
                 return self.end_flow(id, now, FlowEnd::Reset);
             }
             match flow.read(&mut self.buffer) {
-                Read::Bytes(n) | Read::Message(n) => self.fed(id, n, now),
+                Read::Bytes(n) | Read::Message(n) => {
+                    self.net.hear(now.0, id);
+                    self.fed(id, n, now);
+                }
                 Read::Pending => return,
                 Read::End => return self.end_flow(id, now, FlowEnd::Closed),
                 Read::Failed => return self.end_flow(id, now, FlowEnd::Reset),

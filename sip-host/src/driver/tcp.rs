@@ -127,6 +127,8 @@ pub(super) struct Flow {
     pub(super) framer: Framer,
     /// When half a message has waited for its rest long enough.
     pub(super) half: Option<u64>,
+    /// Something has come by it.
+    pub(super) heard: bool,
     /// Not yet written: from `written` on.
     output: Vec<u8>,
     written: usize,
@@ -153,6 +155,7 @@ impl Flow {
             asked: None,
             framer: Framer::new(wire),
             half: None,
+            heard: false,
             output: Vec::new(),
             written: 0,
             unflushed: false,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::log::Log;
-use super::routes::{Route, check_uri};
+use super::routes::{HOPS, Route, Trunk, check_uri};
 use crate::driver::TlsFiles;
 use crate::listen::{Advertise, Listen, Usage, name_server, network};
 
@@ -153,6 +153,8 @@ pub struct File {
     pub expires: [Option<u32>; 3],
     /// The most bindings of one address of record.
     pub max_bindings: Option<usize>,
+    /// The trunks that routes lead to.
+    pub trunks: Vec<Trunk>,
     /// Where requests go that no binding matches.
     pub routes: Vec<Route>,
 }
@@ -283,6 +285,7 @@ impl File {
             let at = e.span().unwrap_or(0..0);
             source.wrong(&at, &source.key_at(at.start), e.message())
         })?;
+        let trunks = trunks(&source, &written)?;
         let routes = routes(&source, &written)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let here = |file: Option<PathBuf>| file.map(|f| folder.join(f));
@@ -331,6 +334,7 @@ impl File {
                 key: here(written.tls.key),
                 issuers: here(written.tls.issuers),
             },
+            trunks,
             routes,
         })
     }
@@ -375,40 +379,60 @@ fn expires(source: &Source<'_>, registrar: &WrittenRegistrar) -> Result<[Option<
     Err(source.wrong(&(at..at), "registrar", problem))
 }
 
-fn routes(source: &Source<'_>, written: &Written) -> Result<Vec<Route>, Wrong> {
+/// The trunks of several hops. One of a single hop is but a name for it.
+fn trunks(source: &Source<'_>, written: &Written) -> Result<Vec<Trunk>, Wrong> {
+    let mut trunks = Vec::new();
     for (i, trunk) in written.trunk.iter().enumerate() {
         let name = trunk.name.get_ref();
         let wrong = |problem: String| source.wrong(&trunk.name.span(), "trunk.name", problem);
-        if name.is_empty() || name.contains(':') {
+        if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-') {
             return Err(wrong(format!("'{name}' is no name: give letters, digits and hyphens")));
         }
-        if written.trunk.iter().take(i).any(|t| t.name.get_ref() == name) {
+        if written.trunk.iter().take(i).any(|t| t.name.get_ref().eq_ignore_ascii_case(name)) {
             return Err(wrong(format!("another trunk is called '{name}'")));
         }
-        if trunk.to.is_empty() || trunk.to.len() > 16 {
-            return Err(source.wrong(&trunk.name.span(), "trunk.to", "give 1 to 16 URIs"));
-        }
-        for uri in &trunk.to {
-            check_uri(uri.get_ref())
-                .map_err(|problem| source.wrong(&uri.span(), "trunk.to", problem))?;
+        let uris: Vec<&str> = trunk.to.iter().map(|uri| uri.get_ref().as_str()).collect();
+        let at = |i: usize, problem| {
+            let span = trunk.to.get(i).map_or(trunk.name.span(), Spanned::span);
+            source.wrong(&span, "trunk.to", problem)
+        };
+        match &*uris {
+            [one] => check_uri(one).map_err(|problem| at(0, problem))?,
+            [_, ..] if uris.len() <= HOPS => {
+                trunks.push(Trunk::new(name, &uris).map_err(|(i, problem)| at(i, problem))?);
+            }
+            _ => return Err(at(usize::MAX, format!("give 1 to {HOPS} URIs"))),
         }
     }
+    Ok(trunks)
+}
+
+fn routes(source: &Source<'_>, written: &Written) -> Result<Vec<Route>, Wrong> {
     written.route.iter().map(|route| one_route(source, written, route)).collect()
+}
+
+/// The URI that leads to a trunk.
+fn trunk_uri(trunk: &WrittenTrunk) -> Option<String> {
+    let uris: Vec<&str> = trunk.to.iter().map(|uri| uri.get_ref().as_str()).collect();
+    match &*uris {
+        [one] => Some((*one).to_owned()),
+        several => Trunk::new(trunk.name.get_ref(), several).ok().map(|t| t.uri()),
+    }
 }
 
 fn one_route(source: &Source<'_>, written: &Written, route: &WrittenRoute) -> Result<Route, Wrong> {
     let to = route.to.get_ref();
-    let hops = if to.contains(':') {
+    let hop = if to.contains(':') {
         check_uri(to).map_err(|problem| source.wrong(&route.to.span(), "route.to", problem))?;
-        vec![to.clone()]
+        to.clone()
     } else {
-        let trunk = written.trunk.iter().find(|t| t.name.get_ref() == to).ok_or_else(|| {
+        let trunk = written.trunk.iter().find(|t| t.name.get_ref() == to);
+        trunk.and_then(trunk_uri).ok_or_else(|| {
             let names: Vec<_> = written.trunk.iter().map(|t| t.name.get_ref().as_str()).collect();
             let known = if names.is_empty() { "there is none".into() } else { names.join(", ") };
             let problem = format!("no [[trunk]] is called '{to}' ({known}), and it is no URI");
             source.wrong(&route.to.span(), "route.to", problem)
-        })?;
-        trunk.to.iter().map(|uri| uri.get_ref().clone()).collect()
+        })?
     };
     let mut prepend = "";
     if let Some(text) = &route.prepend {
@@ -419,7 +443,7 @@ fn one_route(source: &Source<'_>, written: &Written, route: &WrittenRoute) -> Re
             return Err(source.wrong(&text.span(), "route.prepend", problem));
         }
     }
-    Ok(Route::new(&route.user, &route.domain, hops).rewriting(route.strip, prepend))
+    Ok(Route::new(&route.user, &route.domain, &hop).rewriting(route.strip, prepend))
 }
 
 #[cfg(test)]
@@ -454,7 +478,7 @@ mod tests {
         says("[[route]]\nto = \"x\"\n", "2: route.to: no [[trunk]] is called 'x' (there is none)");
         says("[[route]]\nto = \"tel:1\"\n", "2: route.to: 'tel:1' is not a sip: or sips: URI");
         says("[[route]]\nuser = \"9*\"\n", "1: route: missing field `to`");
-        says("[[trunk]]\nname = \"a\"\nto = []\n", "2: trunk.to: give 1 to 16 URIs");
+        says("[[trunk]]\nname = \"a\"\nto = []\n", "2: trunk.to: give 1 to 4 URIs");
         let two = "[[trunk]]\nname = \"a\"\nto = [\"sip:h\"]\n";
         says(&format!("{two}{two}"), "5: trunk.name: another trunk is called 'a'");
         says("[registrar]\nmin_expires = 9000\n", "1: registrar: min_expires (60 by default)");
@@ -473,11 +497,12 @@ mod tests {
     }
 
     #[test]
-    fn a_route_leads_to_the_hops_of_its_trunk() {
+    fn a_route_leads_to_its_trunk() {
         let text = "[[trunk]]\nname = \"out\"\nto = [\"sip:10.0.0.1\", \"sip:10.0.0.2\"]\n\
                     [[route]]\nuser = \"0*\"\nstrip = 1\nprepend = \"+49\"\nto = \"out\"\n";
         let file = parse(text).unwrap();
-        let hops = vec!["sip:10.0.0.1".to_owned(), "sip:10.0.0.2".to_owned()];
-        assert_eq!(file.routes, [Route::new("0*", "*", hops).rewriting(1, "+49")]);
+        let trunk = Trunk::new("out", &["sip:10.0.0.1", "sip:10.0.0.2"]).unwrap();
+        assert_eq!(file.routes, [Route::new("0*", "*", &trunk.uri()).rewriting(1, "+49")]);
+        assert_eq!(file.trunks, [trunk]);
     }
 }

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::bindings::{Kept, Outcome, Store};
 use crate::users::Users;
 use remote::{Ask, Found, Remote, unix};
-use routes::{Route, Way};
+use routes::{Hop, Route, Trunk, Way};
 
 /// The most bindings of one address of record that are told.
 const BINDINGS: usize = 32;
@@ -32,6 +32,8 @@ const RECORDS: usize = 1_000_000;
 pub struct Settings {
     /// Where requests go that no binding matches.
     pub routes: Vec<Route>,
+    /// The trunks that routes lead to.
+    pub trunks: Vec<Trunk>,
     /// Whether requests for others' domains are sent where they ask to go (RFC 3261 16.5); else
     /// they are refused.
     pub relay: bool,
@@ -195,7 +197,7 @@ impl Proxy {
         reply: &Reply,
     ) -> Result<(), Error> {
         let answer = match reply {
-            Reply::Way(way) => return engine.answer(now, id, Answer::Route(&way.targets())),
+            Reply::Way(way) => return engine.answer(now, id, Answer::Route(&[way.target()])),
             Reply::AsItIs => {
                 let target = Target { q: 1_000, ..Target::default() };
                 return engine.answer(now, id, Answer::Route(&[target]));
@@ -265,6 +267,10 @@ impl App for Proxy {
             self.replies.push((id, reply));
         }
         known
+    }
+
+    fn hops(&self, name: &str) -> Option<&[Hop]> {
+        self.settings.trunks.iter().find_map(|trunk| trunk.hops(name))
     }
 
     fn forget(&mut self, id: QueryId) {

@@ -135,7 +135,7 @@ impl Plan {
         Ok(Self {
             tls: tls(args, &file, &fixed.listens)?,
             config: config(args, &file, users.as_ref())?,
-            settings: Arc::new(Settings { routes, relay, users }),
+            settings: Arc::new(Settings { routes, trunks: file.trunks, relay, users }),
             drain: args.sockets.drain.or(file.drain),
             log: args.log.as_deref().map(Log::parse).transpose()?.or(file.log).unwrap_or_default(),
             fixed,

@@ -1,18 +1,77 @@
 //! Where requests go that no binding matches: routes, and the trunks that they lead to.
 
-use sansip::Target;
 use sansip::header::Uri;
+use sansip::header::uri::Scheme;
 use sansip::wire::Span;
+use sansip::{Target, Transport};
 
 use crate::listen::Usage;
 
-/// A group of next hops: the first is tried first, and the next when it gives no call.
+/// The domain of trunks' names, which no DNS has (RFC 6761 6.4).
+const TRUNKS: &str = ".trunk.invalid";
+
+/// The most hops of a trunk: a request is tried at so many.
+pub const HOPS: usize = 4;
+
+/// A next hop, as far as it is known before its name is looked up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hop {
+    /// A name, or an address in text.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The transport.
+    pub transport: Transport,
+}
+
+/// A group of next hops: the first is tried first, and the next when it does not answer or is too
+/// busy (RFC 3263 4.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trunk {
-    /// Its name.
-    pub name: String,
-    /// The next hops, in the order in which they are tried.
-    pub hops: Vec<String>,
+    name: String,
+    hops: Vec<Hop>,
+}
+
+impl Trunk {
+    /// A trunk of these URIs.
+    ///
+    /// # Errors
+    /// Which URI cannot be one of several, by its place, and why.
+    pub fn new(name: &str, uris: &[&str]) -> Result<Self, (usize, String)> {
+        let hop = |(i, uri): (usize, &&str)| hop(uri).map_err(|problem| (i, problem));
+        let hops = uris.iter().enumerate().map(hop).collect::<Result<_, _>>()?;
+        Ok(Self { name: format!("{}{TRUNKS}", name.to_ascii_lowercase()), hops })
+    }
+
+    /// Its hops, if this is its name.
+    #[must_use]
+    pub fn hops(&self, name: &str) -> Option<&[Hop]> {
+        self.name.eq_ignore_ascii_case(name).then_some(&*self.hops)
+    }
+
+    /// The URI that leads to it: the engine asks for its name then.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        let transport = self.hops.first().map_or(Transport::Udp, |hop| hop.transport);
+        format!("sip:{};transport={}", self.name, transport.as_str().to_ascii_lowercase())
+    }
+}
+
+fn hop(uri: &str) -> Result<Hop, String> {
+    check_uri(uri)?;
+    let parsed = Uri::parse(uri.as_bytes()).map_err(|_| format!("'{uri}' is not a URI"))?;
+    let text = |span: Span| uri.get(span.start()..span.end()).unwrap_or("");
+    let transport = match text(parsed.transport) {
+        "" => Some(Transport::Udp),
+        name => Transport::of(name.as_bytes()),
+    };
+    let plain = transport.filter(|t| matches!(t, Transport::Udp | Transport::Tcp));
+    let Some(transport) = plain.filter(|_| parsed.scheme == Scheme::Sip) else {
+        // What TLS has to verify is the name that the request is sent to.
+        return Err(format!("'{uri}': of several hops each is udp or tcp"));
+    };
+    let port = if parsed.port == 0 { transport.default_port() } else { parsed.port };
+    Ok(Hop { host: text(parsed.host).to_owned(), port, transport })
 }
 
 /// Where requests go that no binding matches.
@@ -26,24 +85,22 @@ pub struct Route {
     strip: usize,
     /// What is put in front of it then.
     prepend: String,
-    /// The next hops, in the order in which they are tried.
-    hops: Vec<String>,
+    /// The next hop.
+    to: String,
 }
 
-/// A route for a request: the Request-URI that it gets (empty: its own), and the next hops.
+/// A route for a request: the Request-URI that it gets (empty: its own), and the next hop.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Way {
     uri: String,
-    hops: Vec<String>,
+    to: String,
 }
 
 impl Way {
-    /// The targets: the preference falls from one to the next.
-    pub fn targets(&self) -> Vec<Target<'_>> {
-        let q = (0..=1_000u16).rev();
-        let hops = self.hops.iter().zip(q);
-        hops.map(|(hop, q)| Target { uri: &self.uri, next_hop: hop, q, ..Target::default() })
-            .collect()
+    /// The target.
+    #[must_use]
+    pub fn target(&self) -> Target<'_> {
+        Target { uri: &self.uri, next_hop: &self.to, q: 1_000, ..Target::default() }
     }
 }
 
@@ -62,14 +119,14 @@ impl Route {
         }
         check_uri(uri).map_err(|problem| wrong(&problem))?;
         let (user, host) = pattern.rsplit_once('@').unwrap_or(("*", pattern));
-        Ok(Self::new(user, host, vec![uri.to_owned()]))
+        Ok(Self::new(user, host, uri))
     }
 
     /// A route for these users of these hosts.
     #[must_use]
-    pub fn new(user: &str, host: &str, hops: Vec<String>) -> Self {
-        let (user, host) = (user.to_owned(), host.to_owned());
-        Self { user, host, strip: 0, prepend: String::new(), hops }
+    pub fn new(user: &str, host: &str, to: &str) -> Self {
+        let (user, host, to) = (user.to_owned(), host.to_owned(), to.to_owned());
+        Self { user, host, strip: 0, prepend: String::new(), to }
     }
 
     /// Changes the user of what it routes: takes so many characters off its front, and puts others
@@ -97,7 +154,7 @@ impl Route {
             let kept = user.get(self.strip.min(user.len())..)?;
             Some(format!("{front}{}{kept}{back}", self.prepend))
         });
-        Some(Way { uri: uri.unwrap_or_default(), hops: self.hops.clone() })
+        Some(Way { uri: uri.unwrap_or_default(), to: self.to.clone() })
     }
 }
 
@@ -148,11 +205,11 @@ mod tests {
 
     #[test]
     fn a_route_is_chosen_by_host_or_by_user_and_host() {
-        let hops = |r: &Route, uri: &str| r.way(uri).map(|w| w.hops);
+        let to = |r: &Route, uri: &str| r.way(uri).map(|w| w.to);
         let all = route("*=sip:127.0.0.1:5080;transport=tcp");
-        let to = vec!["sip:127.0.0.1:5080;transport=tcp".to_owned()];
-        assert_eq!(hops(&all, "sip:bob@example.com"), Some(to.clone()));
-        assert_eq!(hops(&all, "sip:h"), Some(to));
+        let hop = Some("sip:127.0.0.1:5080;transport=tcp".to_owned());
+        assert_eq!(to(&all, "sip:bob@example.com"), hop);
+        assert_eq!(to(&all, "sip:h"), hop);
         let domain = route("example.com=sip:h");
         assert!(domain.way("sip:bob@EXAMPLE.com").is_some());
         assert!(domain.way("sip:bob@example.org").is_none());
@@ -182,19 +239,25 @@ mod tests {
     #[test]
     fn a_route_changes_the_number_and_nothing_else_of_the_request_uri() {
         let uri = |r: &Route, uri: &str| r.way(uri).unwrap().uri;
-        let out = Route::new("0*", "*", vec![]).rewriting(1, "+49");
+        let out = Route::new("0*", "*", "sip:h").rewriting(1, "+49");
         assert_eq!(uri(&out, "sip:030123@d;user=phone"), "sip:+4930123@d;user=phone");
-        let short = Route::new("*", "*", vec![]).rewriting(9, "x");
+        let short = Route::new("*", "*", "sip:h").rewriting(9, "x");
         assert_eq!(uri(&short, "sip:1@d"), "sip:x@d");
         assert_eq!(uri(&short, "sip:d"), "", "without a user there is nothing to change");
     }
 
     #[test]
-    fn the_first_hop_is_preferred() {
-        let route = Route::new("*", "*", vec!["sip:1".into(), "sip:2".into()]);
-        let way = route.way("sip:a@b").unwrap();
-        let targets = way.targets();
-        assert_eq!(targets.iter().map(|t| t.next_hop).collect::<Vec<_>>(), ["sip:1", "sip:2"]);
-        assert!(targets[0].q > targets[1].q);
+    fn a_trunk_has_hops_with_ports_and_transports_of_their_own() {
+        let uris = ["sip:h1;transport=tcp", "sip:10.0.0.2:5070"];
+        let trunk = Trunk::new("Out", &uris).unwrap();
+        assert_eq!(trunk.uri(), "sip:out.trunk.invalid;transport=tcp");
+        let hop = |host: &str, port, transport| Hop { host: host.into(), port, transport };
+        let hops = [hop("h1", 5_060, Transport::Tcp), hop("10.0.0.2", 5_070, Transport::Udp)];
+        assert_eq!(trunk.hops("OUT.trunk.invalid"), Some(&hops[..]));
+        assert_eq!(trunk.hops("other.trunk.invalid"), None);
+        for secure in ["sips:h", "sip:h;transport=tls", "sip:h;transport=ws"] {
+            let (at, why) = Trunk::new("t", &["sip:h", secure]).unwrap_err();
+            assert!(at == 1 && why.contains("each is udp or tcp"), "{why}");
+        }
     }
 }

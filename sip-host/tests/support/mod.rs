@@ -111,6 +111,11 @@ impl Process {
         self.events.iter().find(|e| e["event"] == event)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_none()
     }
