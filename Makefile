@@ -6,7 +6,7 @@
 
 STEPS := fmt clippy rust-tests docs bare-metal header-check c-tests python-tests demo-check \
          interop phones torture-wire bench fuzz-short
-MORE_STEPS := interop-full size fuzz-long deny
+MORE_STEPS := interop-full size bench-proxy fuzz-long deny
 
 .PHONY: help demo test clean $(STEPS) $(MORE_STEPS)
 

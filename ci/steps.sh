@@ -92,6 +92,24 @@ step_bench() {
     ci/bench.sh
 }
 
+step_bench_proxy() {
+    have_binary || skip "no sansip binary"
+    need sipp sip-tester
+    local kamailio=$BUILD/kamailio
+    # Unpacked and not installed: the package's own service is not wanted.
+    if [ ! -x "$kamailio/usr/sbin/kamailio" ]; then
+        have apt-get && have dpkg || skip "no Debian here to take Kamailio from"
+        mkdir -p "$kamailio"
+        (cd "$kamailio" && apt-get -qq download kamailio >/dev/null 2>&1 && dpkg -x kamailio_*.deb .) ||
+            skip "no Kamailio package to be had (apt-get download kamailio)"
+    fi
+    "$kamailio/usr/sbin/kamailio" -v >/dev/null 2>&1 || skip "Kamailio lacks a library here"
+    local sansip modules
+    sansip=$(sansip_binary)
+    modules=$(echo "$PWD/$kamailio"/usr/lib/*/kamailio/modules)
+    python3 ci/bench_proxy.py "$sansip" "$kamailio/usr/sbin/kamailio" "$modules"
+}
+
 step_size() {
     ci/size.sh
 }

@@ -1321,10 +1321,9 @@ typedef struct {
    */
   uint32_t per_source;
   /**
-   * From how many percent of its transactions in use on an upstream neighbour is told to send
-   * less (RFC 7339), at most 100; 0: never.
+   * 0.
    */
-  uint32_t overload;
+  uint32_t reserved;
   /**
    * The Service-Route that registrations get (RFC 3608), as the field lists them; empty for none.
    */
@@ -2012,6 +2011,11 @@ typedef struct {
    * 0.
    */
   uint32_t reserved;
+  /**
+   * The device that it is on, as a URN: urn:uuid:... With it the line registers as that instance,
+   * and a public GRUU that it gets is its Contact in dialogs (RFC 5627). Empty for none.
+   */
+  sansip_str instance;
 } sansip_line_config;
 
 /**

@@ -781,7 +781,7 @@ pub(crate) fn stamp(
         return pool.copy_in(scratch.get(..len).unwrap_or(&[]));
     }
     let (head, len) = (start.len(), via.iter().map(|p| p.len()).sum::<usize>() + source.len());
-    if len > scratch.len() {
+    if len > usize::from(u16::MAX) {
         return Err(Error::Full(Limit::MessageBytes));
     }
     let block = pool.take(len)?;

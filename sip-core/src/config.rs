@@ -218,9 +218,6 @@ pub struct Edge {
     /// The most server transactions that requests from one address may have open, the trusted
     /// networks apart; more get 503. 0: no bound.
     pub per_source: u32,
-    /// From how many percent of its transactions in use on an upstream neighbour that supports it is
-    /// told to send less (RFC 7339). 0: never.
-    pub overload: u8,
 }
 
 impl Edge {
@@ -233,7 +230,6 @@ impl Edge {
         gruu: true,
         stateless: false,
         per_source: 0,
-        overload: 0,
     };
 
     /// Whether `ip` is in the trust domain.

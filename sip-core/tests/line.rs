@@ -266,3 +266,42 @@ fn the_route_that_the_registrar_gives_leads_the_calls() {
         }
     }
 }
+
+// RFC 5627 4.2 to 4.4
+#[test]
+fn a_line_registers_its_device_and_is_reached_by_the_uri_that_it_gets() {
+    let mut b = bench();
+    let now = b.at();
+    let aor = "sip:bob@10.0.0.8";
+    for bad in ["urn:a b", "urn:<a>", "urn:\"", "urn:\r\n"] {
+        let line = LineConfig { aor, instance: bad, ..LineConfig::default() };
+        assert_eq!(b.engine.add_line(now, line), Err(Error::Misuse(Misuse::BadHeader)), "{bad}");
+    }
+    let line = LineConfig { aor, instance: "urn:uuid:1", ..LineConfig::default() };
+    let line = b.engine.add_line(now, line).unwrap();
+    let own = "<sip:bob@10.0.0.1:5060>";
+    let gruu = "sip:bob@10.0.0.8;gr=urn:uuid:1";
+    for (given, used) in [
+        (format!("{own};+sip.instance=\"<urn:uuid:1>\";pub-gruu=\"{gruu}\""), gruu),
+        // That of another device, and none.
+        (
+            format!("{own};+sip.instance=\"<urn:uuid:2>\";pub-gruu=\"{gruu}2\""),
+            &own[1..own.len() - 1],
+        ),
+        (own.to_string(), &own[1..own.len() - 1]),
+    ] {
+        let now = b.at();
+        b.engine.register(now, line).unwrap();
+        let register = b.drain().remove(0);
+        assert_eq!(register.header("Contact"), format!("{own};+sip.instance=\"<urn:uuid:1>\""));
+        assert_eq!(register.header("Supported"), "path, gruu");
+        b.ask(&register.answer("200 OK", "r", &format!("Contact: {given};expires=60\r\n")));
+        b.drain();
+        let now = b.at();
+        b.engine.invite(now, line, "sip:al@10.0.0.5", 1, Extras::default()).unwrap();
+        let invite = b.drain().remove(0);
+        assert_eq!(invite.header("Contact"), format!("<{used}>"));
+        b.ask(&invite.answer("486 Busy Here", "t", ""));
+        b.drain();
+    }
+}

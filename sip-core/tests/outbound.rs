@@ -312,3 +312,53 @@ fn another_device_rings_beside() {
     assert_eq!(hop.labels().iter().filter(|l| *l == "4 486").count(), 1);
     hop.finish();
 }
+
+/// One of two engines that share a name and a store, at 10.0.0.`last`.
+fn of_two(last: u8, key: u8) -> Hop {
+    let mut config = config();
+    config.seed = [last; 32];
+    config.cluster_key = [key; 32];
+    config.edge.trust = vec![sansip::Network { ip: "10.0.0.100".parse().unwrap(), prefix: 31 }];
+    let mut hop = Hop::with(config, &Limits::TESTER);
+    hop.tcp();
+    let bound = sansip::Addr::v4(10, 0, 0, last, 5060);
+    hop.listen(hop::UDP, sansip::Transport::Udp, bound, "proxy.example.com");
+    hop.listen(hop::TCP, sansip::Transport::Tcp, bound, "proxy.example.com");
+    hop
+}
+
+// A device that is connected to one engine of a service is reached through the other.
+#[test]
+fn the_engine_that_has_the_connection_is_told_to_the_others() {
+    let (mut a, mut b) = (of_two(100, 7), of_two(101, 7));
+    let flow = a.open(1, true);
+    on_flow(&mut a, flow, &register(1, &format!("{SUPPORTED}{}", contact(1))));
+    b.store = a.store.clone();
+    b.receive(4, &request("INVITE", BOB, 4, 1, ""));
+    let there = b.only();
+    assert_eq!((there.to, there.uri()), (100, HIDDEN));
+    let on_tcp = b.flows[0].0;
+    assert_eq!(there.flow, Some(on_tcp), "as the device's own transport");
+    let from_b =
+        a.open_at(hop::TCP, sansip::Transport::Tcp, sansip::Addr::v4(10, 0, 0, 101, 40_000), &[]);
+    a.receive_flow(from_b, &there.text);
+    let invite = a.only();
+    assert_eq!((invite.flow, invite.uri()), (Some(flow), HIDDEN));
+    a.receive_flow(flow, &response(&invite, 486, "t", ""));
+    let refused = a.take().into_iter().find(|s| s.start() == "486").unwrap();
+    assert_eq!(refused.flow, Some(from_b));
+    b.receive_flow(on_tcp, &refused.text);
+    assert!(b.labels().contains(&"4 486".to_string()));
+    // Another service's token is worth nothing, nor is one of a connection that was before.
+    let mut other = of_two(100, 8);
+    let flow = other.open(101, true);
+    other.receive_flow(flow, &there.text);
+    assert_eq!(other.only().start(), "403");
+    let mut again = of_two(100, 7);
+    let flow = again.open(101, true);
+    again.receive_flow(flow, &there.text);
+    assert_eq!(again.only().start(), "430");
+    for mut hop in [a, b, other, again] {
+        hop.finish();
+    }
+}

@@ -182,3 +182,36 @@ fn a_full_table_answers_503() {
     assert_eq!(hop.labels(), ["1 200", "1 200"]);
     hop.finish();
 }
+
+// RFC 3261 10.2: a third party registers a device of somebody else; whose it is, To says.
+#[test]
+fn a_third_party_registers_for_another() {
+    let mut hop = Hop::new();
+    let text = register(1, "Contact: <sip:bob@10.0.0.2>\r\n");
+    hop.receive(1, &text.replace("From: <sip:a@example.com>", "From: <sip:boss@example.net>"));
+    assert_eq!(hop.only().start(), "200");
+    assert_eq!(hop.store[BOB].1[0].uri, "sip:bob@10.0.0.2");
+    assert_eq!(hop.store.len(), 1);
+    hop.receive(4, &request("MESSAGE", BOB, 4, 1, ""));
+    assert_eq!(hop.only().to, 2);
+    hop.finish();
+}
+
+// S31: more devices than there may be are refused, and those that there are stay.
+#[test]
+fn the_devices_of_a_user_are_bounded_and_none_gives_way() {
+    let mut hop = Hop::new();
+    for n in 1..=10 {
+        let ok = registered(&mut hop, n, &format!("Contact: <sip:bob@10.0.1.{n}>\r\n"));
+        assert_eq!(ok.start(), "200");
+    }
+    let before = hop.store[BOB].clone();
+    for n in 11..=20 {
+        let more = format!("Contact: <sip:bob@10.0.1.{n}>\r\n");
+        assert_eq!(registered(&mut hop, n, &more).start(), "403");
+    }
+    assert_eq!(hop.store[BOB], before);
+    let again = registered(&mut hop, 21, "Contact: <sip:bob@10.0.1.3>\r\n");
+    assert_eq!(again.start(), "200", "a known one registers again");
+    hop.finish();
+}

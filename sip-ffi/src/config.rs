@@ -399,9 +399,8 @@ pub struct SansipConfig {
     pub stateless: u32,
     /// The most server transactions that requests from one address may have open; 0: no bound.
     pub per_source: u32,
-    /// From how many percent of its transactions in use on an upstream neighbour is told to send
-    /// less (RFC 7339), at most 100; 0: never.
-    pub overload: u32,
+    /// 0.
+    pub reserved: u32,
     /// The Service-Route that registrations get (RFC 3608), as the field lists them; empty for none.
     pub service_route: SansipStr,
     /// The trust domain of RFC 3325.
@@ -599,10 +598,6 @@ impl SansipConfig {
         c.gruu = self.no_gruu == 0;
         c.stateless = self.stateless != 0;
         c.per_source = self.per_source;
-        c.overload = match self.overload {
-            n @ 0..=100 => n as u8,
-            _ => return Err(ARGUMENT),
-        };
         // SAFETY: passed on.
         c.service_route = unsafe { owned(self.service_route) }?;
         // SAFETY: passed on.
@@ -704,7 +699,7 @@ pub unsafe extern "C" fn sansip_config_init(out: *mut SansipConfig) -> i32 {
             no_gruu: 0,
             stateless: 0,
             per_source: 0,
-            overload: 0,
+            reserved: 0,
             service_route: SansipStr::NONE,
             trust: std::ptr::null(),
             n_trust: 0,

@@ -143,6 +143,9 @@ pub struct SansipLineConfig {
     pub auth_peers: u32,
     /// 0.
     pub reserved: u32,
+    /// The device that it is on, as a URN: urn:uuid:... With it the line registers as that instance,
+    /// and a public GRUU that it gets is its Contact in dialogs (RFC 5627). Empty for none.
+    pub instance: SansipStr,
 }
 
 // SAFETY: integers and structs of a pointer and an integer, the size first.
@@ -172,6 +175,7 @@ pub unsafe extern "C" fn sansip_line_add(
                 user: from.user,
                 auth_user: from.auth_user.text()?,
                 auth_realm: from.auth_realm.text()?,
+                instance: from.instance.text()?,
                 auth_peers: from.auth_peers != 0,
             };
             let line = e.add_line(Instant(now_ms), line)?;

@@ -70,7 +70,6 @@ pub(crate) struct Config {
     gruu: bool,
     stateless: bool,
     per_source: u32,
-    overload: u8,
 }
 
 impl TryFrom<Config> for sansip::Config {
@@ -173,7 +172,6 @@ impl TryFrom<Config> for sansip::Config {
             gruu: c.gruu,
             stateless: c.stateless,
             per_source: c.per_source,
-            overload: c.overload,
         };
         to.session_expires = c.session_expires;
         to.min_se = c.min_se;

@@ -60,6 +60,7 @@ struct LineIn {
     user: u64,
     auth_user: String,
     auth_realm: String,
+    instance: String,
     auth_peers: bool,
 }
 
@@ -341,6 +342,7 @@ impl Engine {
             user: line.user,
             auth_user: &line.auth_user,
             auth_realm: &line.auth_realm,
+            instance: &line.instance,
             auth_peers: line.auth_peers,
         };
         let line = self.core.add_line(Instant(now), line);

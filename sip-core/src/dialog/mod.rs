@@ -633,7 +633,8 @@ fn repack(
     Ok(())
 }
 
-/// Writes `<sip:user@host:port;transport=x>` of an identity: our Contact (RFC 3261 8.1.1.8).
+/// Writes `<sip:user@host:port;transport=x>` of an identity: our Contact (RFC 3261 8.1.1.8). What has
+/// an `@` is no user part but a whole URI, a GRUU (RFC 5627 4.4).
 pub(crate) fn contact_value(
     cx: &Cx,
     local: LocalId,
@@ -654,7 +655,13 @@ pub(crate) fn contact_value(
     let at_sign: &[u8] = if user.is_empty() { b"" } else { b"@" };
     let scheme: &[u8] = if secure { b"<sips:" } else { b"<sip:" };
     let mut p = Packer { out, at: 0 };
-    for part in [scheme, user, at_sign, entry.host(), port, transport, b">"] {
+    let rest = user.strip_prefix(b"sips:").or_else(|| user.strip_prefix(b"sip:"));
+    let whole = rest.filter(|rest| rest.contains(&b'@'));
+    let parts = match whole {
+        Some(rest) => [scheme, rest, b"", b"", b"", b"", b">"],
+        None => [scheme, user, at_sign, entry.host(), port, transport, b">"],
+    };
+    for part in parts {
         if p.put(part).is_err() {
             return 0;
         }

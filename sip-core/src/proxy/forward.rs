@@ -683,6 +683,22 @@ mod tests {
         );
     }
 
+    // What goes and what comes at one place, behind the Vias.
+    #[test]
+    fn a_field_that_goes_makes_way_for_those_that_come() {
+        let message =
+            "BYE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP v\r\nP-Asserted-Identity: x\r\nTo: x\r\n\r\n";
+        let identity =
+            Identity { untold: true, preferred: true, asserted: b"P-Asserted-Identity: y\r\n" };
+        let strict = Some(&b"sip:s"[..]);
+        let copy = Copy { path: b"<sip:p;lr>", strict, identity, uri: b"sip:t", ..PLAIN };
+        assert_eq!(
+            copied(message, &copy),
+            "BYE sip:s SIP/2.0\r\nVia: SIP/2.0/UDP v\r\nRoute: <sip:p;lr>\r\nMax-Forwards: 70\r\n\
+             P-Asserted-Identity: y\r\nRoute: <sip:t>\r\nTo: x\r\n\r\n"
+        );
+    }
+
     // RFC 3261 18.2.1, RFC 3581 4
     #[test]
     fn the_top_via_says_where_the_request_came_from() {

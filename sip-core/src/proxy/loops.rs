@@ -22,9 +22,11 @@ pub(super) fn mark(cx: &Cx, m: &MessageRef<'_>, e: &Essentials) -> LoopMark {
 }
 
 /// Whether a Via of ours carries the mark (RFC 3261 16.3 step 4).
-pub(super) fn is_loop(cx: &Cx, m: &MessageRef<'_>, mark: LoopMark) -> bool {
+pub(super) fn is_loop(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, mark: LoopMark) -> bool {
     m.values(Name::Via).any(|value| {
-        Via::parse(m.bytes(), value).is_ok_and(|via| {
+        let read = e.via.filter(|via| via.whole.at == value.at);
+        let via = read.or_else(|| Via::parse(m.bytes(), value).ok());
+        via.is_some_and(|via| {
             let branch = m.text(via.branch);
             let transport = Transport::of(m.text(via.transport));
             branch.len() == Branch::MARKED

@@ -187,7 +187,7 @@ impl Forks {
         let Some(uri) = e.uri else { return Ok(()) };
         // 16.3 step 4
         let mark = loops::mark(low.down.cx, m, e);
-        if loops::is_loop(low.down.cx, m, mark) {
+        if loops::is_loop(low.down.cx, m, e, mark) {
             let reply = Reply::default();
             return low.down.tx.reply_stateless(low.down.cx, m, e, path, 482, &reply).map(drop);
         }

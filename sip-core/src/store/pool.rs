@@ -390,6 +390,12 @@ impl Pool {
         self.link(unit, order);
     }
 
+    /// Whether more than one holds it.
+    #[must_use]
+    pub fn is_shared(&self, id: BlockId) -> bool {
+        self.head(id).1 > 1
+    }
+
     /// Cuts the block to `len` bytes (not more than it has) and gives back what it then spans in
     /// vain.
     pub fn shrink(&mut self, id: BlockId, len: usize) {

@@ -173,8 +173,11 @@ impl Transactions {
             return;
         }
         let Some(request) = t.request else { return };
-        let len = header_section(cx.pool.bytes_of(request));
-        cx.pool.shrink(request, len);
+        // One that waits to be sent once more stays whole.
+        if !cx.pool.is_shared(request) {
+            let len = header_section(cx.pool.bytes_of(request));
+            cx.pool.shrink(request, len);
+        }
     }
 
     /// Cancels an INVITE (RFC 3261 9.1). `owner` gets what comes back to the CANCEL, which is a

@@ -54,6 +54,10 @@ pub struct LineConfig<'a> {
     /// The only realm whose challenges are answered; empty for any, which the application then
     /// decides: see [`Query::Credentials`](crate::Query::Credentials).
     pub auth_realm: &'a str,
+    /// The device that it is on, as a URN: `urn:uuid:...`. With it the line registers as that
+    /// instance and asks for GRUUs (RFC 5626 4.1, RFC 5627 4.2); a public one that it gets is its
+    /// Contact in dialogs from then on. Empty for none.
+    pub instance: &'a str,
     /// Whether a challenge in a dialog is answered whoever sends it. Else only the peers are that
     /// have challenged the line outside a dialog, for the same realm, and the line's own proxy and
     /// registrar, for `auth_realm` or a realm that is called as the line's domain or the proxy: the

@@ -13,6 +13,7 @@ use crate::error::{Error, Limit, Misuse};
 use crate::header::essentials::Essentials;
 use crate::header::host::Host;
 use crate::header::name_addr::NameAddr;
+use crate::header::param;
 use crate::header::uri::Uri;
 use crate::header::uri::is_sips;
 use crate::path::{LocalId, Path, parse_ip};
@@ -57,6 +58,7 @@ pub(crate) struct Line {
     any: bool,
     auth_user: Span,
     auth_realm: Span,
+    instance: Span,
     pub(super) auth_peers: bool,
     number: u64,
     tag: Token<16>,
@@ -70,6 +72,8 @@ pub(crate) struct Line {
     registrar: Option<IpAddr>,
     /// The route for its requests that the registrar has given (RFC 3608).
     service: Option<BlockId>,
+    /// Its public GRUU, as the registrar has given it (RFC 5627 4.3).
+    gruu: Option<BlockId>,
     /// The address that the registrar sees, where it is not ours.
     pub(super) mapped: Option<crate::path::Addr>,
     attempt: Option<AttemptHandle>,
@@ -244,6 +248,10 @@ impl Ua {
         {
             return Err(bad);
         }
+        let plain = |c: u8| c > b' ' && c < 127 && !b"<>\"\\".contains(&c);
+        if !config.instance.bytes().all(plain) {
+            return Err(Error::Misuse(Misuse::BadHeader));
+        }
         for text in [config.display, config.auth_user, config.auth_realm] {
             if text.bytes().any(|c| c < 32 || c == 127) {
                 return Err(Error::Misuse(Misuse::BadHeader));
@@ -264,6 +272,7 @@ impl Ua {
         let proxy = text.put(config.proxy.as_bytes())?;
         let auth_user = text.put_escaped(config.auth_user)?;
         let auth_realm = text.put_escaped(config.auth_realm)?;
+        let instance = text.put(config.instance.as_bytes())?;
         let at = text.at;
         let text = cx.pool.copy_in(cx.scratch.get(..at).unwrap_or(&[]))?;
         let line = Line {
@@ -278,6 +287,7 @@ impl Ua {
             any: config.any,
             auth_user,
             auth_realm,
+            instance,
             auth_peers: config.auth_peers,
             number: config.user,
             tag: cx.tag(),
@@ -288,6 +298,7 @@ impl Ua {
             policy: LinePolicy::default(),
             registrar: None,
             service: None,
+            gruu: None,
             mapped: None,
             attempt: None,
             timer: None,
@@ -301,8 +312,8 @@ impl Ua {
         let Cx { pool, keyring, .. } = low.cx();
         keyring.forget(pool, h.raw());
         pool.release(line.text);
-        if let Some(service) = line.service {
-            pool.release(service);
+        for block in [line.service, line.gruu].into_iter().flatten() {
+            pool.release(block);
         }
         Self::drop_line_policy(low.cx(), &line.policy);
         if let Some(timer) = line.timer {
@@ -314,9 +325,14 @@ impl Ua {
         Ok(())
     }
 
-    /// The user part of a line's Contact.
+    /// The user part of a line's Contact; the whole of its URI where that is a GRUU and fits.
     pub(super) fn contact_user(&self, cx: &Cx, line: Option<LineHandle>, out: &mut [u8]) -> usize {
-        let user = line.and_then(|l| self.lines.get(l)).map_or(&[][..], |l| l.user_part(&cx.pool));
+        let line = line.and_then(|l| self.lines.get(l));
+        let gruu = line.and_then(|l| l.gruu).map(|b| cx.pool.bytes_of(b));
+        let user = match gruu.filter(|g| g.len() <= out.len()) {
+            Some(gruu) => gruu,
+            None => line.map_or(&[][..], |l| l.user_part(&cx.pool)),
+        };
         match out.get_mut(..user.len()) {
             Some(place) => {
                 place.copy_from_slice(user);
@@ -491,6 +507,7 @@ impl Ua {
             }
             let given = granted(low.down.cx, line, m, e);
             self.keep_service_route(low.cx(), h, m)?;
+            self.keep_gruu(low.cx(), h, m)?;
             // A quarter of the time, but at most 30 s, is left for the refresh.
             let refresh = given.saturating_sub((given / 4).min(30)).max(1);
             let at = low.down.cx.now.after(u64::from(refresh) * 1000);
@@ -541,6 +558,33 @@ impl Ua {
         let new = if text.is_empty() { None } else { Some(cx.pool.copy_in(text)) };
         let Ok(new) = new.transpose() else { return Ok(()) };
         if let Some(old) = core::mem::replace(&mut line.service, new) {
+            cx.pool.release(old);
+        }
+        Ok(())
+    }
+
+    /// The public GRUU that a registration gives the line (RFC 5627 4.3): also none.
+    fn keep_gruu(&mut self, cx: &mut Cx, h: LineHandle, m: &MessageRef<'_>) -> Result<(), Error> {
+        let line = self.lines.live_mut(h)?;
+        let own = line.instance.of(cx.pool.bytes_of(line.text));
+        let given = m.values(Name::Contact).find_map(|value| {
+            let contact = NameAddr::parse(m.bytes(), value).ok()?;
+            let quoted = |name| Some(m.text(param(m.bytes(), contact.params, name)?));
+            let id = unquoted(quoted(b"+sip.instance")?);
+            let id = id.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">"));
+            if own.is_empty() || id != Some(own) {
+                return None;
+            }
+            let gruu = unquoted(quoted(b"pub-gruu")?);
+            Uri::parse(gruu).is_ok_and(|uri| uri.is_sip() && !uri.user.is_empty()).then_some(gruu)
+        });
+        let text = given.unwrap_or(&[]);
+        if line.gruu.map_or(&[][..], |b| cx.pool.bytes_of(b)) == text {
+            return Ok(());
+        }
+        let new = if text.is_empty() { None } else { Some(cx.pool.copy_in(text)) };
+        let Ok(new) = new.transpose() else { return Ok(()) };
+        if let Some(old) = core::mem::replace(&mut line.gruu, new) {
             cx.pool.release(old);
         }
         Ok(())
@@ -617,12 +661,24 @@ fn write_register(
     joined(&mut w, Name::To, &[b"<", line.aor(pool), b">"])?;
     w.header(Name::CallId, line.call_id.as_bytes())?;
     w.cseq(cseq, b"REGISTER")?;
-    w.header(Name::Contact, contact)?;
+    let instance = line.instance.of(pool.bytes_of(line.text));
+    if instance.is_empty() {
+        w.header(Name::Contact, contact)?;
+    } else {
+        // RFC 5627 4.2
+        let parts: [&[u8]; 4] = [contact, b";+sip.instance=\"<", instance, b">\""];
+        joined(&mut w, Name::Contact, &parts)?;
+        w.header(Name::Supported, b"path, gruu")?;
+    }
     w.uint(Name::Expires, expires)?;
     if !product.is_empty() {
         w.header(Name::UserAgent, product)?;
     }
     w.end()
+}
+
+fn unquoted(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(text)
 }
 
 /// `sip:host` of the address of record (RFC 3261 10.2: no user part).

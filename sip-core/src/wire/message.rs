@@ -450,7 +450,8 @@ impl Iterator for Values<'_> {
             }
             let name = self.name;
             let field = self.fields.find(|f| f.name == name)?;
-            if !self.list {
+            let value = field.value.of(self.fields.bytes);
+            if !self.list || (!value.is_empty() && memchr(b',', value).is_none()) {
                 return Some(field.value);
             }
             self.cursor = Cursor::new(self.fields.bytes, field.value);

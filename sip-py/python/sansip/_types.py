@@ -137,9 +137,6 @@ class Config:
     """Whether requests are forwarded without keeping anything of them, where that can be."""
     per_source: int = 0
     """The most server transactions that requests from one address may have open; 0: no bound."""
-    overload: int = 0
-    """From how many percent of its transactions in use on an upstream neighbour is told to send less
-    (RFC 7339); 0: never."""
 
     session_expires: int = 1_800
     """How long a session lasts without a refresh, in seconds (RFC 4028); 0 asks for no timer."""
@@ -220,6 +217,9 @@ class Line:
     """The only realm whose challenges are answered; empty: any that has an answer."""
     auth_peers: bool = False
     """Whether a challenge in a dialog is answered whoever sends it."""
+    instance: str = ""
+    """The device that it is on, as a URN: `urn:uuid:...`. With it the line registers as that
+    instance, and a public GRUU that it gets is its Contact in dialogs (RFC 5627)."""
 
 
 @dataclass(frozen=True)
