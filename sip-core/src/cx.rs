@@ -124,6 +124,7 @@ const fn kept_fields(limits: &Limits) -> usize {
 impl Cx {
     /// The message in a block.
     #[must_use]
+    #[cfg(feature = "proxy")]
     pub(crate) fn message(&self, block: BlockId) -> Option<MessageRef<'_>> {
         self.kept.read(&self.pool, block)
     }
@@ -136,6 +137,7 @@ impl Cx {
     }
 
     /// As [`message`](Self::message), once it is indexed: further walks through it cost little.
+    #[cfg(feature = "proxy")]
     pub(crate) fn index(&mut self, block: BlockId) {
         self.kept.index(&mut self.pool, block);
     }

@@ -78,6 +78,7 @@ pub enum Limit {
     Memory,
 }
 
+#[cfg(feature = "ua")]
 impl Limit {
     const ALL: [Self; 14] = [
         Self::Outputs,

@@ -191,6 +191,7 @@ impl MaybeFlow {
 }
 
 /// A [`Path`] in two thirds of its room.
+#[cfg(feature = "ua")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeptPath {
     flow: MaybeFlow,
@@ -201,6 +202,7 @@ pub(crate) struct KeptPath {
     local: LocalId,
 }
 
+#[cfg(feature = "ua")]
 impl KeptPath {
     pub(crate) const fn of(path: &Path) -> Self {
         let ip = match path.remote.ip {

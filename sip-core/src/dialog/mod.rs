@@ -21,6 +21,7 @@ use crate::wire::name::Name;
 use crate::wire::scan::Span;
 
 pub use peer::Peer;
+#[cfg(feature = "ua")]
 pub(crate) use peer::Said;
 pub use request::{Extra, InDialog, Kept, Made};
 pub use session::{Exchange, Session};

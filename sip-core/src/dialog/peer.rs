@@ -47,6 +47,7 @@ impl Said {
     }
 
     /// Whether it has the bit.
+    #[cfg(feature = "ua")]
     pub(crate) const fn has(&self, bit: u8) -> bool {
         self.has & bit != 0
     }

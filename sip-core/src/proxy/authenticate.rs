@@ -31,6 +31,7 @@ pub(crate) enum By {
     /// The proxy.
     Proxy,
     /// The registrar.
+    #[cfg(feature = "registrar")]
     Registrar,
 }
 
@@ -38,6 +39,7 @@ impl By {
     const fn status(self) -> u16 {
         match self {
             Self::Proxy => 407,
+            #[cfg(feature = "registrar")]
             Self::Registrar => 401,
         }
     }
@@ -45,6 +47,7 @@ impl By {
     const fn asks(self) -> Name {
         match self {
             Self::Proxy => Name::ProxyAuthenticate,
+            #[cfg(feature = "registrar")]
             Self::Registrar => Name::WwwAuthenticate,
         }
     }
@@ -52,6 +55,7 @@ impl By {
     const fn answered(self) -> Name {
         match self {
             Self::Proxy => Name::ProxyAuthorization,
+            #[cfg(feature = "registrar")]
             Self::Registrar => Name::Authorization,
         }
     }

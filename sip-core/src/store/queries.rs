@@ -55,13 +55,16 @@ impl Owner {
     }
 
     /// Nobody any more: the application has had its say, and its handle of the request is over.
+    #[cfg(feature = "ua")]
     pub(crate) const fn answered() -> Self {
         Self { kind: OwnerKind::None, part: Self::ANSWERED, object: 0 }
     }
 
+    #[cfg(feature = "ua")]
     const ANSWERED: u8 = 1;
 
     /// Whether the application has had its say.
+    #[cfg(feature = "ua")]
     pub(crate) const fn was_answered(self) -> bool {
         matches!(self.kind, OwnerKind::None) && self.part == Self::ANSWERED
     }

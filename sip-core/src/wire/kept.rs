@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use super::defect::Kinds;
-use super::message::{Field, MessageRef, Step, next_field, start_line};
+use super::message::{Field, MessageRef};
+#[cfg(feature = "proxy")]
+use super::message::{Step, next_field, start_line};
 use super::name::NameSet;
 use super::start_line::{Method, StartLine};
 use crate::error::Error;
@@ -62,6 +64,7 @@ impl Kept {
     }
 
     /// Indexes the message in `block`, unless that is done.
+    #[cfg(feature = "proxy")]
     pub(crate) fn index(&mut self, pool: &mut Pool, block: BlockId) {
         if self.fields.capacity() == 0 || pool.is_watched(block) {
             return;
