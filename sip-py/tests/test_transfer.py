@@ -43,7 +43,7 @@ def test_a_blind_transfer_and_one_that_is_refused() -> None:
     net.settle()
     told = last(net.events["b"], Transfer)
     assert (told.status, told.done) == (603, True)
-    with pytest.raises(sansip.Late):
+    with pytest.raises(sansip.Gone):
         a.accept_transfer(net.now, asked.request)
 
     b.transfer(net.now, peer, "sip:c@10.0.0.3", headers=[("Subject", "x")])
