@@ -449,8 +449,7 @@ class Linphone(Peer):
     def __init__(self, folder, user, proxy, bound, transport="udp", **_):
         self.user, self.bound, self.at = user, bound, 0
         ports = {"udp": 0, "tcp": 0, "tls": 0}
-        # -2: connects by it and does not listen.
-        ports[transport] = -2 if transport == "tls" else free_port()
+        ports[transport] = free_port()
         hop = f"sip:{HOST}:{proxy};transport={transport}"
         home = os.path.join(folder, f"linphone-{user}")
         os.makedirs(os.path.join(home, ".local/share/linphone"))

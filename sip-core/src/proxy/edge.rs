@@ -61,7 +61,9 @@ pub(crate) fn is_behind_nat(cx: &Cx, m: &MessageRef<'_>, contact: &Uri, path: &P
         Nat::Never => false,
         Nat::Always => true,
         Nat::Detect => {
-            let Some(named) = parse_ip(host).filter(|ip| *ip != path.remote.ip) else {
+            // RFC 5626 1: hardly a phone has a certificate, so that TLS to its address leads nowhere.
+            let tls = cx.transport(path.local) == Transport::Tls;
+            let Some(named) = parse_ip(host).filter(|ip| tls || *ip != path.remote.ip) else {
                 return false;
             };
             let via = m.field(Name::Via).and_then(|f| Via::parse(bytes, f.value).ok());
