@@ -474,7 +474,7 @@ class Linphone(Peer):
         self.process.stdin.flush()
         self.text = ""
         end = time.monotonic() + 5
-        while not re.search(r"Status: (Ok|Error)\n.*\n\n", self.text, re.S):
+        while not re.search(r"Status: (Ok\n.*\n\n|Error\nReason: .*\n)", self.text, re.S):
             if select.select([self.process.stdout], [], [], 0.1)[0]:
                 data = os.read(self.process.stdout.fileno(), 65_536)
                 if not data:
