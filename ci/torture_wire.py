@@ -165,8 +165,10 @@ def fits(came, one, data):
     return f"{name} '{value}' lacks {', '.join(missing)}" if missing else ""
 
 
-# What a proxy may change of a request (RFC 3261 16.6).
-HOP_FIELDS = (b"via", b"max-forwards", b"route", b"record-route", b"content-length")
+# What a proxy may change of a request (RFC 3261 16.6, RFC 5393 5.3).
+HOP_FIELDS = (
+    b"via", b"max-forwards", b"max-breadth", b"route", b"record-route", b"content-length"
+)
 
 
 def changed(sent, came):

@@ -362,3 +362,48 @@ fn the_engine_that_has_the_connection_is_told_to_the_others() {
         hop.finish();
     }
 }
+
+// RFC 7118 5: a browser has no address; its connection is all there is.
+#[test]
+fn a_browser_is_reached_by_its_websocket() {
+    const WS: sansip::LocalId = sansip::LocalId(9);
+    let mut hop = nat(Nat::Never);
+    hop.listen(WS, sansip::Transport::Ws, sansip::Addr::v4(10, 0, 0, 100, 8080), "10.0.0.100");
+    let remote = sansip::Addr::v4(10, 0, 0, 1, 50_000);
+    let flow = hop.open_at(WS, sansip::Transport::Ws, remote, &[]);
+    let send = |hop: &mut Hop, text: &str| {
+        let text = text.replace("Max-Forwards", "Content-Length: 0\r\nMax-Forwards");
+        let path = sansip::Path { local: WS, remote, flow: Some(flow) };
+        hop.engine.receive(sansip::Instant(hop.now), path, text.as_bytes()).unwrap();
+        hop.drain();
+    };
+    let host = "df7jal23ls0d.invalid";
+    let to = format!("To: <sip:bob@example.com>\r\nContact: <sip:bob@{host};transport=ws>\r\n");
+    let text = request("REGISTER", "sip:example.com", 1, 1, &to);
+    send(&mut hop, &text.replace("UDP 10.0.0.1;", &format!("WS {host};")));
+    assert_eq!(hop.only().start(), "200");
+    hop.receive(4, &request("INVITE", BOB, 4, 1, ""));
+    let invite = hop.only();
+    assert_eq!(invite.flow, Some(flow));
+    assert_eq!(invite.uri(), format!("sip:bob@{host};transport=ws"));
+    let recorded = invite.all("Record-Route");
+    assert!(recorded[0].contains(";transport=ws;lr") && !recorded[1].contains("transport"));
+    send(&mut hop, &response(&invite, 486, "t", ""));
+    hop.take();
+    // Its own calls are answered, and followed, by that connection too.
+    hop.bind("sip:al@example.com", "sip:al@10.0.0.2");
+    let more = format!("Contact: <sip:bob@{host};transport=ws>\r\n");
+    let text = request("INVITE", "sip:al@example.com", 1, 2, &more);
+    send(&mut hop, &text.replace("UDP 10.0.0.1;", &format!("WS {host};")));
+    let invite = hop.only();
+    let routes = invite.all("Record-Route").join(", ");
+    hop.receive(2, &response(&invite, 200, "t", "Contact: <sip:al@10.0.0.2>\r\n"));
+    assert_eq!(hop.only().flow, Some(flow));
+    let dialog = format!("To: <sip:bob@example.com>;tag=f1\r\nRoute: {routes}\r\n");
+    hop.receive(2, &request("BYE", &format!("sip:bob@{host};transport=ws"), 2, 1, &dialog));
+    let bye = hop.only();
+    assert_eq!((bye.flow, bye.start()), (Some(flow), "BYE"));
+    send(&mut hop, &response(&bye, 200, "", ""));
+    assert_eq!(hop.only().to, 2);
+    hop.finish();
+}

@@ -227,8 +227,9 @@ fn miss(name: &str, bytes: &[u8], came: &Came, want: Want) -> Option<String> {
     (!good).then_some(said)
 }
 
-/// What a proxy may change (RFC 3261 16.6).
-const HOP: [&str; 5] = ["via", "route", "record-route", "max-forwards", "content-length"];
+/// What a proxy may change (RFC 3261 16.6, RFC 5393 5.3).
+const HOP: [&str; 6] =
+    ["via", "route", "record-route", "max-forwards", "max-breadth", "content-length"];
 
 /// Whether nothing else has changed: the other fields are there, in order and byte for byte, and so
 /// is the body.

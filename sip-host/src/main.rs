@@ -15,7 +15,7 @@ struct Command {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    Proxy(proxy::ProxyArgs),
+    Proxy(Box<proxy::ProxyArgs>),
     Phone(Box<phone::PhoneArgs>),
     Flows(flows::FlowsArgs),
     Inspect(inspect::InspectArgs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sansip
 from net import Net, label
 from sansip import Answered, Confirmed, Ended, Incoming, Progress
@@ -129,3 +130,45 @@ def test_a_proxy_registers_and_routes() -> None:
     end = net.events["a"][-1]
     assert isinstance(end, Ended) and (end.why, end.status) == ("refused", 404)
     assert a_line != caller
+
+
+def test_targets_are_added_while_a_call_is_forwarded() -> None:
+    net = Net()
+    a, _ = net.phone("a")
+    proxy = net.add("p", ua=False, fork_order="serial", fork_ring_ms=5_000, max_breadth=20)
+    b, _ = net.phone("b")
+    c, _ = net.phone("c")
+    original = proxy.outputs
+    routes: list[sansip.RouteQuery] = []
+
+    def outputs():  # type: ignore[no-untyped-def]
+        for o in original():
+            if isinstance(o, sansip.RouteQuery):
+                routes.append(o)
+                proxy.add_targets(net.now, o.request, more=True)
+                proxy.answer_route(net.now, o.id, [])
+            else:
+                yield o
+
+    proxy.outputs = outputs  # type: ignore[method-assign]
+    line = a.add_line(net.now, sansip.Line("sip:a@10.0.0.1", proxy="sip:10.0.0.2"))
+    a.invite(net.now, line, "sip:team@far.example")
+    net.settle()
+    (route,) = routes
+    assert net.events["p"] == [sansip.Exhausted(route.request, 404)]
+    late = [sansip.Target("sip:b@10.0.0.3", params=";audio"), sansip.Target("sip:c@10.0.0.4")]
+    proxy.add_targets(net.now, route.request, late, more=True)
+    net.run(4_000)
+    assert isinstance(net.events["b"][-1], Incoming) and net.events["c"] == []
+    net.run(2_000)
+    with pytest.raises(sansip.LocalProtocolError, match="URI"):
+        proxy.add_targets(net.now, route.request, [sansip.Target("no uri")])
+    ringing = net.events["c"][-1]
+    assert isinstance(ringing, Incoming) and isinstance(net.events["b"][-1], Ended)
+    c.answer_call(net.now, ringing.call)
+    net.settle()
+    assert isinstance(net.events["a"][-1], Answered)
+    with pytest.raises(sansip.Late):
+        proxy.add_targets(net.now, route.request, [sansip.Target("sip:d@10.0.0.5")])
+    with pytest.raises(ValueError):
+        sansip.Config(seed=b"1" * 32, fork_order="any")

@@ -234,7 +234,8 @@ impl Forks {
     /// Whether a response with this status is followed, and then whether the request is a sips one
     /// (16.7 step 4): by setting, for what we are responsible for, as long as targets may be tried.
     fn follows(&self, cx: &Cx, h: ForkHandle, status: u16) -> Option<bool> {
-        let fork = self.forks.get(h).filter(|f| f.how.recurses && f.ours && !f.closed)?;
+        let fork = self.forks.get(h).filter(|f| f.how.recurses && f.ours)?;
+        // Without its request no further target is tried.
         let m = MessageRef::lazy(cx.pool.bytes_of(fork.request?))?;
         matches!(status, 300..=302).then(|| is_secure(m.request_uri()))
     }

@@ -33,6 +33,8 @@ const UNIT: usize = 64;
 const HEAD: usize = 4;
 const NONE: u32 = u32::MAX;
 const ORDERS: usize = 12;
+/// Arenas of fewer units put nothing aside: what is left of them in between would be too little.
+const SMALL: usize = 1_024;
 /// The units of the largest blocks that are put aside.
 const ASIDE: usize = 32;
 const FREE: u8 = 0x40;
@@ -83,7 +85,7 @@ impl Pool {
     /// An arena of at least `bytes`, and of one message of `largest`.
     pub fn new(bytes: usize, largest: usize) -> Result<Self, Error> {
         let (top, units) = Self::shape(bytes, largest);
-        Ok(Self {
+        let mut pool = Self {
             arena: reserve(units * UNIT)?,
             state: filled(units, 0)?,
             heads: [NONE; ORDERS],
@@ -95,7 +97,18 @@ impl Pool {
             aside_units: 0,
             fresh: 0,
             whole: unit_at(units >> top << top),
-        })
+        };
+        if units < SMALL {
+            // From the end, so that the first block is taken first, and the smaller ones before it.
+            (pool.fresh, pool.whole) = (unit_at(units), 0);
+            pool.arena.resize(units * UNIT, 0);
+            let whole = units >> top;
+            pool.free_range(unit_at(whole << top), unit_at(units));
+            for at in (0..whole).rev() {
+                pool.link(unit_at(at << top), top);
+            }
+        }
+        Ok(pool)
     }
 
     const fn shape(bytes: usize, largest: usize) -> (u8, usize) {
@@ -232,7 +245,8 @@ impl Pool {
 
     /// Puts a block of so many units aside: at most an eighth of the arena.
     fn put_aside(&mut self, unit: u32, units: u32) -> bool {
-        if (self.aside_units + units) as usize > self.state.len() / 8 {
+        let all = self.state.len();
+        if all < SMALL || (self.aside_units + units) as usize > all / 8 {
             return false;
         }
         let Some(first) = self.aside.get_mut(units as usize) else { return false };

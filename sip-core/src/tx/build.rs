@@ -20,6 +20,8 @@ type Written = Result<(), WriteError>;
 /// What of a request goes into another one.
 #[derive(Clone, Copy)]
 pub(super) enum Excerpt<'a> {
+    /// What ACK and CANCEL need, the method unchanged.
+    Keep,
     /// RFC 3261 17.1.1.3: the ACK for the response with this To.
     Ack(&'a [u8]),
     /// RFC 3261 9.1.
@@ -29,6 +31,7 @@ pub(super) enum Excerpt<'a> {
 /// Writes the excerpt of the INVITE `m`. Every value is copied as it is, folds included.
 fn excerpt(w: &mut RawWriter<'_>, m: &MessageRef<'_>, what: Excerpt<'_>) -> Written {
     let method: &[u8] = match what {
+        Excerpt::Keep => m.method_text(),
         Excerpt::Ack(_) => b"ACK",
         Excerpt::Cancel => b"CANCEL",
     };

@@ -13,6 +13,10 @@ use crate::store::pool::BlockId;
 use crate::store::queries::Owner;
 use crate::wire::{MessageRef, Method, Name};
 
+/// So many messages of so many bytes are plenty of room: a proxy's or a tester's, not a phone's.
+const PLENTY: usize = 64;
+const MESSAGE: usize = 1_000;
+
 impl Transactions {
     /// Starts a client transaction for `request`, whose top Via carries `branch`, and queues it to
     /// be sent. Takes over the caller's hold on the block, also when it fails. `owner` gets what
@@ -166,13 +170,21 @@ impl Transactions {
         t.second.filter(|_| t.machine == Machine::InviteClient && t.state == State::Accepted)
     }
 
-    /// An INVITE that need not be repeated loses its body: ACK and CANCEL copy of the rest.
+    /// An INVITE that need not be repeated loses its body: ACK and CANCEL copy of the rest. Where
+    /// there is little room only what they copy is left.
     fn shorten(&mut self, cx: &mut Cx, h: TxHandle) {
         let Some(t) = self.table.get_mut(h) else { return };
         if t.machine != Machine::InviteClient {
             return;
         }
         let Some(request) = t.request else { return };
+        if !cx.pool.has_room(PLENTY, MESSAGE)
+            && let Ok(short) = build::excerpt_block(cx, request, Excerpt::Keep)
+        {
+            cx.pool.release(request);
+            t.request = Some(short);
+            return;
+        }
         // One that waits to be sent once more stays whole.
         if !cx.pool.is_shared(request) {
             let len = header_section(cx.pool.bytes_of(request));

@@ -451,7 +451,7 @@ impl Transactions {
     }
 
     /// The stored request, as long as the transaction needs it: until the final response. An INVITE
-    /// that was answered provisionally has lost its body. The top Via of
+    /// that was answered provisionally has lost at least its body. The top Via of
     /// a received request is marked with its source (RFC 3261 18.2.1, RFC 3581).
     #[must_use]
     pub fn request(&self, _cx: &Cx, tx: TxHandle) -> Option<BlockId> {

@@ -212,14 +212,8 @@ static TABLE: [u16; 256] = {
 #[inline(always)]
 #[must_use]
 pub fn is(c: u8, class: Class) -> bool {
-    bits(c) & class.0 != 0
-}
-
-/// The classes of a byte.
-#[inline(always)]
-fn bits(c: u8) -> u16 {
     // The table has an entry for every byte, so that the bound is known and not checked.
-    TABLE.get(c as usize).copied().unwrap_or(0)
+    TABLE.get(c as usize).is_some_and(|f| f & class.0 != 0)
 }
 
 /// Whether all of `text` belongs to the classes and there is some.
@@ -343,24 +337,14 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub fn run(&mut self, class: Class) -> Span {
         let start = self.at;
-        let rest = self.rest();
-        let mut n = 0usize;
-        // Of one class, four at a time.
-        if class.0.is_power_of_two() {
-            for &[a, b, c, d] in rest.as_chunks().0 {
-                if bits(a) & bits(b) & bits(c) & bits(d) & class.0 == 0 {
-                    break;
-                }
-                n = n.wrapping_add(4);
-            }
-        }
-        for &c in rest.get(n..).unwrap_or(&[]) {
+        let mut n = 0;
+        for &c in self.rest() {
             if !is(c, class) {
                 break;
             }
-            n = n.wrapping_add(1);
+            n += 1;
         }
-        self.at = start.wrapping_add(n);
+        self.at = start + n;
         Span { at: start as u16, len: n as u16 }
     }
 

@@ -86,5 +86,5 @@ tables! {
     /// Recursion, redirection, late targets.
     targets: "targets.txt", 29;
     /// Caller preferences, 199, Max-Breadth.
-    extensions: "extensions.txt", 24;
+    extensions: "extensions.txt", 25;
 }

@@ -52,7 +52,7 @@ fn answers() -> Vec<(Answer<'static>, &'static [Q])> {
         (Answer::Description(SDP), &[Q::Media]),
         (Answer::Connected(FlowId(1)), &[Q::Connect]),
         (Answer::Route(TARGETS), &[Q::Route]),
-        (Answer::Reject(403), &[Q::Route]),
+        (Answer::Reject(403), &[Q::Route, Q::Locate, Q::Store]),
         (Answer::Located { version: 1, bindings: &[] }, &[Q::Locate]),
         (Answer::Stored, &[Q::Store]),
         (Answer::Conflict, &[Q::Store]),

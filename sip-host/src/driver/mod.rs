@@ -402,9 +402,8 @@ impl<A: App> Driver<A> {
                     None => net.lookup(id, name),
                 },
                 Output::Query(id, Query::Connect { to, transport, name }) => {
-                    if !net.connect(id, to, transport, name) {
-                        answers.push((id, Found::Failed));
-                    }
+                    let begun = net.connect(id, to, transport, name);
+                    answers.extend((!begun).then_some((id, Found::Failed)));
                 }
                 Output::Query(id, query) if !app.query(now, id, &query) => {
                     answers.push((id, Found::Failed));

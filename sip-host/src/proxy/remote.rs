@@ -152,10 +152,7 @@ impl Remote {
         if unix().0 < self.away_until {
             return Some(self.without(&ask));
         }
-        let manager = match self.manager() {
-            Ok(manager) => manager,
-            Err(_) => return Some(self.without(&ask)),
-        };
+        let Ok(manager) = self.manager() else { return Some(self.without(&ask)) };
         let (sender, script) = (self.sender.clone(), self.script.clone());
         tokio::spawn(async move {
             let found = work(manager, &script, &ask).await;
