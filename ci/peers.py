@@ -17,7 +17,7 @@ from sansip import Failure, Process, free_port, wait_bound
 
 HOST = "127.0.0.1"
 DOMAIN = "example.com"
-USERS = ("ours", "third", "peer", "reliable", "timed")
+USERS = ("ours", "third", "peer", "reliable", "timed", "alice", "bob")
 
 
 def password(user):
@@ -173,6 +173,11 @@ class Peer:
     def fail(self, what):
         raise Failure(f"{self.name}: {what}")
 
+    def answer(self):
+        """Waits for a call and takes it."""
+        self.incoming()
+        self.accept()
+
 
 class Baresip(Peer):
     """baresip 1.0, over its control socket: netstrings of JSON."""
@@ -183,7 +188,7 @@ class Baresip(Peer):
     CAN = ("register", "call_in", "call_out", "cancel", "refuse", "hold_by_us", "hold_by_peer",
            "transfer_by_us", "transfer_by_peer")
 
-    def __init__(self, folder, user, proxy, bound, **_):
+    def __init__(self, folder, user, proxy, bound, transport="udp", issuer="", **_):
         self.user, self.bound = user, bound
         self.port, control = free_port(), free_port()
         home = os.path.join(folder, f"baresip-{user}")
@@ -197,9 +202,11 @@ class Baresip(Peer):
                 f"audio_source aubridge,{user}\naudio_player aubridge,{user}\n"
                 f"audio_alert aubridge,alert\nrtp_ports {rtp}-{rtp + 20}\nmodule_path {modules}\n"
                 "module g711.so\nmodule aubridge.so\nmodule_tmp account.so\n"
-                f"module_app ctrl_tcp.so\nmodule_app menu.so\nctrl_tcp_listen {HOST}:{control}\n")
+                f"module_app ctrl_tcp.so\nmodule_app menu.so\nctrl_tcp_listen {HOST}:{control}\n"
+                + (f"sip_cafile {issuer}\n" if issuer else ""))
         with open(os.path.join(home, "accounts"), "w") as file:
-            file.write(f"<sip:{user}@{DOMAIN};transport=udp>;outbound=\"sip:{HOST}:{proxy}\";"
+            file.write(f"<sip:{user}@{DOMAIN};transport={transport}>;"
+                       f"outbound=\"sip:{HOST}:{proxy};transport={transport}\";"
                        f"auth_user={user};auth_pass={password(user)};regint=600;answermode=manual\n")
         open(os.path.join(home, "contacts"), "w").close()
         self.log = open(os.path.join(folder, f"baresip-{user}.log"), "w")
@@ -263,8 +270,10 @@ class Baresip(Peer):
     def call(self, user):
         self.command("dial", self.uri(user))
 
-    def answer(self):
+    def incoming(self):
         self.wait("CALL_INCOMING")
+
+    def accept(self):
         self.command("accept")
 
     def wait_ringing(self):
@@ -280,8 +289,8 @@ class Baresip(Peer):
         self.command("hangup")
 
     def refuse(self):
-        self.wait("CALL_INCOMING")
-        self.command("hangup")
+        self.incoming()
+        self.hangup()
 
     def hold(self):
         self.command("hold")
@@ -385,8 +394,10 @@ class Pjsip(Peer):
     def call(self, user):
         self.command(f"call {self.uri(user)}")
 
-    def answer(self):
+    def incoming(self):
         self.wait("incoming")
+
+    def accept(self):
         self.command("answer")
 
     def wait_ringing(self):
@@ -402,7 +413,7 @@ class Pjsip(Peer):
         self.command("hangup")
 
     def refuse(self):
-        self.wait("incoming")
+        self.incoming()
         self.command("hangup 486")
 
     def hold(self):
@@ -435,15 +446,19 @@ class Linphone(Peer):
     def missing(cls):
         return "" if shutil.which("linphone-daemon") else "no linphone-daemon on this machine"
 
-    def __init__(self, folder, user, proxy, bound, **_):
+    def __init__(self, folder, user, proxy, bound, transport="udp", **_):
         self.user, self.bound, self.at = user, bound, 0
+        ports = {"udp": 0, "tcp": 0, "tls": 0}
+        ports[transport] = free_port()
+        hop = f"sip:{HOST}:{proxy};transport={transport}"
         home = os.path.join(folder, f"linphone-{user}")
         os.makedirs(os.path.join(home, ".local/share/linphone"))
         with open(os.path.join(home, "rc"), "w") as file:
-            file.write(f"[sip]\ndefault_proxy=0\nsip_port={free_port()}\nsip_tcp_port=0\nsip_tls_port=0\n"
+            file.write(f"[sip]\ndefault_proxy=0\nsip_port={ports['udp']}\nsip_tcp_port={ports['tcp']}\n"
+                       f"sip_tls_port={ports['tls']}\nverify_server_certs=0\nverify_server_cn=0\n"
                        f"bind_address={HOST}\nmedia_encryption=none\n"
                        f"[rtp]\naudio_rtp_port={free_port()}\n[net]\nmtu=0\nfirewall_policy=0\n"
-                       f"[proxy_0]\nreg_proxy=<sip:{HOST}:{proxy}>\nreg_route=<sip:{HOST}:{proxy};lr>\n"
+                       f"[proxy_0]\nreg_proxy=<{hop}>\nreg_route=<{hop};lr>\n"
                        f"reg_identity=sip:{user}@{DOMAIN}\nreg_expires=600\nreg_sendregister=1\n"
                        f"[auth_info_0]\nusername={user}\npasswd={password(user)}\nrealm={DOMAIN}\n")
         self.log = open(os.path.join(folder, f"linphone-{user}.log"), "w")
@@ -459,7 +474,7 @@ class Linphone(Peer):
         self.process.stdin.flush()
         self.text = ""
         end = time.monotonic() + 5
-        while not re.search(r"Status: (Ok|Error)\n.*\n\n", self.text, re.S):
+        while not re.search(r"Status: (Ok\n.*\n\n|Error\nReason: .*\n)", self.text, re.S):
             if select.select([self.process.stdout], [], [], 0.1)[0]:
                 data = os.read(self.process.stdout.fileno(), 65_536)
                 if not data:
@@ -493,8 +508,7 @@ class Linphone(Peer):
         self.at += 1
         self.state("IncomingReceived")
 
-    def answer(self):
-        self.incoming()
+    def accept(self):
         self.command(f"answer {self.at}")
 
     def wait_ringing(self):

@@ -69,8 +69,11 @@ step_phones() {
         python3 -m venv "$venv" && "$venv/bin/python" -m pip --disable-pip-version-check -q install pjsua2-python || true
     fi
     sansip=$(sansip_binary)
-    PHONES_LOG=$PWD/$BUILD/phones PJSIP_PYTHON=$PWD/$venv/bin/python PHONES_SECONDS=${PHONES_SECONDS:-120} \
-        ci/netns.sh python3 ci/phones.py "$sansip"
+    export PHONES_LOG=$PWD/$BUILD/phones PJSIP_PYTHON=$PWD/$venv/bin/python PHONES_SECONDS=${PHONES_SECONDS:-120}
+    local failed=0
+    ci/netns.sh python3 ci/phones.py "$sansip" || failed=1
+    ci/netns.sh python3 ci/phones_proxy.py "$sansip" || failed=1
+    return "$failed"
 }
 
 step_interop_full() {

@@ -425,7 +425,8 @@
 #define SANSIP_NAT_NEVER 1
 
 /**
- * Those too whose Via and Contact name one address, and whose requests come from another.
+ * Those too whose Via and Contact name one IP address, and whose requests come from another, or come by TLS
+ * with a Contact that asks for TLS.
  */
 #define SANSIP_NAT_DETECT 2
 

@@ -191,7 +191,8 @@ pub enum PathUse {
 pub enum Nat {
     /// No others.
     Never = 1,
-    /// Those whose Via and Contact name one address, and whose requests come from another.
+    /// Those whose Via and Contact name one IP address, and whose requests come from another, or come
+    /// by TLS with a Contact that asks for TLS.
     #[default]
     Detect = 2,
     /// All whose requests come without a proxy between.

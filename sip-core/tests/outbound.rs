@@ -4,7 +4,7 @@
 mod hop;
 
 use hop::{Hop, Routes, Sent, config, request, response};
-use sansip::{FlowId, Limits, Nat, PathUse};
+use sansip::{Addr, FlowId, Limits, LocalId, Nat, PathUse, Transport};
 
 const BOB: &str = "sip:bob@example.com";
 /// What no connection leads to.
@@ -247,6 +247,39 @@ fn a_caller_behind_a_nat_is_found_again() {
     hop.finish();
 }
 
+// RFC 5626 1
+#[test]
+fn a_phone_without_a_certificate_is_reached_by_its_tls_connection() {
+    let tls = LocalId(7);
+    for (setting, contact, by_flow) in [
+        (Nat::Detect, "10.0.0.1:5061;transport=tls", true),
+        (Nat::Never, "10.0.0.1:5061;transport=tls", false),
+        // It can be connected to, or have a certificate for its name, or it speaks for another.
+        (Nat::Detect, "10.0.0.1:5061;transport=tcp", false),
+        (Nat::Detect, "phone.example.com;transport=tls", false),
+        (Nat::Detect, "10.0.0.3:5061;transport=tls", false),
+    ] {
+        let mut hop = nat(setting);
+        hop.listen(tls, Transport::Tls, Addr::v4(10, 0, 0, 100, 5061), "10.0.0.100");
+        let flow = hop.open_at(tls, Transport::Tls, Addr { port: 40_000, ..hop::peer(1) }, &[]);
+        let uri = format!("sip:bob@{contact}");
+        let more =
+            format!("To: <sip:bob@example.com>\r\nContact: <{uri}>\r\nContent-Length: 0\r\n");
+        let register = request("REGISTER", "sip:example.com", 1, 1, &more).replace("/UDP", "/TLS");
+        hop.receive_flow(flow, &register);
+        assert_eq!(hop.only().start(), "200");
+        hop.receive(4, &request("INVITE", BOB, 4, 1, ""));
+        let sent = hop.take();
+        let there: Vec<_> = sent.iter().filter(|s| s.start() == "INVITE").collect();
+        assert_eq!(there.len(), usize::from(by_flow), "{setting:?} {contact}");
+        if let [invite] = there[..] {
+            assert_eq!((invite.flow, invite.uri()), (Some(flow), uri.as_str()));
+            hop.receive_flow(flow, &response(invite, 486, "t", "Content-Length: 0\r\n"));
+            hop.take();
+        }
+    }
+}
+
 /// A device with two flows to us, the second one newer.
 fn two_flows() -> (Hop, FlowId, FlowId) {
     let (mut hop, one) = home();
@@ -321,9 +354,9 @@ fn of_two(last: u8, key: u8) -> Hop {
     config.edge.trust = vec![sansip::Network { ip: "10.0.0.100".parse().unwrap(), prefix: 31 }];
     let mut hop = Hop::with(config, &Limits::TESTER);
     hop.tcp();
-    let bound = sansip::Addr::v4(10, 0, 0, last, 5060);
-    hop.listen(hop::UDP, sansip::Transport::Udp, bound, "proxy.example.com");
-    hop.listen(hop::TCP, sansip::Transport::Tcp, bound, "proxy.example.com");
+    let bound = Addr::v4(10, 0, 0, last, 5060);
+    hop.listen(hop::UDP, Transport::Udp, bound, "proxy.example.com");
+    hop.listen(hop::TCP, Transport::Tcp, bound, "proxy.example.com");
     hop
 }
 
@@ -339,8 +372,7 @@ fn the_engine_that_has_the_connection_is_told_to_the_others() {
     assert_eq!((there.to, there.uri()), (100, HIDDEN));
     let on_tcp = b.flows[0].0;
     assert_eq!(there.flow, Some(on_tcp), "as the device's own transport");
-    let from_b =
-        a.open_at(hop::TCP, sansip::Transport::Tcp, sansip::Addr::v4(10, 0, 0, 101, 40_000), &[]);
+    let from_b = a.open_at(hop::TCP, Transport::Tcp, Addr::v4(10, 0, 0, 101, 40_000), &[]);
     a.receive_flow(from_b, &there.text);
     let invite = a.only();
     assert_eq!((invite.flow, invite.uri()), (Some(flow), HIDDEN));
@@ -366,11 +398,11 @@ fn the_engine_that_has_the_connection_is_told_to_the_others() {
 // RFC 7118 5: a browser has no address; its connection is all there is.
 #[test]
 fn a_browser_is_reached_by_its_websocket() {
-    const WS: sansip::LocalId = sansip::LocalId(9);
+    const WS: LocalId = LocalId(9);
     let mut hop = nat(Nat::Never);
-    hop.listen(WS, sansip::Transport::Ws, sansip::Addr::v4(10, 0, 0, 100, 8080), "10.0.0.100");
-    let remote = sansip::Addr::v4(10, 0, 0, 1, 50_000);
-    let flow = hop.open_at(WS, sansip::Transport::Ws, remote, &[]);
+    hop.listen(WS, Transport::Ws, Addr::v4(10, 0, 0, 100, 8080), "10.0.0.100");
+    let remote = Addr::v4(10, 0, 0, 1, 50_000);
+    let flow = hop.open_at(WS, Transport::Ws, remote, &[]);
     let send = |hop: &mut Hop, text: &str| {
         let text = text.replace("Max-Forwards", "Content-Length: 0\r\nMax-Forwards");
         let path = sansip::Path { local: WS, remote, flow: Some(flow) };

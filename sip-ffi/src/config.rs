@@ -256,7 +256,8 @@ pub const SANSIP_PATH_ALWAYS: u32 = 4;
 
 /// Only devices of RFC 5626 and those on WebSockets are reached where their requests come from.
 pub const SANSIP_NAT_NEVER: u32 = 1;
-/// Those too whose Via and Contact name one address, and whose requests come from another.
+/// Those too whose Via and Contact name one IP address, and whose requests come from another, or come by TLS
+/// with a Contact that asks for TLS.
 pub const SANSIP_NAT_DETECT: u32 = 2;
 /// All are whose requests come without a proxy between.
 pub const SANSIP_NAT_ALWAYS: u32 = 3;

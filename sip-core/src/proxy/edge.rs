@@ -4,7 +4,7 @@
 use crate::config::Nat;
 use crate::cx::Cx;
 use crate::flow::Flows;
-use crate::header::{NameAddr, Uri, UriParams, Via, param};
+use crate::header::{NameAddr, Scheme, Uri, UriParams, Via, param};
 use crate::path::{Path, Transport, parse_ip};
 use crate::wire::name::Name;
 use crate::wire::{MessageRef, Method};
@@ -61,7 +61,11 @@ pub(crate) fn is_behind_nat(cx: &Cx, m: &MessageRef<'_>, contact: &Uri, path: &P
         Nat::Never => false,
         Nat::Always => true,
         Nat::Detect => {
-            let Some(named) = parse_ip(host).filter(|ip| *ip != path.remote.ip) else {
+            // RFC 5626 1: hardly a phone has a certificate, so that TLS to its address leads nowhere.
+            let asked = Transport::of(contact.transport.of(bytes)) == Some(Transport::Tls);
+            let tls = (asked || contact.scheme == Scheme::Sips)
+                && cx.transport(path.local) == Transport::Tls;
+            let Some(named) = parse_ip(host).filter(|ip| tls || *ip != path.remote.ip) else {
                 return false;
             };
             let via = m.field(Name::Via).and_then(|f| Via::parse(bytes, f.value).ok());
