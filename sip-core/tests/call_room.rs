@@ -325,7 +325,7 @@ fn requests_that_wait_for_the_application_leave_the_timers_of_others_alone() {
     let (sent, events) = drain(&mut engine);
     let waiting = events.iter().filter(|e| matches!(e, Event::Request { .. })).count();
     assert_eq!((sent.len(), waiting), (45, 15), "a quarter may wait");
-    assert!(events.contains(&Event::Limited(sansip::Limit::Transactions)));
+    assert!(events.contains(&Event::Limited(Limit::Transactions)));
     assert!(sent.iter().all(|s| s.starts_with("SIP/2.0 503 ")));
     assert_eq!((engine.stats().transactions, engine.stats().timers), (15, 45));
     nothing_left(&mut engine);
