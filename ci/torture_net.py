@@ -16,10 +16,11 @@ TESTER = "127.0.0.2"
 TESTER_PORTS = (5060, 5061, 5050, 5070)
 # The next hop: the proxy's route, and the address that the Route of one message names.
 NEXT_HOP = ("127.0.0.1", 5080)
-# The address of the names in Route header fields (see HOSTS).
+# The address of the names in Route header fields, and of the contacts that are registered (see
+# HOSTS).
 NAMED_HOP = ("127.0.0.3", 5060)
 HOSTS = f"""127.0.0.1 localhost
-{NAMED_HOP[0]} services.example.com r.example
+{NAMED_HOP[0]} services.example.com r.example example.com
 """
 
 COMPACT = {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """torture_wire.py SANSIP [--corpus own|rfc]: the messages of RFC 4475 on the wire.
 
-Each of the 49 messages goes to `sansip phone` and to `sansip proxy`, over UDP and TCP, each to a
-process of its own and all to one. What comes back, and what reaches the next hop, is held against
+Each of the 49 messages goes to `sansip phone`, to `sansip proxy`, and to `sansip proxy` with the
+domain of the messages, which makes it their registrar; over UDP and TCP, each to a process of its
+own and all to one. What comes back, and what reaches the next hop, is held against
 torture_expected.tsv. The messages are the repository's own (sip-core/tests/torture), and the
 RFC's where the folder of reference vectors is there (SANSIP_VECTORS).
 """
@@ -21,6 +22,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 OWN = HERE.parent / "sip-core" / "tests" / "torture"
 VECTORS = pathlib.Path(os.environ.get("SANSIP_VECTORS", HERE.parent.parent / "shared/reference/vectors"))
 COUNT = 49
+ROLES = ("phone", "proxy", "registrar")
+# The domain that the REGISTERs of the corpus are for.
+DOMAINS = {"own": "r.example", "rfc": "example.com"}
 # Time for an answer that has to come, for one that must not, and for a connection to be closed.
 ANSWER, SILENCE, CLOSING = 3.0, 0.4, 3.0
 # Until a server transaction over UDP is gone (RFC 3261 17.2.2, timer J), and a little more.
@@ -33,7 +37,7 @@ def expectations():
     for line in (HERE / "torture_expected.tsv").read_text().splitlines():
         if line and not line.startswith("#"):
             name, *cells = line.split("\t")
-            keys = [(r, t) for r in ("phone", "proxy") for t in ("udp", "tcp")]
+            keys = [(r, t) for r in ROLES for t in ("udp", "tcp")]
             table[name] = {key: cell.split("|") for key, cell in zip(keys, cells, strict=True)}
     if len(table) != COUNT:
         raise Failure(f"{len(table)} rows in torture_expected.tsv, not {COUNT}")
@@ -54,15 +58,18 @@ def corpora(only):
 class Subject:
     """The process under test."""
 
-    def __init__(self, sansip, role, *more):
+    def __init__(self, sansip, label, role, *more):
         self.role = role
         self.port = free_port()
         listen = [f"{t}:127.0.0.1:{self.port}" for t in ("udp", "tcp")]
-        arguments = [role, "--listen", listen[0], "--listen", listen[1]]
+        command = "phone" if role == "phone" else "proxy"
+        arguments = [command, "--listen", listen[0], "--listen", listen[1]]
         if role == "phone":
             arguments += ["--aor", "sip:user@example.com", "--answer", "200", *more]
         else:
             arguments += ["--route", f"*=sip:{NEXT_HOP[0]}:{NEXT_HOP[1]}", *more]
+        if role == "registrar":
+            arguments += ["--domain", DOMAINS[label]]
         self.process = Process(sansip, *arguments)
 
     def check_alive(self, net, number):
@@ -239,7 +246,7 @@ class Run:
 
     def fresh(self):
         for name in self.messages:
-            subject = Subject(self.sansip, self.role)
+            subject = Subject(self.sansip, self.label, self.role)
             try:
                 self.one(subject, name)
             finally:
@@ -249,7 +256,7 @@ class Run:
     def together(self, meanwhile=lambda: None):
         """All to one process. Over UDP a second message of one transaction would be a repetition,
         so it waits until the first one's transaction is gone."""
-        subject = Subject(self.sansip, self.role)
+        subject = Subject(self.sansip, self.label, self.role)
         try:
             seen, later = set(), []
             for name, data in self.messages.items():
@@ -313,9 +320,9 @@ def answers(net, sansip, messages, label, role):
         try:
             if role == "phone":
                 target = f"sip:hop@{NEXT_HOP[0]}:{NEXT_HOP[1]}"
-                subject = Subject(sansip, role, "--call", target)
+                subject = Subject(sansip, label, role, "--call", target)
             else:
-                subject = Subject(sansip, role)
+                subject = Subject(sansip, label, role)
                 net.send(invite(subject.port, b"graft-%d-%d" % (subject.port, number)), subject.port)
             found = first_invite(net, start)
             wrong = check_answer(net, role, name, Message(messages[name]), found)
@@ -391,7 +398,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("sansip")
     parser.add_argument("--corpus", choices=("own", "rfc"))
-    parser.add_argument("--role", choices=("phone", "proxy"))
+    parser.add_argument("--role", choices=ROLES)
     parser.add_argument("--transport", choices=("udp", "tcp"))
     parser.add_argument("--hosts", action="store_true", help="print the names it needs, and end")
     options = parser.parse_args()
@@ -403,7 +410,7 @@ def main():
     found = corpora(options.corpus)
     for label, folder in found:
         messages = {name: (folder / f"{name}.dat").read_bytes() for name in table}
-        for role in ("phone", "proxy"):
+        for role in ROLES:
             if options.role not in (None, role):
                 continue
             for transport in ("udp", "tcp"):
