@@ -189,6 +189,45 @@ fn sighup_reads_the_file_again_and_a_wrong_one_changes_nothing() {
     assert!(p.wait_for("reloaded")["note"].as_str().unwrap().contains("sockets"));
 }
 
+/// A caller is told of the phone by a 302, then is put through, then is one too many.
+#[test]
+fn forking_and_the_edge_are_as_the_file_says_and_change_with_it() {
+    let head = "listen = [\"udp:127.0.0.1:0\"]\ndomains = [\"example.com\"]\n";
+    let service = "[edge]\nservice_route = [\"sip:edge.example;lr\"]\n";
+    let toml = Toml::new("sections", &format!("{head}[forking]\nredirect = true\n{service}"));
+    let mut p = Process::start(&["proxy", "--config", toml.path()]);
+    let mut reload = |p: &mut Process, text: &str| {
+        toml.write(&format!("{head}{text}"));
+        p.signal("-HUP");
+        p.wait_for("reloaded");
+    };
+    let phone = udp();
+    let at = phone.local_addr().unwrap();
+    let register = request("REGISTER", "sip:example.com", "UDP", at, "register")
+        .replace("To: <sip:example.com>", "To: <sip:tester@example.com>");
+    phone.send_to(register.as_bytes(), p.udp()).unwrap();
+    let registered = receive(&phone);
+    assert_eq!(status(&registered), 200, "{registered}");
+    assert_eq!(headers(&registered, "Service-Route"), ["<sip:edge.example;lr>"]);
+
+    let own = "127.0.0.1:9".parse().unwrap();
+    let invite = |mark: &str| {
+        let invite = request("INVITE", "sip:tester@example.com", "UDP", own, mark);
+        invite.replace("127.0.0.1:9", "OWN")
+    };
+    let told = answer_to(p.udp(), &invite("redirected"));
+    assert_eq!(status(&told), 302, "{told}");
+    assert!(headers(&told, "Contact")[0].contains(&at.to_string()), "{told}");
+
+    reload(&mut p, "[edge]\nper_source = 1\n");
+    let caller = udp();
+    let own = caller.local_addr().unwrap().to_string();
+    caller.send_to(invite("through").replace("OWN", &own).as_bytes(), p.udp()).unwrap();
+    assert!(receive(&phone).starts_with("INVITE "), "it is put through");
+    let refused = answer_to(p.udp(), &invite("too-many"));
+    assert_eq!(status(&refused), 503, "{refused}");
+}
+
 /// A call that rings while the file is read again is answered all the same.
 #[test]
 fn a_call_outlives_a_reload() {

@@ -99,6 +99,33 @@ fn a_proxy_with_a_certificate_for_another_name_or_of_another_issuer_is_not_talke
 }
 
 #[test]
+fn certificates_are_read_again_on_a_signal_and_wrong_ones_change_nothing() {
+    let issuer = Issuer::new("read-again");
+    let other: SanType = SanType::DnsName("example.com".try_into().unwrap());
+    let mut p = proxy("tls:127.0.0.1:0", &issuer.certify("proxy", &[other]));
+    let uri = format!("sip:{};transport=tls", p.address("tls"));
+    let at = ["--listen", "tls:127.0.0.1:0", "--proxy", &uri];
+    let tls = issuer.certify("phones", &[loopback()]);
+    let mut early = start(&[&ALICE[..], &at].concat(), &tls);
+    assert_eq!(early.end(), 1);
+    assert_eq!(early.event("ended").unwrap()["why"], "unreachable", "{:#?}", early.events);
+
+    issuer.certify("proxy", &[loopback()]);
+    p.signal("-HUP");
+    p.wait_for("reloaded");
+    let mut bob = start(&[&BOB[..], &at].concat(), &tls);
+    bob.wait_for("registered");
+
+    std::fs::write(issuer.file("proxy.pem"), "nonsense").unwrap();
+    p.signal("-HUP");
+    let told = p.wait_for("not_reloaded");
+    assert!(told["problem"].as_str().unwrap().contains("proxy.pem"), "{told}");
+    let mut alice = start(&[&ALICE[..], &at].concat(), &tls);
+    assert_eq!(alice.end(), 0, "{:#?}", alice.events);
+    assert_eq!(bob.end(), 0, "{:#?}", bob.events);
+}
+
+#[test]
 fn calls_over_ipv6() {
     for transport in ["udp", "tcp"] {
         let listen = format!("{transport}:[::1]:0");

@@ -39,7 +39,8 @@ pub struct ProxyArgs {
 
     /// Take what is not said here from this file (TOML; docs/running.md has all of it). Lists are
     /// joined; of a single value the argument counts. SIGHUP reads it again: users, routes, trunks,
-    /// domains and the registrar's settings change without a word to those who call
+    /// domains, certificates, forking, the edge and the registrar's settings change without a word
+    /// to those who call
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 

@@ -148,6 +148,14 @@ impl<A: App> Driver<A> {
         self.clock.now()
     }
 
+    /// Shows these certificates, and believes these issuers, on the connections that open from now
+    /// on. None: nothing changes.
+    pub fn certify(&mut self, tls: Option<Tls>) {
+        if tls.is_some() {
+            self.net.certify(tls);
+        }
+    }
+
     /// Shows each message that goes or comes to `tap`.
     pub fn tap(&mut self, tap: Tap) {
         self.tap = Some(tap);

@@ -102,6 +102,11 @@ impl Net {
         }
     }
 
+    /// Goes on with other certificates; what is open stays as it is.
+    pub(super) fn certify(&mut self, tls: Option<Tls>) {
+        self.parts.tls = tls;
+    }
+
     /// Binds a socket; says which address it got.
     pub(super) fn bind(
         &mut self,

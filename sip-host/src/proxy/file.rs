@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use sansip::config::Network;
+use sansip::config::{Edge, Forking, Network};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::log::Log;
 use super::routes::{HOPS, Route, Trunk, check_uri};
+use super::sections::{WrittenEdge, WrittenForking};
 use crate::driver::TlsFiles;
 use crate::listen::{Advertise, Listen, Usage, name_server, network};
 
@@ -42,7 +43,7 @@ impl fmt::Display for Wrong {
 
 impl std::error::Error for Wrong {}
 
-type Text = Spanned<String>;
+pub(super) type Text = Spanned<String>;
 
 /// The file as it is written.
 #[derive(Deserialize, Debug, Default)]
@@ -66,6 +67,8 @@ struct Written {
     log: Option<Text>,
     tls: WrittenTls,
     registrar: WrittenRegistrar,
+    forking: WrittenForking,
+    edge: WrittenEdge,
     trunk: Vec<WrittenTrunk>,
     route: Vec<WrittenRoute>,
 }
@@ -153,6 +156,10 @@ pub struct File {
     pub expires: [Option<u32>; 3],
     /// The most bindings of one address of record.
     pub max_bindings: Option<usize>,
+    /// What is done with the targets of a request.
+    pub forking: Forking,
+    /// What is done at the edge of the domain.
+    pub edge: Edge,
     /// The trunks that routes lead to.
     pub trunks: Vec<Trunk>,
     /// Where requests go that no binding matches.
@@ -160,13 +167,13 @@ pub struct File {
 }
 
 /// The text of a file, to say where something is wrong in it.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 impl Source<'_> {
-    fn wrong(&self, at: &Range<usize>, key: &str, problem: impl Into<String>) -> Wrong {
+    pub(super) fn wrong(&self, at: &Range<usize>, key: &str, problem: impl Into<String>) -> Wrong {
         let before = self.text.get(..at.start).unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let (file, key) = (self.path.to_owned(), key.to_owned());
@@ -204,7 +211,7 @@ impl Source<'_> {
         }
     }
 
-    fn text<T>(
+    pub(super) fn text<T>(
         &self,
         key: &str,
         value: &Text,
@@ -215,7 +222,7 @@ impl Source<'_> {
         })
     }
 
-    fn range(
+    pub(super) fn range(
         &self,
         key: &str,
         value: Option<&Spanned<usize>>,
@@ -321,6 +328,8 @@ impl File {
                 written.registrar.max_bindings.as_ref(),
                 1..=32,
             )?,
+            forking: written.forking.read(&source)?,
+            edge: written.edge.read(&source)?,
             users: here(written.users),
             relay: written.relay,
             record_route: written.record_route,

@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod plan;
 pub mod remote;
 pub mod routes;
+mod sections;
 pub mod service;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

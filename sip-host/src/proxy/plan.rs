@@ -243,6 +243,8 @@ fn config(args: &ProxyArgs, file: &File, users: Option<&Users>) -> Result<Config
     config.default_expires = default.unwrap_or(config.default_expires);
     config.max_expires = max.unwrap_or(config.max_expires);
     config.max_bindings = file.max_bindings.unwrap_or(config.max_bindings);
+    config.forking = file.forking;
+    config.edge = file.edge.clone();
     if let Some(users) = users {
         config.challenge = Challenge {
             methods: Challenged::Calls,

@@ -233,11 +233,13 @@ impl Service {
     pub fn reload(&self, plan: &Plan) {
         self.engines.order(|| {
             let (settings, config): (_, Config) = (plan.settings.clone(), plan.config.clone());
+            let tls = plan.tls.clone();
             Box::new(move |driver| {
                 let now = driver.now();
                 // What the engine would refuse was refused when it was read.
                 let _ = driver.engine.set_config(now, config);
                 driver.app.set(settings);
+                driver.certify(tls);
             })
         });
     }
