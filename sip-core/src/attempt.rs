@@ -301,17 +301,19 @@ impl Attempts {
                 });
                 self.try_next(down, h)
             }
-            Ok(Hop::Name { name, port, transport }) if down.cx.config.dns => {
-                let secure = transport.is_secure().then_some(name);
+            Ok(Hop::Name { name, port, transport, open }) if down.cx.config.dns => {
+                // RFC 3263 4.1: of a name whose transport is open TLS may be chosen.
+                let secure = (transport.is_secure() || open && port == 0).then_some(name);
                 let kept = secure.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
                 self.set(h, |a| {
-                    a.port = port;
+                    a.port = if port == 0 { transport.default_port() } else { port };
                     a.transport = transport;
                     a.name = kept;
                 });
                 let asker = Owner::new(OwnerKind::Attempt, h.raw());
-                let about = (Addr::default(), transport);
-                let query = down.cx.ask(Ask::Dns, asker, name.as_bytes(), about, 0)?;
+                let about = (Addr { port, ..Addr::default() }, transport);
+                let query =
+                    down.cx.ask(Ask::Dns, asker, name.as_bytes(), about, u64::from(open))?;
                 self.set(h, |a| a.phase = Phase::Asking(query));
                 Ok(FromAttempt::Nothing)
             }
@@ -376,7 +378,8 @@ impl Attempts {
             }
             a.left -= 1;
             a.next += 1;
-            let (transport, near, name) = (a.transport, a.near, a.name);
+            let (transport, near) = (a.transport, a.near);
+            let name = a.name.filter(|_| transport.is_secure());
             let Some(local) = resolve::identity(down.cx, transport, to.ip, near) else { continue };
             if !transport.is_reliable() {
                 return self.send(down, h, Path { local, remote: to, flow: None });
@@ -398,10 +401,11 @@ impl Attempts {
         let Some(a) = self.slab.get_mut(h) else { return Ok(FromAttempt::Nothing) };
         let asker = Owner::new(OwnerKind::Attempt, h.raw());
         let query = down.cx.ask(Ask::Connect, asker, &[], (to, a.transport), 0)?;
+        let name = a.name.filter(|_| a.transport.is_secure());
         if let Some(q) = down.cx.queries.get_mut(query) {
-            q.text = a.name;
+            q.text = name;
         }
-        if let Some(block) = a.name {
+        if let Some(block) = name {
             down.cx.pool.hold(block);
         }
         a.phase = Phase::Connecting(query);

@@ -1,7 +1,7 @@
 //! RFC 3263 as questions: from a URI to a transport and addresses.
 //!
-//! Numeric hosts need no question; names are asked for their addresses (A and AAAA). NAPTR and SRV
-//! are not asked yet, so a name without a port means the transport's default port.
+//! Numeric hosts need no question. Of a name the platform is told what its URI leaves open: without a
+//! port SRV may say one, and without a transport NAPTR may choose.
 
 use core::net::IpAddr;
 
@@ -60,10 +60,12 @@ pub enum Hop {
     Name {
         /// The name.
         name: HostName,
-        /// The port.
+        /// The port; 0 where the URI has none.
         port: u16,
         /// The transport.
         transport: Transport,
+        /// Whether the URI leaves the transport open.
+        open: bool,
     },
 }
 
@@ -111,16 +113,17 @@ fn hop_of(cx: &Cx, text: &[u8], secure: bool) -> Result<Hop, NoWay> {
         Scheme::Sips => true,
         _ => return Err(NoWay::Scheme),
     };
-    let transport = transport(cx, uri.transport.of(text), secure, uri.host.of(text))?;
+    let asked = uri.transport.of(text);
+    let transport = transport(cx, asked, secure, uri.host.of(text))?;
     // RFC 3263 4: the target is maddr where there is one, else the host.
     let maddr = uri.maddr.of(text);
     let host = if maddr.is_empty() { uri.host.of(text) } else { maddr };
     if host.is_empty() {
         return Err(NoWay::Host);
     }
-    let port = if uri.port == 0 { transport.default_port() } else { uri.port };
     match parse_ip(host) {
         Some(ip) => {
+            let port = if uri.port == 0 { transport.default_port() } else { uri.port };
             let to = Addr::new(ip, port);
             if to.is_sendable() {
                 let name = if transport.is_secure() { HostName::new(host) } else { None };
@@ -131,7 +134,7 @@ fn hop_of(cx: &Cx, text: &[u8], secure: bool) -> Result<Hop, NoWay> {
         }
         None => {
             let name = HostName::new(host).ok_or(NoWay::Host)?;
-            Ok(Hop::Name { name, port, transport })
+            Ok(Hop::Name { name, port: uri.port, transport, open: asked.is_empty() })
         }
     }
 }

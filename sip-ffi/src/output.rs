@@ -431,7 +431,7 @@ impl Lent {
             call: SansipCall { v: 0 },
         };
         match *query {
-            Query::Dns { name, transport } => {
+            Query::Dns { name, transport, .. } => {
                 q.kind = SANSIP_Q_DNS;
                 q.text = self.keep_text(name);
                 q.transport = transport as u32;

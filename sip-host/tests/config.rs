@@ -196,7 +196,7 @@ fn forking_and_the_edge_are_as_the_file_says_and_change_with_it() {
     let service = "[edge]\nservice_route = [\"sip:edge.example;lr\"]\n";
     let toml = Toml::new("sections", &format!("{head}[forking]\nredirect = true\n{service}"));
     let mut p = Process::start(&["proxy", "--config", toml.path()]);
-    let mut reload = |p: &mut Process, text: &str| {
+    let reload = |p: &mut Process, text: &str| {
         toml.write(&format!("{head}{text}"));
         p.signal("-HUP");
         p.wait_for("reloaded");

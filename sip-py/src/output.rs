@@ -44,7 +44,7 @@ pub(crate) fn of_output<'py>(py: Python<'py>, output: &Output<'_>) -> Made<'py> 
 
 fn of_query<'py>(py: Python<'py>, id: u64, query: &Query<'_>) -> Made<'py> {
     match *query {
-        Query::Dns { name, transport } => {
+        Query::Dns { name, transport, .. } => {
             ("DnsQuery", id, name, transport.as_str()).into_bound_py_any(py)
         }
         Query::Connect { to, transport, name } => {

@@ -73,12 +73,18 @@ pub enum Output<'e> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Query<'e> {
-    /// The IPv4 and IPv6 addresses of a name (A and AAAA; RFC 3263 4.2).
+    /// Where a name leads (RFC 3263 4): its IPv4 and IPv6 addresses (A and AAAA), or with
+    /// [`Answer::Hops`] what its NAPTR and SRV records say, where they count.
     Dns {
         /// The name.
         name: &'e str,
-        /// The transport that they are for.
+        /// The transport: what the URI says, or what is meant where it says none.
         transport: Transport,
+        /// The port of the URI; 0 where it has none: SRV records count (RFC 3263 4.2).
+        port: u16,
+        /// Whether the URI leaves the transport open: without a port NAPTR records count, and SRV
+        /// records for each transport (RFC 3263 4.1). A secure one stays secure.
+        open: bool,
     },
     /// A connection (RFC 3261 18.1.1). When it is open: `flow_opened` with a new [`FlowId`], then
     /// [`Answer::Connected`].
@@ -261,7 +267,12 @@ fn question<'e>(cx: &'e Cx, query: &StoredQuery) -> Query<'e> {
     let bytes = query.text.map_or(&[][..], |b| cx.pool.bytes_of(b));
     let text = core::str::from_utf8(bytes).unwrap_or("");
     match query.ask {
-        Ask::Dns => Query::Dns { name: text, transport: query.transport },
+        Ask::Dns => Query::Dns {
+            name: text,
+            transport: query.transport,
+            port: query.addr.port,
+            open: query.number != 0,
+        },
         Ask::Connect => Query::Connect { to: query.addr, transport: query.transport, name: text },
         Ask::Route => {
             let request = TxHandle::from_raw(query.number);

@@ -13,6 +13,7 @@ mod mesh;
 mod net;
 mod open;
 mod recent;
+mod services;
 mod shunned;
 mod standing;
 mod streams;
@@ -33,6 +34,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Sleep;
 
 use crate::app::App;
+use crate::proxy::routes::Hop;
 use dns::{Finished, Found};
 use net::Net;
 use standing::Standing;
@@ -244,7 +246,7 @@ impl<A: App> Driver<A> {
                 Finished::Lookup(id, mut found) => {
                     match &mut found {
                         Found::Addresses(list, _) => self.net.shunned.sort(now.0, list, |ip| *ip),
-                        Found::Hops(list) => self.net.shunned.sort(now.0, list, |(to, _)| to.ip),
+                        Found::Hops(list, _) => self.net.shunned.sort(now.0, list, |(to, _)| to.ip),
                         Found::Nothing | Found::Failed => {}
                     }
                     self.answers.push((id, found));
@@ -405,10 +407,12 @@ impl<A: App> Driver<A> {
                     net.transmit(now.0, &t, place.and_then(|p| p.socket));
                 }
                 Output::Close(id) => net.close(now.0, id.0),
-                Output::Query(id, Query::Dns { name, .. }) => match app.hops(name) {
-                    Some(hops) => net.lookup_hops(id, hops),
-                    None => net.lookup(id, name),
-                },
+                Output::Query(id, Query::Dns { name, transport, port, open }) => {
+                    match app.hops(name) {
+                        Some(hops) => net.lookup_hops(id, hops),
+                        None => net.lookup(id, Hop { host: name.into(), port, transport, open }),
+                    }
+                }
                 Output::Query(id, Query::Connect { to, transport, name }) => {
                     let begun = net.connect(id, to, transport, name);
                     answers.extend((!begun).then_some((id, Found::Failed)));
@@ -437,7 +441,7 @@ impl<A: App> Driver<A> {
                 Found::Addresses(list, ttl) => {
                     engine.answer(now, *id, Answer::Addresses(list, *ttl))
                 }
-                Found::Hops(list) => engine.answer(now, *id, Answer::Hops(list, 0)),
+                Found::Hops(list, ttl) => engine.answer(now, *id, Answer::Hops(list, *ttl)),
                 Found::Nothing => engine.answer(now, *id, Answer::NotFound),
                 Found::Failed => engine.answer(now, *id, Answer::Failed),
             })

@@ -213,12 +213,21 @@ impl Net {
         self.listeners.iter().find(fits).map(|l| l.local)
     }
 
-    pub(super) fn lookup_hops(&mut self, id: QueryId, hops: &[Hop]) {
-        self.resolver.lookup_hops(id, hops.to_vec());
+    /// The transports that there are sockets for.
+    fn transports(&self) -> Vec<Transport> {
+        let mut all: Vec<Transport> = self.listeners.iter().map(|l| l.transport).collect();
+        all.extend((!self.udp.is_empty()).then_some(Transport::Udp));
+        all
     }
 
-    pub(super) fn lookup(&mut self, id: QueryId, name: &str) {
-        self.resolver.lookup(id, name);
+    pub(super) fn lookup_hops(&mut self, id: QueryId, hops: &[Hop]) {
+        let mut plain = self.transports();
+        plain.retain(|t| !t.is_secure());
+        self.resolver.lookup_hops(id, hops.to_vec(), plain);
+    }
+
+    pub(super) fn lookup(&mut self, id: QueryId, hop: Hop) {
+        self.resolver.lookup(id, hop, self.transports());
     }
 
     /// Opens a connection; whether that can be tried at all. To a WebSocket client there is no way

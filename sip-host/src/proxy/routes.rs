@@ -18,10 +18,12 @@ pub const HOPS: usize = 4;
 pub struct Hop {
     /// A name, or an address in text.
     pub host: String,
-    /// The port.
+    /// The port; 0 where its URI has none.
     pub port: u16,
     /// The transport.
     pub transport: Transport,
+    /// Whether its URI leaves the transport open.
+    pub open: bool,
 }
 
 /// A group of next hops: the first is tried first, and the next when it does not answer or is too
@@ -70,8 +72,8 @@ fn hop(uri: &str) -> Result<Hop, String> {
         // What TLS has to verify is the name that the request is sent to.
         return Err(format!("'{uri}': of several hops each is udp or tcp"));
     };
-    let port = if parsed.port == 0 { transport.default_port() } else { parsed.port };
-    Ok(Hop { host: text(parsed.host).to_owned(), port, transport })
+    let open = text(parsed.transport).is_empty();
+    Ok(Hop { host: text(parsed.host).to_owned(), port: parsed.port, transport, open })
 }
 
 /// Where requests go that no binding matches.
@@ -251,8 +253,10 @@ mod tests {
         let uris = ["sip:h1;transport=tcp", "sip:10.0.0.2:5070"];
         let trunk = Trunk::new("Out", &uris).unwrap();
         assert_eq!(trunk.uri(), "sip:out.trunk.invalid;transport=tcp");
-        let hop = |host: &str, port, transport| Hop { host: host.into(), port, transport };
-        let hops = [hop("h1", 5_060, Transport::Tcp), hop("10.0.0.2", 5_070, Transport::Udp)];
+        let hop =
+            |host: &str, port, transport, open| Hop { host: host.into(), port, transport, open };
+        let hops =
+            [hop("h1", 0, Transport::Tcp, false), hop("10.0.0.2", 5_070, Transport::Udp, true)];
         assert_eq!(trunk.hops("OUT.trunk.invalid"), Some(&hops[..]));
         assert_eq!(trunk.hops("other.trunk.invalid"), None);
         for secure in ["sips:h", "sip:h;transport=tls", "sip:h;transport=ws"] {
