@@ -302,13 +302,12 @@ impl Attempts {
                 self.try_next(down, h)
             }
             Ok(Hop::Name { name, port, transport, open }) if down.cx.config.dns => {
-                // RFC 3263 4.1: of a name whose transport is open TLS may be chosen.
-                let secure = (transport.is_secure() || open && port == 0).then_some(name);
-                let kept = secure.map(|n| down.cx.pool.copy_in(n.as_bytes())).transpose()?;
+                // RFC 3263 4.1: the answer may choose TLS, which verifies this name.
+                let kept = down.cx.pool.copy_in(name.as_bytes())?;
                 self.set(h, |a| {
                     a.port = if port == 0 { transport.default_port() } else { port };
                     a.transport = transport;
-                    a.name = kept;
+                    a.name = Some(kept);
                 });
                 let asker = Owner::new(OwnerKind::Attempt, h.raw());
                 let about = (Addr { port, ..Addr::default() }, transport);
@@ -491,6 +490,10 @@ impl Attempts {
                 n += 1;
             }
             (a.left, a.next, a.phase) = (n, 0, Phase::Ended);
+            let secure = a.candidates.iter().take(usize::from(n)).any(|(_, t)| t.is_secure());
+            if let Some(name) = a.name.take_if(|_| !secure) {
+                down.cx.pool.release(name);
+            }
         }
         self.go_on(down, h)
     }

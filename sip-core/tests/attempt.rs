@@ -172,6 +172,58 @@ fn a_name_is_asked_for_and_its_addresses_tried_in_order() {
     b.finish();
 }
 
+// RFC 3263 4.1, 4.2: a port leaves SRV out, and a transport NAPTR.
+#[test]
+fn a_question_for_a_name_says_what_its_uri_leaves_open() {
+    for (uri, want) in [
+        ("sip:bob@d.example", (Transport::Udp, 0, true)),
+        ("sip:bob@d.example;transport=tcp", (Transport::Tcp, 0, false)),
+        ("sip:bob@d.example:5060", (Transport::Udp, 5060, true)),
+        ("sip:bob@d.example:5070;transport=udp", (Transport::Udp, 5070, false)),
+    ] {
+        let mut b = bench();
+        let now = b.at();
+        b.engine.invite(now, b.line, uri, 0, Extras::default()).unwrap();
+        let asked = loop {
+            match b.engine.poll() {
+                Some(Output::Query(_, Query::Dns { transport, port, open, .. })) => {
+                    break (transport, port, open);
+                }
+                Some(_) => {}
+                None => panic!("nothing is asked for {uri}"),
+            }
+        };
+        assert_eq!(asked, want, "{uri}");
+    }
+}
+
+/// Of a name whose URI says nothing of TLS the answer may: the certificate is for that name then.
+#[test]
+fn a_hop_by_tls_is_verified_for_the_name_that_was_asked_for() {
+    let mut b = bench();
+    let bound = Addr::v4(10, 0, 0, 1, 5061);
+    let local =
+        Local { transport: Transport::Tls, bound, host: "10.0.0.1", port: 5061, network: 0 };
+    b.engine.set_local(Instant(0), LocalId(3), local).unwrap();
+    b.invite("sip:bob@d.example;transport=tcp");
+    let secure = Addr { port: 5061, ..ONE };
+    let hops = [(secure, Transport::Tls), (TWO, Transport::Udp)];
+    let query = b.dns[0].0;
+    b.engine.answer(b.at(), query, Answer::Hops(&hops, 60)).unwrap();
+    let mut asked = Vec::new();
+    while let Some(output) = b.engine.poll() {
+        if let Output::Query(id, Query::Connect { to, transport, name }) = output {
+            asked.push((id, to, transport, name.to_owned()));
+        }
+    }
+    let [(id, to, transport, name)] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((*to, *transport, &**name), (secure, Transport::Tls, "d.example"));
+    b.answer(*id, Answer::Failed);
+    assert_eq!(b.sent[0].0.remote, TWO, "the next, by its own transport");
+    b.respond("486 Busy Here");
+    b.finish();
+}
+
 // RFC 3263 4.3: 503 too; RFC 3261 17.1.1.2: and it is acknowledged.
 #[test]
 fn a_503_is_acknowledged_and_the_next_address_tried() {

@@ -97,7 +97,7 @@ fn naptr_chooses_the_transport_and_srv_the_server_and_the_next_when_one_is_down(
 
 #[test]
 fn a_transport_leaves_naptr_out_and_a_port_srv_too() {
-    let (by_srv, by_port) = (udp(), udp());
+    let (by_srv, by_port, by_address) = (udp(), udp(), udp());
     let at = |socket: &UdpSocket| port(socket.local_addr().unwrap());
     let server = Zone::default()
         .naptr("one.test", 10, "SIP+D2T", "_sip._tcp.one.test")
@@ -116,8 +116,8 @@ fn a_transport_leaves_naptr_out_and_a_port_srv_too() {
     let asked = server.asked("two.test");
     assert!(asked.contains(&A) && !asked.contains(&SRV) && !asked.contains(&NAPTR), "{asked:?}");
 
-    ask(&p, &format!("sip:b@127.0.0.1:{}", at(&by_port)), "numeric");
-    assert!(receive(&by_port).starts_with("OPTIONS sip:b@127.0.0.1:"));
+    ask(&p, &format!("sip:b@127.0.0.1:{}", at(&by_address)), "numeric");
+    assert!(receive(&by_address).starts_with("OPTIONS sip:b@127.0.0.1:"));
     assert!(server.asked("127.0.0.1").is_empty(), "an address is not asked for");
 }
 
