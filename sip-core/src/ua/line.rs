@@ -240,7 +240,9 @@ impl Ua {
     pub fn add_line(&mut self, cx: &mut Cx, config: &LineConfig<'_>) -> Result<LineHandle, Error> {
         let bad = Error::Misuse(Misuse::BadUri);
         let uri = Uri::parse(config.aor.as_bytes()).map_err(|_| bad)?;
-        if !uri.is_sip() || uri.host.is_empty() {
+        // RFC 3261 19.1.1, table 1: it stands in From and To.
+        let may_stand = uri.headers.is_empty() && uri.method.is_empty();
+        if !uri.is_sip() || uri.host.is_empty() || !may_stand {
             return Err(bad);
         }
         if !config.proxy.is_empty()

@@ -1,4 +1,4 @@
-//! The user agent, the proxy and the registrar against the test purposes of ETSI TS 102 027-2 V4.1.1, a test for each.
+//! User agent, proxy, registrar and redirect server against the test purposes of ETSI TS 102 027-2 V4.1.1, a test for each.
 //!
 //! A test has the name of its purpose. The catalogue's wording is not used: each test states the
 //! rule of the RFC section that its purpose cites, by the purpose's place among those that cite
@@ -19,6 +19,7 @@ mod mg_oe;
 mod mg_pr;
 mod mg_rd;
 mod mg_rr;
+mod mg_rt;
 mod mg_te;
 mod oe_ce;
 mod oe_cr;
@@ -30,5 +31,6 @@ mod qc_oe;
 mod qc_pr;
 mod qc_te;
 mod rg_rr;
+mod rg_rt;
 mod te_ce;
 mod te_cr;
