@@ -106,6 +106,8 @@ class Net:
     def __init__(self):
         self.selector = selectors.DefaultSelector()
         self.tester = []
+        # The Call-IDs of what was sent so far.
+        self.asked = set()
         self.hop = []
         # Whether the next hop leaves requests for the test to answer.
         self.hold = False

@@ -81,6 +81,7 @@ class Subject:
             b"From: <sip:tester@%s>;tag=p\r\nTo: <sip:ping@127.0.0.1>\r\nCall-ID: %s\r\n"
             b"CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
         ) % (self.port, TESTER.encode(), call, TESTER.encode(), call)
+        net.asked.add(call)
         net.send(ping, self.port)
         answered = net.run(
             ANSWER, lambda: any(a.message.first(b"call-id") == call for a in net.tester)
@@ -115,13 +116,17 @@ def exchange(net, subject, data, transport, allowed):
     message, came = Message(data), Came()
     calls = message.all(b"call-id") or [None]
     tester, hop = len(net.tester), len(net.hop)
+    before, net.asked = set(net.asked), net.asked | set(calls)
     connection = net.connect(subject.port) if transport == "tcp" else None
     mark = b":%d" % subject.port
 
     def look():
         for arrival in net.tester[tester:]:
             ours = arrival.connection is connection and arrival.source[1] == subject.port
-            if ours and (arrival.message.first(b"call-id") in calls or not message.whole):
+            call = arrival.message.first(b"call-id")
+            # What is not whole may be answered without its Call-ID; a repeated answer to what was
+            # sent before has that one's.
+            if ours and (call in calls or (not message.whole and call not in before)):
                 if (arrival.message.status or 0) >= 200:
                     came.final = came.final or arrival.message
         came.forwarded = [
