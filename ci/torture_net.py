@@ -16,11 +16,11 @@ TESTER = "127.0.0.2"
 TESTER_PORTS = (5060, 5061, 5050, 5070)
 # The next hop: the proxy's route, and the address that the Route of one message names.
 NEXT_HOP = ("127.0.0.1", 5080)
-# The address of the names in Route header fields, and of the contacts that are registered (see
-# HOSTS).
+# The address of the names in Route header fields, of the contacts that are registered, and of the
+# Request-URI that a Route to the registrar itself leads on to (see HOSTS).
 NAMED_HOP = ("127.0.0.3", 5060)
 HOSTS = f"""127.0.0.1 localhost
-{NAMED_HOP[0]} services.example.com r.example example.com
+{NAMED_HOP[0]} services.example.com r.example example.com far.example
 """
 
 COMPACT = {

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use support::{Messages, Process, headers, options, status, tcp};
+use support::{Messages, Process, headers, options, request, status, tcp};
 
 const PHONE: [&str; 7] = [
     "phone",
@@ -122,6 +122,21 @@ fn a_stream_that_cannot_be_framed_ends() {
     is_refused_and_closed("Content-Length: -1\r\n", 400);
     is_refused_and_closed("Content-Length: 99999999999\r\n", 513);
     is_refused_and_closed("Content-Length: 0 0\r\n", 400);
+}
+
+/// What came whole is done, also where the bytes behind it end the connection at once.
+#[test]
+fn a_registration_in_front_of_junk_is_answered_before_the_connection_closes() {
+    let args = ["proxy", "--listen", "tcp:127.0.0.1:0", "--domain", "example.com"];
+    let p = Process::start(&args);
+    let stream = tcp(p.tcp());
+    let own = stream.local_addr().unwrap();
+    let register = request("REGISTER", "sip:example.com", "TCP", own, "glued")
+        .replace("To: <sip:example.com>", "To: <sip:tester@example.com>");
+    (&stream).write_all(format!("{register}GET / HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    let mut messages = Messages::of(&stream);
+    answered(&mut messages, "glued");
+    assert_eq!(messages.next(), None);
 }
 
 #[test]

@@ -389,10 +389,17 @@ impl<A: App> Driver<A> {
 
     /// Polls the engine until nothing is left; whether there was anything.
     fn drain_outputs(&mut self, now: Instant) -> bool {
-        let mut any = false;
+        let (mut any, mut closing) = (false, Vec::new());
         loop {
             let Self { engine, app, net, places, tap, answers, standing, .. } = self;
-            let Some(output) = engine.poll() else { return any };
+            let Some(output) = engine.poll() else {
+                if closing.is_empty() {
+                    return any;
+                }
+                closing.drain(..).for_each(|id| net.close(now.0, id));
+                self.settle(now);
+                continue;
+            };
             any = true;
             match output {
                 Output::Transmit(t) => {
@@ -406,7 +413,8 @@ impl<A: App> Driver<A> {
                     let place = places.get(usize::from(t.path.local.0));
                     net.transmit(now.0, &t, place.and_then(|p| p.socket));
                 }
-                Output::Close(id) => net.close(now.0, id.0),
+                // What came before on that connection may still be answered at once.
+                Output::Close(id) => closing.push(id.0),
                 Output::Query(id, Query::Dns { name, transport, port, open }) => {
                     match app.hops(name) {
                         Some(hops) => net.lookup_hops(id, hops),
