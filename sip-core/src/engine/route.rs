@@ -472,7 +472,7 @@ impl Core {
         (m, e, path): Received<'_, '_>,
     ) -> Result<Seen, Error> {
         let in_dialog = self.dialog_of(m, e);
-        if self.draining && e.to.is_none_or(|to| to.tag.is_empty()) {
+        if self.draining && !e.has_to_tag() {
             return self.answer_stateless((m, e, path), 503, &[(Name::RetryAfter, b"10")]);
         }
         // What is promised to calls for their BYE is not given to strangers.

@@ -123,6 +123,11 @@ impl Essentials {
         self.listed.iter().flatten().copied()
     }
 
+    /// Whether To has a tag: a request claims to be in a dialog (RFC 3261 12.2.2).
+    pub(crate) fn has_to_tag(&self) -> bool {
+        self.to.is_some_and(|to| !to.tag.is_empty())
+    }
+
     /// The kinds of all defects found in reading.
     #[must_use]
     pub const fn kinds(&self) -> Kinds {

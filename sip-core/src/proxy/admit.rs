@@ -8,7 +8,7 @@ impl Forks {
     /// Whether there is room for a request. One that is in no dialog leaves an eighth of it to those
     /// that are: a flood of calls does not keep others from ending.
     pub(super) fn admit(&self, low: &ForkLow<'_>, e: &Essentials) -> Result<(), Error> {
-        let begins = e.to.is_none_or(|to| to.tag.is_empty());
+        let begins = !e.has_to_tag();
         let kept =
             |used: usize, room: usize| if begins { used.saturating_add(room) / 8 } else { 0 };
         let (forks, attempts, tx) = (&self.forks, &*low.attempts, &*low.down.tx);

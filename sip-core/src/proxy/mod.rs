@@ -691,6 +691,5 @@ fn way(cx: &Cx, m: &MessageRef<'_>, e: &Essentials, plan: Plan) -> Way {
     if is_ours(cx, text, &uri) && uri.maddr.is_empty() {
         return if uri.user.is_empty() { Way::Route { ours: true } } else { Way::Locate };
     }
-    let in_dialog = e.to.is_some_and(|to| !to.tag.is_empty());
-    if in_dialog { Way::Direct } else { Way::Route { ours: false } }
+    if e.has_to_tag() { Way::Direct } else { Way::Route { ours: false } }
 }

@@ -30,7 +30,7 @@ pub(super) fn flow(keyer: &Keyer, flow: u64) -> Key {
 /// `None` for a request inside a dialog, and when From or CSeq is missing.
 pub(super) fn merged(keyer: &Keyer, m: &MessageRef<'_>, e: &Essentials) -> Option<Key> {
     let (from, cseq) = (e.from?, e.cseq?);
-    if e.to.is_some_and(|to| !to.tag.is_empty()) {
+    if e.has_to_tag() {
         return None;
     }
     let key = keyer.start(MERGED).part(m.text(from.tag)).part(m.text(e.call_id));

@@ -387,7 +387,7 @@ impl Transactions {
         let queued = cx.transmit(block, way, 0, 0);
         cx.pool.release(block);
         queued?;
-        if is_invite && status >= 300 && e.to.is_some_and(|to| !to.tag.is_empty()) {
+        if is_invite && status >= 300 && e.has_to_tag() {
             self.refused.note(key);
         }
         Ok(true)
